@@ -1,0 +1,53 @@
+# Two commands for users: `make demo` and `make test`. The rest is for those who work on the project.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint bench docs clean
+
+help:
+	@echo "make demo    set up and run a card in a reader with the three terminals"
+	@echo "make test    set up and run all tests"
+	@echo "make unit    the tests that need no PC/SC"
+	@echo "make lint    ruff, mypy --strict, import contracts"
+	@echo "make bench   speed, each figure beside its yardstick"
+	@echo "make docs    write the command reference from the command tables"
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+# The stamps say what is installed; a changed pyproject.toml installs again.
+$(VENV)/.core: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.core
+	@VENV=$(VENV) sh tools/demo.sh
+
+test: $(VENV)/.dev
+	@VENV=$(VENV) sh tools/setup-pcsc.sh
+	$(BIN)/python -m coverage erase
+	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not pcsc and not vpcd and not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.dev
+	$(BIN)/python tools/bench.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/make_docs.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

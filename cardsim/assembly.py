@@ -1,0 +1,182 @@
+"""Puts chip, COS and environments together: the only place that knows all of them.
+
+`CardModel` is the card as readers and links see it (`power_on`, `transmit`, `power_off`), and the one implementation
+of `ModelControl`, which is what only a model can do.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from cardsim.chip.clock import Clock, ModelClock
+from cardsim.chip.cost import CommandReport
+from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Bus, Eeprom, Snapshot
+from cardsim.chip.image import open_image, read_image
+from cardsim.chip.journal import Journal
+from cardsim.chip.partition import Partition
+from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
+from cardsim.cos.card import CardMemory, CardOs
+from cardsim.cos.environment import CardServices, Environment
+from cardsim.cos.mf import MasterFile, MasterFileMemory
+from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
+from cardsim.pse.environment import Pse
+from cardsim.ssse.environment import Ssse
+
+RandomFactory = Callable[[str], RandomSource]
+"""Name of a stream -> the stream."""
+
+
+def seeded(seed: int | None) -> RandomFactory:
+    """Streams from a seed, or from the operating system where there is none."""
+    if seed is None:
+        return lambda _stream: SystemRandom()
+    return lambda stream: SeededRandom(seed, stream)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A whole card at one moment: cells, volatile state, positions of the random streams, power."""
+
+    cells: Snapshot
+    powered: bool
+    ram: CardMemory
+    mf: MasterFileMemory
+    environments: dict[int, object]
+    positions: tuple[int, ...]
+
+
+class CardModel:
+    """One card.
+
+    Args:
+        eeprom: its cells.
+        random: makes the stream of the COS and one for each environment (D12).
+        clock: moved by the cost model while someone listens.
+    """
+
+    def __init__(self, eeprom: Eeprom, random: RandomFactory | None = None, clock: Clock | None = None) -> None:
+        self.eeprom: Final = eeprom
+        self.clock: Final = clock if clock is not None else ModelClock()
+        self._random = random if random is not None else seeded(None)
+        self._streams: dict[str, RandomSource] = {}
+        self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
+        self._record = CardRecord(Partition(eeprom, self._journal, 0, SIZE))
+        self.environments: Final[dict[int, Environment]] = {}
+        mf = MasterFile(
+            self._record,
+            self.environments,
+            lambda start, size: Partition(eeprom, self._journal, start, size),
+            self._make_environment,
+            self._stream("cos"),
+            eeprom.size // PAGE,
+        )
+        self.os: Final = CardOs(eeprom, self._journal, mf, self._record, self.environments)
+        self.power_on: Callable[[], bytes] = self.os.power_on
+        self.transmit: Callable[[bytes], bytes] = self.os.transmit
+        self.power_off: Callable[[], None] = self.os.power_off
+
+    def _stream(self, name: str) -> RandomSource:
+        if name not in self._streams:
+            self._streams[name] = self._random(name)
+        return self._streams[name]
+
+    def _make_environment(
+        self, kind: EnvironmentKind, slot: int, partition: Partition, card: CardServices
+    ) -> Environment:
+        make = {EnvironmentKind.SSSE: Ssse, EnvironmentKind.PSE: Pse}[kind]
+        must_fit = not self._record.switches & Switch.DIRECT_ANSWERS
+        return make(partition, self._stream(f"environment {slot}"), card, le_must_fit=must_fit)
+
+    # --- ModelControl ------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> ModelState:
+        """The whole card as it is now."""
+        os = self.os
+        return ModelState(
+            self.eeprom.snapshot(),
+            os.powered,
+            replace(os.ram),
+            replace(os.mf.ram),
+            {slot: environment.save() for slot, environment in self.environments.items()},
+            tuple([stream.position for stream in self._streams.values()]),
+        )
+
+    def restore(self, state: ModelState) -> None:
+        """Make the card what it was; a snapshot of another card's cells fits too."""
+        layout = self.eeprom.layout
+        self.eeprom.restore(state.cells)
+        self._journal.forget()
+        if self.eeprom.layout != layout:
+            self.os.mf.mount()
+        self.os.mf.ram = replace(state.mf)
+        for slot, environment in self.environments.items():
+            environment.load(state.environments[slot])
+        for stream, position in zip(self._streams.values(), state.positions, strict=False):
+            stream.move(position)
+        self.os.resume(replace(state.ram), powered=state.powered)
+
+    def attach(self, bus: Bus | None) -> None:
+        """Put a bus monitor or a plan of faults on the EEPROM, or take it off (None)."""
+        self.eeprom.attach(bus)
+
+    def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
+        """Tell someone of every command with its cost, or nobody (None): then it costs nothing."""
+        from cardsim.chip.cost import listening_transmit
+
+        if listener is None:
+            self.transmit = self.os.transmit
+        else:
+            self.transmit = listening_transmit(self.os.transmit, self.eeprom, self.clock, listener)
+
+    def ranges(self) -> dict[str, range]:
+        """Names and addresses of the parts of the memory: cos, journal, and each environment by its identifier."""
+        parts = {"cos": range(SIZE), "journal": range(SIZE, SIZE + JOURNAL_SIZE)}
+        for entry in self._record.environments():
+            start = entry.first_page * PAGE
+            parts[f"{entry.fid:04X}"] = range(start, start + entry.pages * PAGE)
+        return parts
+
+    def selected(self) -> str | None:
+        """Identifier of the environment that is selected, as in `ranges`; None at the MF."""
+        current = self.os.ram.current
+        return next((f"{e.fid:04X}" for e in self._record.environments() if e.slot == current), None)
+
+    def state_key(self) -> bytes:
+        """A value that is equal for cards in equal states: journal, wear and random positions left out (D16).
+
+        Challenges are part of it only as "there is one".
+        """
+        from cardsim.control import key_of_state
+
+        return key_of_state(self.snapshot(), range(SIZE, SIZE + JOURNAL_SIZE))
+
+
+def new_card(*, size: int = DEFAULT_SIZE, seed: int | None = None, random: RandomFactory | None = None) -> CardModel:
+    """A virgin chip in memory."""
+    return CardModel(Eeprom(bytearray(bytes((ERASED,)) * size)), random or seeded(seed))
+
+
+def copy_of(path: Path, *, seed: int | None = None) -> CardModel:
+    """A private copy of a card image; the file is not touched.
+
+    Raises:
+        ImageError: no usable image.
+    """
+    return CardModel(read_image(path), seeded(seed))
+
+
+@contextlib.contextmanager
+def open_card(path: Path, *, seed: int | None = None) -> Iterator[CardModel]:
+    """The card of an image, which keeps what is written; locked against other processes meanwhile.
+
+    Raises:
+        ImageError: no usable image, or in use.
+    """
+    with open_image(path) as eeprom:
+        card = CardModel(eeprom, seeded(seed))
+        try:
+            yield card
+        finally:
+            card.power_off()

@@ -1,0 +1,1 @@
+"""The command `cardsim`: the card's side of the contacts."""

@@ -1,0 +1,60 @@
+"""`cardsim info`: what is on a card image, for people and as JSON; the image is not changed."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from cardsim.chip.image import ImageError
+from cardsim.commandline import Exit, UsageError
+from cardsim.inspection import CardInfo, EnvironmentInfo, inspect
+
+
+def info(asked: argparse.Namespace) -> int:
+    """Print what is on the card."""
+    try:
+        card = inspect(Path(asked.image))
+    except ImageError as error:
+        raise UsageError(str(error)) from error
+    if asked.json:
+        document = {"format": "cardsim-info", "version": 1, "verdict": "ok", **asdict(card)}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(_lines(card)) + "\n")
+    return Exit.OK
+
+
+def _lines(card: CardInfo) -> list[str]:
+    lines = [
+        f"card           {card.state}",
+        f"ATR            {card.atr}",
+        f"profile        {', '.join(card.switches) or 'no switches'}",
+        f"card master    {card.master_key}",
+        "",
+        "memory",
+    ]
+    lines += [f"  {part.start:#07x}  {part.size:6} bytes  {part.name}" for part in card.memory]
+    lines.append(f"  {card.size} bytes, {card.free} not allotted; {card.programs} page programs,")
+    lines.append(f"  most on page {card.busiest_page} ({card.busiest_programs})")
+    for environment in card.environments:
+        lines += ["", *_environment_lines(environment)]
+    return lines
+
+
+def _environment_lines(environment: EnvironmentInfo) -> list[str]:
+    lines = [
+        f"{environment.fid}  {environment.name}  {environment.state}{', blocked' if environment.blocked else ''}",
+        f"  {environment.algorithm}, master key {environment.master_key}, {environment.free} bytes free",
+    ]
+    for file in environment.files:
+        indent = "    " if file.parent else "  "
+        detail = f"{file.size} bytes" + (f", {file.records} records" if file.records is not None else "")
+        rules = f"  read: {file.read}  write: {file.write}" if file.read else ""
+        sfi = f" SFI {file.sfi:02X}" if file.sfi else ""
+        lines.append(f"{indent}{file.fid}{sfi:7} {file.type:16} {detail}{rules}{'  ' + file.note if file.note else ''}")
+    for key in environment.keys:
+        tries = "no limit" if key.tries is None else f"{key.tries} of {key.limit} tries"
+        lines.append(f"  key in {key.df}: {key.use} {key.number:02X} version {key.version}, {key.algorithm}, {tries}")
+    lines += [f"  {name}: {value}" for name, value in environment.counters.items()]
+    return lines

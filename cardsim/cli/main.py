@@ -1,0 +1,120 @@
+"""Entry point of `cardsim`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from cardsim.commandline import Exit, Parser, UsageError, add_general_options
+
+PROGRAM: Final = "cardsim"
+
+
+def build_parser() -> Parser:
+    """The whole argument tree; nothing heavy is imported for it."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="The card's side: make card images, look at them, put them into a reader.",
+        epilog="example: cardsim new me.card && cardsim serve me.card -- opensc-tool -l",
+    )
+    add_general_options(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    new = commands.add_parser(
+        "new",
+        help="make a card image",
+        description="Make a card image, and beside it IMAGE.keys.toml with the test keys that terminals need.",
+        epilog="example: cardsim new me.card --profile dual-3.0-des --seed 7",
+    )
+    new.add_argument("image", metavar="IMAGE", help="the file to make")
+    new.add_argument("--blank", action="store_true", help="as it comes from the card maker: the transport key alone")
+    new.add_argument("--profile", metavar="NAME|FILE", help="kind of card (default dual-3.0-sm4; see --list-profiles)")
+    new.add_argument("--list-profiles", action=_ListProfiles, nargs=0, help="print the profiles and exit")
+    new.add_argument("--seed", type=int, metavar="N", help="another card than the published demo card, reproducibly")
+    new.add_argument("--size", type=int, metavar="KIB", default=80, help="EEPROM of 32 to 256 KiB (default 80)")
+    new.add_argument("--force", action="store_true", help="replace an existing image")
+    info = commands.add_parser(
+        "info",
+        help="what is on a card",
+        description="Environments, files with access rules, key slots (never values), life cycle, memory and wear.",
+        epilog="example: cardsim info me.card",
+    )
+    info.add_argument("image", metavar="IMAGE", help="the card image; it is not changed")
+    info.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    _add_serve(commands)
+    return parser
+
+
+def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="put a card into a reader",
+        usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH] [--trace FILE] [-- COMMAND ...]",
+        description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
+        epilog="example: cardsim serve me.card -- opensc-tool -l",
+    )
+    serve.add_argument("image", metavar="IMAGE", help="the card in slot 0")
+    serve.add_argument("--psam", metavar="IMAGE", help="another card, in slot 1")
+    serve.add_argument("--via", choices=("socket", "vpcd"), default="socket", help="kind of reader (default socket)")
+    serve.add_argument("--socket", metavar="PATH", help="the socket's path, at most 107 bytes (default: a new one)")
+    serve.add_argument("--trace", metavar="FILE", help="write every exchange as a JSON line; PINs and keys are masked")
+    serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in the trace")
+    serve.add_argument("--seed", type=int, metavar="N", help="seed of the card's random numbers")
+    serve.set_defaults(argv=[])
+
+
+class _ListProfiles(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from cardsim.making.structure import load_profile, profile_names
+
+        for name in profile_names():
+            sys.stdout.write(f"{name:14} {load_profile(name).description}\n")
+        parser.exit(Exit.OK)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Bad input is one sentence on standard error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command: list[str] = []
+    if "--" in words and words[:1] == ["serve"]:
+        command = words[words.index("--") + 1 :]
+        words = words[: words.index("--")]
+    asked = build_parser().parse_args(words)
+    asked.argv = command
+    try:
+        return _dispatch(asked)
+    except UsageError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes once more
+        return Exit.OK
+
+
+def _dispatch(asked: argparse.Namespace) -> int:
+    match asked.command:
+        case "new":
+            from cardsim.cli.new import new
+
+            return new(asked)
+        case "info":
+            from cardsim.cli.info import info
+
+            return info(asked)
+        case "serve":
+            from cardsim.cli.serve import serve
+
+            return serve(asked)
+        case other:
+            raise UsageError(f"{other} is not a command")
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

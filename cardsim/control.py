@@ -1,0 +1,54 @@
+"""`ModelControl`: what only a model can do. The in-process link alone offers it; no physical card does."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from cardsim.chip.clock import Clock
+from cardsim.chip.cost import CommandReport
+from cardsim.chip.eeprom import Bus
+
+if TYPE_CHECKING:
+    from cardsim.assembly import ModelState
+
+
+class ModelControl(Protocol):
+    """Snapshot, faults, clock and insight."""
+
+    clock: Clock
+
+    def snapshot(self) -> "ModelState":
+        """The whole card as it is now."""
+
+    def restore(self, state: "ModelState") -> None:
+        """Make the card what it was."""
+
+    def attach(self, bus: Bus | None) -> None:
+        """Put a monitor or a plan of faults on the EEPROM's bus, or take it off."""
+
+    def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
+        """Be told of every command and its cost."""
+
+    def ranges(self) -> dict[str, range]:
+        """Parts of the memory by name."""
+
+    def selected(self) -> str | None:
+        """The selected environment, by its name in `ranges`."""
+
+    def state_key(self) -> bytes:
+        """Equal for cards in equal states."""
+
+
+def key_of_state(state: "ModelState", journal: range) -> bytes:
+    """Digest of cells and volatile state, without what D16 leaves out."""
+    digest = hashlib.blake2b(digest_size=16)
+    cells = state.cells.cells
+    digest.update(cells[: journal.start])
+    digest.update(cells[journal.stop :])
+    volatile = (state.powered, state.ram, bool(state.mf.challenge), state.mf.authenticated)
+    digest.update(repr(volatile).encode())
+    for slot, record in sorted(state.environments.items()):
+        challenge = getattr(record, "challenge", None)
+        text = repr(record) if challenge is None else repr(record).replace(repr(challenge), str(bool(challenge)))
+        digest.update(f"{slot}:{text}".encode())
+    return digest.digest()

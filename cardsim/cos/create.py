@@ -1,0 +1,66 @@
+"""The data of CREATE inside an environment (docs/card-management.md), in the layout of the FMCOS family.
+
+DF        38, space (2), 00, 00, SFI of its directory, FF FF, name (5-16)
+EF        type, size (2), read rule (4), write rule (4), SFI; size of a fixed or cyclic file: records, length
+key file  3F, slots (2)
+"""
+
+from typing import Final
+
+from cardsim.cos.access import RULE_SIZE, AccessRule
+from cardsim.cos.files import FileType, NewFile
+from cardsim.cos.keys import COUNTERS_SIZE, MAX_SLOTS, SLOT_SIZE
+from cardsim.cos.records import HEAD
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+
+_EF_SIZE: Final = 4 + 2 * RULE_SIZE
+_KEYS_SIZE: Final = 3
+_NAME_AT: Final = 8
+_DF_HEAD: Final = b"\xff\xff"
+_MAX_SFI: Final = 30
+_EF_TYPES: Final = (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC)
+
+
+def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
+    """What the data of a CREATE ask for.
+
+    Raises:
+        StatusError: 6A80, the data have not the form of their type.
+    """
+    try:
+        kind = FileType(data[0])
+    except (ValueError, IndexError):
+        raise StatusError(status.WRONG_DATA) from None
+    match kind:
+        case FileType.DF:
+            return _df(fid, parent, data)
+        case FileType.KEYS:
+            slots = int.from_bytes(data[1:3], "big")
+            if len(data) != _KEYS_SIZE or not 1 <= slots <= MAX_SLOTS:
+                raise StatusError(status.WRONG_DATA)
+            return NewFile(kind, fid, parent, COUNTERS_SIZE + slots * SLOT_SIZE, records=slots, aligned=True)
+        case _:
+            return _ef(kind, fid, parent, data)
+
+
+def _df(fid: int, parent: int, data: bytes) -> NewFile:
+    if not 5 <= len(data) - _NAME_AT <= 16 or data[6:_NAME_AT] != _DF_HEAD or data[5] > _MAX_SFI:
+        raise StatusError(status.WRONG_DATA)
+    return NewFile(FileType.DF, fid, parent, sfi=data[5], name=data[_NAME_AT:])
+
+
+def _ef(kind: FileType, fid: int, parent: int, data: bytes) -> NewFile:
+    if kind not in _EF_TYPES or len(data) != _EF_SIZE or data[-1] > _MAX_SFI:
+        raise StatusError(status.WRONG_DATA)
+    size, sfi = int.from_bytes(data[1:3], "big"), data[-1]
+    read, write = AccessRule.parse(data[3 : 3 + RULE_SIZE]), AccessRule.parse(data[3 + RULE_SIZE : -1])
+    if kind in (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE):
+        length = size + (HEAD if kind is FileType.LINEAR_VARIABLE else 0)
+        if not size or length > 0xFFFF:
+            raise StatusError(status.WRONG_DATA)
+        return NewFile(kind, fid, parent, length, sfi, read=read, write=write)
+    records, record_length = data[1], data[2]
+    if not records or not record_length or records == 0xFF:
+        raise StatusError(status.WRONG_DATA)
+    return NewFile(kind, fid, parent, HEAD + records * record_length, sfi, records, record_length, read, write)

@@ -1,0 +1,72 @@
+"""Command rows made ready for dispatch: every rule of a row as a table to look up in."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from cardsim.cos.environment import Handler
+from cardsim.cos.table import Command, Parameters, Phase
+from cardsim.iso7816.apdu import Case
+
+_NOTHING: Final = bytes(256)
+
+
+class Row:
+    """One command with its handler.
+
+    `allowed[p1][p2]` is 1 for the values of P1 and P2 that the row has; `lc[n]` for the lengths of command data;
+    `le[p3]` for the values of P3 as Le, or None where the data set the length.
+    """
+
+    __slots__ = ("allowed", "case", "command", "handler", "lc", "le", "phases")
+
+    def __init__(self, command: Command, handler: Handler) -> None:
+        self.command = command
+        self.handler = handler
+        self.case = int(command.case)
+        self.allowed = _parameter_table(command.parameters)
+        self.lc = _mask(command.lc if command.case in (Case.COMMAND, Case.BOTH) else (0,))
+        self.le = _mask(command.le) if command.le else None
+        self.phases = None if command.phases is Phase.ANY else command.phases
+
+
+class Level:
+    """All rows that can be reached at one place of the card, with what is needed to tell a wrong class from a wrong
+    instruction."""
+
+    __slots__ = ("classes", "instructions", "phase", "rows")
+
+    def __init__(
+        self, commands: Iterable[Command], handlers: dict[str, Handler], phase: Callable[[], Phase] | None = None
+    ) -> None:
+        self.rows = {command.header: Row(command, handlers[_key(command, handlers)]) for command in commands}
+        self.classes = frozenset(header[0] for header in self.rows)
+        self.instructions = frozenset(header[1] for header in self.rows)
+        self.phase = phase
+
+
+def _key(command: Command, handlers: dict[str, Handler]) -> str:
+    """A handler is bound to the row's name, or to `NAME CLA` where one name stands in several classes."""
+    full = f"{command.name} {command.cla:02X}"
+    if full in handlers:
+        return full
+    if command.name in handlers:
+        return command.name
+    raise LookupError(f"no handler for {full}")
+
+
+def _mask(values: Iterable[int]) -> bytes:
+    table = bytearray(256)
+    for value in values:
+        table[value] = 1
+    return bytes(table)
+
+
+def _parameter_table(combinations: Iterable[Parameters]) -> tuple[bytes, ...]:
+    table = [_NOTHING] * 256
+    masks: dict[bytes, bytes] = {}
+    for combination in combinations:
+        mask = _mask(combination.p2)
+        for p1 in combination.p1:
+            joined = bytes(a | b for a, b in zip(table[p1], mask, strict=True)) if table[p1] is not _NOTHING else mask
+            table[p1] = masks.setdefault(joined, joined)
+    return tuple(table)

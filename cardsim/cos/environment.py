@@ -1,0 +1,113 @@
+"""What the COS asks of an environment, and what an environment may ask of the COS.
+
+An environment is handed its partition, a stream of random numbers and `CardServices`; it holds nothing else of the
+card. The COS holds environments and knows of them what stands in `Environment`, no more.
+"""
+
+import abc
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Protocol
+
+from cardsim.chip.partition import Partition
+from cardsim.chip.rng import RandomSource
+from cardsim.cos.files import FileSystem, Flag
+from cardsim.cos.masterkey import MasterKeySet, MasterKeySlot
+from cardsim.cos.table import Command, Phase
+
+Handler = Callable[[int, int, bytes, int], bytes]
+"""P1, P2, command data, Le (1..256) -> response data. Ends otherwise by raising StatusError."""
+
+MASTER_KEY_AT = 64
+
+
+class CardServices(Protocol):
+    """The COS as an environment sees it: names of its DFs in the card's registry, and the gate."""
+
+    def register(self, name: bytes, df: int) -> None:
+        """Make a DF of the environment selectable by name from anywhere, with the command.
+
+        Raises:
+            StatusError: 6A89, the name is taken; 6A84, the registry is full.
+        """
+
+    def forget(self) -> None:
+        """Remove all names of the environment but its own, with the command."""
+
+    def block(self) -> None:
+        """Carry out a CARD BLOCK that the environment has judged right, with the command: close the gate behind it,
+        or stop the whole card where the profile says so (D10)."""
+
+
+class Environment(abc.ABC):
+    """One environment (系统环境) behind the firewall.
+
+    Args:
+        partition: the only memory it reaches.
+        random: its own stream (D12).
+        card: what it may ask of the COS.
+        le_must_fit: T=0: another Le than the length of the data is answered 6Cxx.
+    """
+
+    commands: ClassVar[Iterable[Command]]
+
+    def __init__(
+        self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
+    ) -> None:
+        self.partition = partition
+        self.files = FileSystem(partition)
+        self.master = MasterKeySlot(partition, MASTER_KEY_AT)
+        self.random = random
+        self.card = card
+        self.le_must_fit = le_must_fit
+
+    @property
+    def phase(self) -> Phase:
+        """Life-cycle state."""
+        return self.files.phase
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the environment is blocked (D10)."""
+        return bool(self.partition.memory[3] & Flag.BLOCKED)
+
+    @property
+    def place(self) -> str:
+        """Name of the place inside the environment that decides which rows there are; one place by default."""
+        return ""
+
+    def commands_here(self) -> Iterable[Command]:
+        """The rows of the table that exist at the current place."""
+        return self.commands
+
+    @property
+    @abc.abstractmethod
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each row of `commands` that is the environment's own, by the row's name."""
+
+    @abc.abstractmethod
+    def accepts_master_key(self, keys: MasterKeySet) -> bool:
+        """Whether a key set has the form of this environment's master key (D5, D7)."""
+
+    @abc.abstractmethod
+    def wipe(self) -> None:
+        """Forget all volatile state: at power-on, and when the environment is left."""
+
+    @abc.abstractmethod
+    def select_df(self, df: int) -> bytes:
+        """Make a DF current and return its FCI.
+
+        Raises:
+            StatusError: it stays as it was; `Warned` carries an FCI with 6283.
+        """
+
+    @abc.abstractmethod
+    def select_file(self, p1: int, data: bytes) -> bytes:
+        """SELECT by file identifier inside the environment."""
+
+    @abc.abstractmethod
+    def save(self) -> object:
+        """A copy of the volatile state."""
+
+    @abc.abstractmethod
+    def load(self, state: object) -> None:
+        """Set the volatile state to a copy."""

@@ -1,0 +1,179 @@
+"""Application keys (应用密钥) and PINs (个人密码): slots in key files, their counters in a page of their own.
+
+A key file belongs to one DF. Its body:
+
+    page 0     tries left of each slot, one byte each
+    page 1 ..  slots of 32 bytes: use, number, version, algorithm, try limit, length, value (16), 10 unused
+
+Keys are named by use and number (D6): internal authentication key 00 and master key 00 are different keys.
+"""
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cardsim.cos.files import File, FileSystem, FileType
+from cardsim.cos.masterkey import Algorithm
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+
+SLOT_SIZE: Final = 32
+COUNTERS_SIZE: Final = 64
+MAX_SLOTS: Final = 48
+VALUE_AT: Final = 6
+NO_LIMIT: Final = 0xFF
+
+
+class KeyUse(enum.IntEnum):
+    """What a key is for, in the codes of the FMCOS family."""
+
+    INTERNAL = 0x34
+    """Internal authentication: IRK."""
+    MAINTENANCE = 0x36
+    """MAC and encryption of maintenance commands: STK."""
+    EXTERNAL = 0x39
+    """External authentication: RK, UK, PUK, BK, LK, DSK."""
+    PIN = 0x3A
+
+
+_LENGTHS: Final = {
+    Algorithm.TDES: (16,),
+    Algorithm.DES: (8,),
+    Algorithm.SM4: (16,),
+}
+_PIN_LENGTHS: Final = range(9)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What WRITE KEY brings: use, number, version, algorithm, try limit, value."""
+
+    use: KeyUse
+    number: int
+    version: int
+    algorithm: Algorithm
+    limit: int
+    value: bytes = field(repr=False)
+
+    def __bytes__(self) -> bytes:
+        return bytes((self.use, self.number, self.version, self.algorithm, self.limit)) + self.value
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read the plaintext of a WRITE KEY.
+
+        Raises:
+            StatusError: 6A80, unknown use or algorithm, wrong length, number or limit.
+        """
+        try:
+            use, algorithm = KeyUse(raw[0]), Algorithm(raw[3])
+        except (ValueError, IndexError):
+            raise StatusError(status.WRONG_DATA) from None
+        if len(raw) < 5 or not (1 <= raw[4] <= 15 or raw[4] == NO_LIMIT) or raw[1] > 0x0F:
+            raise StatusError(status.WRONG_DATA)
+        value = raw[5:]
+        allowed = _PIN_LENGTHS if use is KeyUse.PIN else _LENGTHS[algorithm]
+        if len(value) not in allowed:
+            raise StatusError(status.WRONG_DATA)
+        return cls(use, raw[1], raw[2], algorithm, raw[4], value)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a key stands, and all that is said of it except its value."""
+
+    use: KeyUse
+    number: int
+    version: int
+    algorithm: Algorithm
+    limit: int
+    length: int
+    value_at: int
+    counter_at: int
+
+
+class KeyStore:
+    """The keys and PINs in the key files of one environment."""
+
+    def __init__(self, files: FileSystem) -> None:
+        self._files = files
+        self._partition = files.partition
+        self._token = 0
+        self._slots: dict[tuple[int, int, int], tuple[Slot, ...]] = {}
+
+    def find(self, df: int, use: KeyUse, number: int, version: int | None = None) -> Slot | None:
+        """A key of a DF; without a version, the generation that was loaded first."""
+        slots = self.slots().get((df, use, number), ())
+        if version is None:
+            return slots[0] if slots else None
+        return next((slot for slot in slots if slot.version == version), None)
+
+    def slots(self) -> dict[tuple[int, int, int], tuple[Slot, ...]]:
+        """All keys by DF, use and number, generations in the order of loading."""
+        if self._token != self._partition.layout:
+            found: dict[tuple[int, int, int], tuple[Slot, ...]] = {}
+            for file in self._files.index.files:
+                if file.type is FileType.KEYS:
+                    for slot in self._parse(file):
+                        name = (file.parent, slot.use, slot.number)
+                        found[name] = (*found.get(name, ()), slot)
+            self._slots = found
+            self._token = self._partition.layout
+        return self._slots
+
+    def _parse(self, file: File) -> list[Slot]:
+        start = file.offset + COUNTERS_SIZE
+        self._partition.mark_directory(start, file.offset + file.length)
+        raw = self._partition.read(start, file.records * SLOT_SIZE)
+        slots = []
+        for number in range(file.records):
+            at = number * SLOT_SIZE
+            if raw[at]:
+                use, key, version, algorithm, limit, length = raw[at : at + VALUE_AT]
+                value_at, counter_at = start + at + VALUE_AT, file.offset + number
+                slots.append(Slot(KeyUse(use), key, version, Algorithm(algorithm), limit, length, value_at, counter_at))
+        return slots
+
+    def write(self, df: int, key: NewKey) -> None:
+        """Add a key to the DF's key file, or replace the one of the same use, number and version; with the command.
+
+        Raises:
+            StatusError: 6A82, the DF has no key file; 6A84, no free slot.
+        """
+        file = next((f for f in self._files.index.files if f.type is FileType.KEYS and f.parent == df), None)
+        if file is None:
+            raise StatusError(status.FILE_NOT_FOUND)
+        slot = self.find(df, key.use, key.number, key.version)
+        if slot is None:
+            start = file.offset + COUNTERS_SIZE
+            raw = self._partition.read(start, file.records * SLOT_SIZE)
+            free = next((n for n in range(file.records) if not raw[n * SLOT_SIZE]), None)
+            if free is None:
+                raise StatusError(status.NO_SPACE)
+            at, counter_at = start + free * SLOT_SIZE, file.offset + free
+        else:
+            at, counter_at = slot.value_at - VALUE_AT, slot.counter_at
+        head = bytes((key.use, key.number, key.version, key.algorithm, key.limit, len(key.value)))
+        self._partition.write(at, (head + key.value).ljust(VALUE_AT + 16, b"\0"))
+        self._partition.write(counter_at, bytes((key.limit,)))
+
+    def value(self, slot: Slot) -> bytes:
+        """The secret, for the length of one command."""
+        return bytes(self._partition.memory[slot.value_at : slot.value_at + slot.length])
+
+    def tries(self, slot: Slot) -> int:
+        """Tries left; `NO_LIMIT` where none are counted."""
+        return self._partition.memory[slot.counter_at]
+
+    def lower(self, slot: Slot) -> int:
+        """Take one try before the comparison, early (D13). The caller has seen that there is one."""
+        left = self._partition.memory[slot.counter_at]
+        if left == NO_LIMIT:
+            return 0x0F
+        self._partition.write_early(slot.counter_at, bytes((left - 1,)))
+        return left - 1
+
+    def restore(self, slot: Slot) -> None:
+        """Give all tries back after a match, as a write of its own (early: the match stands, whatever follows)."""
+        if slot.limit != NO_LIMIT:
+            self._partition.write_early(slot.counter_at, bytes((slot.limit,)))

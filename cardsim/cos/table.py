@@ -1,0 +1,119 @@
+"""What must live here: the form in which every command of every environment is declared.
+
+A command is one row of a table. Dispatch, the order in which errors win, coverage, the fuzzer's grammar, the trace
+decoder and the documents read the same rows. Rows hold no code: the handlers are bound to them by `cardsim.assembly`.
+
+The order in which errors win is the order of `Check`: the first check that fails gives the answer.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cardsim.iso7816 import status
+from cardsim.iso7816.apdu import Case
+
+
+class Check(enum.Enum):
+    """The checks that every command passes before its handler runs, in the order in which they win."""
+
+    HEADER = "fewer than four bytes: 6700"
+    BLOCKED = "the environment is blocked: 6A81 (D10)"
+    CLASS = "no command of this level has the class: 6E00"
+    INSTRUCTION = "no command of this level has the instruction: 6D00; it has another class: 6E00"
+    PARAMETERS = "P1 P2 outside the row: 6A86"
+    LENGTH = "Lc or Le outside the row: 6700 (D17: P3 is Lc or Le as the row says)"
+    STATE = "life-cycle state outside the row: 6985"
+
+
+class Messaging(enum.Enum):
+    """Protection of the command's data field."""
+
+    NONE = "none"
+    MAC = "MAC"
+    ENCIPHERED = "enciphered, MAC"
+    CHANNEL = "as the open channel asks"
+
+
+class Phase(enum.Flag):
+    """Life-cycle states of an environment or application in which a command runs (D2, D6, D7)."""
+
+    CREATED = enum.auto()
+    SET_UP = enum.auto()
+    ISSUED = enum.auto()
+    ANY = CREATED | SET_UP | ISSUED
+
+
+ANY_BYTE: Final = range(0x100)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """One allowed combination of P1 and P2 values."""
+
+    p1: Iterable[int] = (0,)
+    p2: Iterable[int] = (0,)
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row: what a command looks like, when it runs, what it may answer, and which clause says so.
+
+    `lc` and `le` hold the allowed lengths of command data (a trailing Le is no part of it) and of P3 as Le;
+    an empty `le` leaves the length to the data: another Le than their length is answered 6Cxx on T=0.
+    `answers` are the status words besides those of `COMMON`; the low byte of 61xx, 63Cx and 6Cxx stands as 00.
+    """
+
+    name: str
+    cla: int
+    ins: int
+    case: Case
+    parameters: tuple[Parameters, ...]
+    answers: frozenset[int]
+    clause: str
+    lc: Iterable[int] = ()
+    le: Iterable[int] = ()
+    messaging: Messaging = Messaging.NONE
+    phases: Phase = Phase.ANY
+    access: str = "free"
+    data: str = ""
+    response: str = ""
+    opens: bool = field(default=False)
+    """Whether it may be sent to a blocked environment (SELECT alone)."""
+
+    @property
+    def header(self) -> bytes:
+        """CLA INS, the key of dispatch."""
+        return bytes((self.cla, self.ins))
+
+    def declares(self, sw: int) -> bool:
+        """Whether the row, or the checks before it, may answer this status word."""
+        if sw >> 8 in (0x61, 0x6C):
+            sw &= 0xFF00
+        elif sw & 0xFFF0 == 0x63C0:
+            sw = 0x63C0
+        return sw in self.answers or sw in self.checks()
+
+    def checks(self) -> frozenset[int]:
+        """Status words of the checks before the handler: each command may answer them."""
+        words = {status.OK, status.WRONG_P1P2, status.WRONG_LENGTH}
+        if self.phases is not Phase.ANY:
+            words.add(status.CONDITIONS_NOT_SATISFIED)
+        if self.case is Case.RESPONSE and not self.le:
+            words.add(0x6C00)
+        if self.case is Case.BOTH:
+            words.add(0x6100)
+        return frozenset(words)
+
+
+BEFORE_ANY_ROW: Final = frozenset(
+    {status.WRONG_LENGTH, status.NOT_SUPPORTED, status.CLA_NOT_SUPPORTED, status.INS_NOT_SUPPORTED}
+)
+"""Status words that can be answered before a row is found."""
+
+
+def answers(*words: int) -> frozenset[int]:
+    """The status words of a row."""
+    return frozenset(words)

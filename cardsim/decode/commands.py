@@ -1,0 +1,170 @@
+"""Names of commands, from the command tables; which command data are secret; which environment a session is in."""
+
+import importlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from cardsim.decode import Environment
+from cardsim.iso7816.apdu import CommandApdu
+
+SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
+"""DF name of the social-security environment: `sx1.sh.社会保障` in GBK (SSC part 3 §6.1)."""
+
+PSE_NAME: Final = b"1PAY.SYS.DDF01"
+"""DF name of the payment environment (EMV Book 1 §12.2.2)."""
+
+PSE_RIDS: Final = (b"\xa0\x00\x00\x03\x33",)
+"""Beginnings of the AIDs that live in the payment environment."""
+
+_MODULES: Final = MappingProxyType(
+    {
+        Environment.CARD: "cardsim.cos.commands",
+        Environment.SSSE: "cardsim.ssse.commands",
+        Environment.PSE: "cardsim.pse.commands",
+    }
+)
+
+_COMMON: Final = {
+    (0x00, 0xA4): "SELECT",
+    (0x00, 0xB2): "READ RECORD",
+    (0x00, 0xC0): "GET RESPONSE",
+    (0x00, 0x84): "GET CHALLENGE",
+    (0x00, 0x82): "EXTERNAL AUTHENTICATE",
+    (0x00, 0x88): "INTERNAL AUTHENTICATE",
+    (0x00, 0x20): "VERIFY",
+    (0x84, 0x24): "PIN CHANGE/UNBLOCK",
+    (0x84, 0x1E): "APPLICATION BLOCK",
+    (0x84, 0x16): "CARD BLOCK",
+}
+_SSSE: Final = {
+    (0x00, 0xB0): "READ BINARY",
+    (0x00, 0xDC): "UPDATE RECORD",
+    (0x04, 0xDC): "UPDATE RECORD",
+    (0x00, 0xD6): "UPDATE BINARY",
+    (0x04, 0xD6): "UPDATE BINARY",
+    (0x80, 0x5E): "CHANGE PIN",
+    (0xB0, 0x26): "GET BALANCE",
+    (0xB0, 0x28): "INITIALIZE TRANSACTION",
+    (0xB0, 0x2A): "CREDIT FOR LOAD",
+    (0xB0, 0x2C): "DEBIT FOR PURCHASE",
+    (0xB0, 0x2E): "GET TRANSACTION PROOF",
+    (0xB0, 0x56): "STARTING DAY",
+}
+_PSE: Final = {
+    (0x80, 0xA8): "GET PROCESSING OPTIONS",
+    (0x80, 0xAE): "GENERATE AC",
+    (0x80, 0xCA): "GET DATA",
+    (0x84, 0x18): "APPLICATION UNBLOCK",
+    (0x04, 0xDA): "PUT DATA",
+    (0x04, 0xDC): "UPDATE RECORD",
+    (0x80, 0x50): "INITIALIZE UPDATE",
+    (0x84, 0x82): "EXTERNAL AUTHENTICATE",
+    (0x80, 0xE2): "STORE DATA",
+    (0x84, 0xE2): "STORE DATA",
+    (0x80, 0xD8): "PUT KEY",
+    (0x84, 0xD8): "PUT KEY",
+}
+_FALLBACK: Final[Mapping[Environment, Mapping[tuple[int, int], str]]] = MappingProxyType(
+    {
+        Environment.CARD: MappingProxyType(_COMMON),
+        Environment.SSSE: MappingProxyType(_COMMON | _SSSE),
+        Environment.PSE: MappingProxyType(_COMMON | _PSE),
+    }
+)
+"""Names in the standards, for commands that no table of this project has (foreign cards)."""
+
+_SECRET_INS: Final = frozenset({0x20, 0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0xF0})
+_SECRET_NAME: Final = re.compile(r"\b(KEY|PIN|VERIFY|STORE DATA)\b", re.IGNORECASE)
+
+
+@cache
+def _rows(environment: Environment) -> Mapping[tuple[int, int], tuple[object, ...]]:
+    """The rows of the environment's command table by CLA and INS; empty where the table is not built in."""
+    try:
+        table: Iterable[object] = importlib.import_module(_MODULES[environment]).TABLE
+    except (ImportError, AttributeError):
+        return {}
+    rows: dict[tuple[int, int], tuple[object, ...]] = {}
+    for row in table:
+        key = (int(getattr(row, "cla", -1)), int(getattr(row, "ins", -1)))
+        rows[key] = (*rows.get(key, ()), row)
+    return rows
+
+
+def _fits(row: object, p1: int, p2: int) -> bool:
+    return any(p1 in rule.p1 and p2 in rule.p2 for rule in getattr(row, "parameters", ()))
+
+
+def command_name(environment: Environment, command: CommandApdu | bytes) -> str:
+    """The name of a command in an environment, "READ RECORD"; "unknown command" if no table has it.
+
+    A row whose P1 P2 rule fits wins over one of the same CLA INS; the card's own level is asked after the environment.
+    """
+    header = bytes(command)[:4]
+    if len(header) < 4:
+        return "cut-off command"
+    cla, ins, p1, p2 = header
+    for where in dict.fromkeys((environment, Environment.CARD)):
+        rows = _rows(where).get((cla, ins), ())
+        best = next((row for row in rows if _fits(row, p1, p2)), rows[0] if rows else None)
+        if best is not None:
+            return str(getattr(best, "name", "unknown command"))
+    return _FALLBACK[environment].get((cla, ins), "unknown command")
+
+
+def is_secret(environment: Environment, command: CommandApdu | bytes) -> bool:
+    """Whether the command's data field holds a PIN or a key, in clear or enciphered (KRN-ERR-010)."""
+    raw = bytes(command)
+    if len(raw) <= 5:
+        return False
+    return raw[1] in _SECRET_INS or bool(_SECRET_NAME.search(command_name(environment, raw)))
+
+
+def mask(command: bytes) -> str:
+    """The command in hex, with `**` for each byte of its data field."""
+    end = min(len(command), 5 + command[4]) if len(command) > 5 else len(command)
+    return command[:5].hex().upper() + "**" * max(0, end - 5) + command[max(end, 5) :].hex().upper()
+
+
+def masked_hex(environment: Environment, command: bytes, *, show_secrets: bool = False) -> str:
+    """The command in hex, with `**` for each byte of a secret data field."""
+    return mask(command) if is_secret(environment, command) and not show_secrets else command.hex().upper()
+
+
+class Session:
+    """Follows a card session from outside: the environment that is selected, and the command an answer belongs to."""
+
+    def __init__(self) -> None:
+        self.environment = Environment.CARD
+        self.command = b""
+
+    def reset(self) -> None:
+        """The card was powered on or off."""
+        self.environment, self.command = Environment.CARD, b""
+
+    def sent(self, command: bytes) -> None:
+        """A command goes out. GET RESPONSE belongs to the command before it."""
+        if command[1:2] != b"\xc0":
+            self.command = command
+
+    def answered(self, sw: int) -> None:
+        """Its status word came back: a SELECT that went well may have changed the environment (D9)."""
+        if self.command[1:2] != b"\xa4" or not (sw in (0x9000, 0x6283) or sw >> 8 == 0x61):
+            return
+        name = self.command[5 : 5 + self.command[4]] if len(self.command) > 5 else b""
+        if self.command[2] == 0x04:
+            self.environment = environment_of_name(name, self.environment)
+        elif self.command[2] == 0x00 and name in (b"", b"\x3f\x00"):
+            self.environment = Environment.CARD
+
+
+def environment_of_name(name: bytes, current: Environment) -> Environment:
+    """The environment that owns a DF name, as the names of the standards show it."""
+    if name == SSSE_NAME or name.startswith(b"\xd1\x56\x00\x00\x05"):
+        return Environment.SSSE
+    if name == PSE_NAME or name.startswith(PSE_RIDS):
+        return Environment.PSE
+    return current

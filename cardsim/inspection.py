@@ -1,0 +1,216 @@
+"""What stands on a card image, read out of a private copy: states, files, key slots (never values), counters, wear."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cardsim.assembly import CardModel
+from cardsim.chip.image import read_image
+from cardsim.cos.access import NEVER
+from cardsim.cos.environment import Environment
+from cardsim.cos.files import ROOT, File, FileFlag, FileType
+from cardsim.cos.keys import NO_LIMIT, KeyStore
+from cardsim.cos.masterkey import MasterKeySlot
+from cardsim.cos.record import CardState, EnvironmentEntry, Switch
+from cardsim.cos.records import RECORD_TYPES, Records
+from cardsim.cos.table import Phase
+from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
+from cardsim.pse.environment import Pse
+
+_PHASES: Final = {Phase.CREATED: "created", Phase.SET_UP: "keyed", Phase.ISSUED: "issued"}
+_ALGORITHMS: Final = {1: "3DES", 3: "SM4"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the memory."""
+
+    name: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One file. Rules are empty where the file has none of its own."""
+
+    fid: str
+    parent: str
+    type: str
+    sfi: int
+    size: int
+    records: int | None
+    read: str
+    write: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """One key slot; `tries` is None where failures are not counted."""
+
+    df: str
+    use: str
+    number: int
+    version: int
+    algorithm: str
+    tries: int | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentInfo:
+    """One environment."""
+
+    fid: str
+    name: str
+    state: str
+    blocked: bool
+    algorithm: str
+    master_key: str
+    free: int
+    files: list[FileInfo]
+    keys: list[KeyInfo]
+    counters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CardInfo:
+    """The whole card."""
+
+    state: str
+    atr: str
+    switches: list[str]
+    master_key: str
+    size: int
+    free: int
+    memory: list[Part]
+    programs: int
+    busiest_page: int
+    busiest_programs: int
+    environments: list[EnvironmentInfo]
+
+
+def inspect(path: Path) -> CardInfo:
+    """Read a card image.
+
+    Raises:
+        ImageError: no usable image.
+    """
+    eeprom = read_image(path)
+    wear = list(eeprom.wear)
+    card = CardModel(eeprom)
+    atr = card.power_on()
+    record, mf = card.os.record, card.os.mf
+    entries = record.environments()
+    parts = [Part(name, cells.start, len(cells)) for name, cells in card.ranges().items()]
+    busiest = max(range(len(wear)), key=wear.__getitem__)
+    return CardInfo(
+        state=mf.card_state().name.lower(),
+        atr=atr.hex().upper(),
+        switches=[switch.name.lower() for switch in Switch if switch in record.switches and switch.name],
+        master_key="none" if record.state is CardState.VIRGIN else _master(_controlling(card)),
+        size=eeprom.size,
+        free=eeprom.size - sum(part.size for part in parts),
+        memory=parts,
+        programs=sum(wear),
+        busiest_page=busiest,
+        busiest_programs=wear[busiest],
+        environments=[_environment(entry, card.environments[entry.slot]) for entry in entries],
+    )
+
+
+def _controlling(card: CardModel) -> MasterKeySlot:
+    record = card.os.record
+    return record.transport if record.state is CardState.ACTIVATED else record.master
+
+
+def _master(slot: MasterKeySlot) -> str:
+    if not slot.loaded:
+        return "not loaded"
+    keys = slot.load()
+    return f"version {keys.version}, {slot.tries} of {keys.limit} tries"
+
+
+def _environment(entry: EnvironmentEntry, environment: Environment) -> EnvironmentInfo:
+    files = environment.files
+    index = files.index
+    parents = {file.index: f"{file.fid:04X}" for file in index.files}
+    records = Records(environment.partition)
+    return EnvironmentInfo(
+        fid=f"{entry.fid:04X}",
+        name=_text(index.files[ROOT].name),
+        state=_PHASES[environment.phase],
+        blocked=environment.blocked,
+        algorithm=_ALGORITHMS.get(entry.algorithm, f"{entry.algorithm:02X}"),
+        master_key=_master(environment.master),
+        free=files.free_space(),
+        files=[_file(file, parents, records) for file in _in_order(index.files)],
+        keys=_keys(KeyStore(files), parents),
+        counters=_counters(environment) if isinstance(environment, Pse) else {},
+    )
+
+
+def _in_order(files: tuple[File, ...]) -> list[File]:
+    """Files of the environment itself, then each DF with what stands in it; nothing that is only the card's own."""
+    shown = [file for file in files if file.index != ROOT and file.fid not in (COUNTERS_FID, 0xFFFF)]
+    ordered = [file for file in shown if file.parent == ROOT and file.type is not FileType.DF]
+    for df in shown:
+        if df.type is FileType.DF:
+            ordered += [df, *(file for file in shown if file.parent == df.index)]
+    return ordered
+
+
+def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
+    own_rules = file.type in (*RECORD_TYPES, FileType.TRANSPARENT)
+    notes = []
+    if file.type is FileType.DF:
+        notes.append(_text(file.name))
+    if is_record(file):
+        notes.append(f"record {file.fid & 0xFF} of SFI {file.fid >> 8}")
+    if file.flags & FileFlag.ISSUED:
+        notes.append("issued")
+    if file.flags & FileFlag.BLOCKED:
+        notes.append("blocked")
+    return FileInfo(
+        fid=f"{file.fid:04X}",
+        parent="" if file.parent == ROOT else parents[file.parent],
+        type=file.type.name.lower().replace("_", " "),
+        sfi=file.sfi,
+        size=file.length,
+        records=len(records.places(file)) if file.type in RECORD_TYPES else None,
+        read=str(file.read) if own_rules else "",
+        write=str(file.write) if own_rules and file.write != NEVER else ("never" if own_rules else ""),
+        note=", ".join(notes),
+    )
+
+
+def _keys(store: KeyStore, parents: dict[int, str]) -> list[KeyInfo]:
+    found = []
+    for (df, _, _), slots in sorted(store.slots().items()):
+        for slot in slots:
+            tries = None if slot.limit == NO_LIMIT else store.tries(slot)
+            use, algorithm = slot.use.name.lower(), slot.algorithm.name
+            found.append(KeyInfo(parents[df], use, slot.number, slot.version, algorithm, tries, slot.limit))
+    return found
+
+
+def _counters(environment: Pse) -> dict[str, str]:
+    found = {}
+    for file in environment.files.index.files:
+        if file.type is FileType.DF and file.index != ROOT:
+            counters = Application(environment.files, file).counters()
+            name = _text(file.name)
+            found[f"{name} ATC"] = str(int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big"))
+            found[f"{name} last online ATC"] = str(int.from_bytes(counters[LOATC_AT : LOATC_AT + 2], "big"))
+            found[f"{name} electronic cash"] = f"{int(counters[BALANCE_AT : BALANCE_AT + 6].hex()) / 100:.2f} yuan"
+    return found
+
+
+def _text(name: bytes) -> str:
+    """A DF name as text where it is text, else (an AID) in hex."""
+    try:
+        text = name.decode("gbk")
+    except UnicodeDecodeError:
+        return name.hex().upper()
+    return text if text.isprintable() and text[:1].isascii() else name.hex().upper()

@@ -1,0 +1,161 @@
+"""A whole card, from a virgin chip to an operational card, by its own commands alone; and its key file."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from cardsim.cos.masterkey import Algorithm, MasterKeySet
+from cardsim.crypto import scp02, social
+from cardsim.crypto.social import Suite
+from cardsim.iso7816.card import Card
+from cardsim.keyfile import BankKeys, CaKey, CardKeys, Holder, KeyFile, PseKeys, SsseKeys
+from cardsim.making import demo
+from cardsim.making.pse import PSE_NAME, BankCard, PseMaker
+from cardsim.making.ssse import SSSE_NAME, SsseMaker, algorithm_of
+from cardsim.making.station import Station
+from cardsim.making.structure import Profile
+
+PAGE: Final = 64
+SSSE_FID: Final = 0xDDF1
+PSE_FID: Final = 0xDDF2
+_TRIES: Final = 5
+_CHANNEL_TRIES: Final = 15
+_MF: Final = 0x3F00
+_PSE_PAGES: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The keys that one seed gives to the card itself."""
+
+    transport: bytes = field(repr=False)
+    master: bytes = field(repr=False)
+    ssse_first: bytes = field(repr=False)
+    ssse_final: bytes = field(repr=False)
+    kmc: bytes = field(repr=False)
+    keydata: bytes
+
+
+def secrets_of(person: demo.Demo) -> Secrets:
+    """Keys of a card: the transport key is the batch's, master keys are card-unique (PERSO-003, PERSO-034)."""
+    unique = person.historical.hex()
+    return Secrets(
+        person.secret("transport"),
+        person.secret(f"card master {unique}"),
+        person.secret("ssse first master"),
+        person.secret(f"ssse master {unique}"),
+        person.secret("kmc"),
+        bytes.fromhex("621467000001") + person.serial.to_bytes(4, "big"),
+    )
+
+
+def activate(card: Card, seed: int | None, *, switches: int = 0) -> KeyFile:
+    """Make a blank card of a virgin chip: transport key and historical bytes, nothing else (D1).
+
+    Raises:
+        MakingError: a step was refused.
+    """
+    person = demo.demo(seed)
+    secrets = secrets_of(person)
+    station = Station(card)
+    station.reset()
+    data = secrets.transport + bytes((_TRIES,)) + switches.to_bytes(2, "big") + person.historical
+    station.send("ACTIVATE", bytes.fromhex("80F00000") + bytes((len(data),)) + data)
+    card.power_off()
+    return KeyFile(card=CardKeys(secrets.transport, secrets.master))
+
+
+def make_card(card: Card, profile: Profile, seed: int | None) -> KeyFile:
+    """Make an operational card of a blank one and return what terminals and hosts need to know.
+
+    Raises:
+        MakingError: a step was refused.
+    """
+    person = demo.demo(seed)
+    secrets = secrets_of(person)
+    station = Station(card)
+    _initialise(station, profile, secrets)
+    ssse = pse = bank = None
+    if profile.ssse is not None:
+        ssse = _make_ssse(station, profile, person, secrets)
+    if profile.pse is not None:
+        pse, bank = _make_pse(station, profile, person, secrets)
+    card.power_off()
+    offline_pin = demo.PIN if profile.offline_pin and profile.pse is not None else None
+    holder = Holder(person.name, demo.PIN if ssse else None, offline_pin, demo.PIN if bank else None)
+    return KeyFile(CardKeys(secrets.transport, secrets.master), ssse, pse, bank, holder)
+
+
+def _initialise(station: Station, profile: Profile, secrets: Secrets) -> None:
+    """Card master key, environments, and their master keys: after that it has given up control (D1, D2)."""
+    station.reset()
+    station.authenticate("EXTERNAL AUTHENTICATE (transport key)", Suite.DES, secrets.transport)
+    master = MasterKeySet(1, Algorithm.TDES, _TRIES, (secrets.master,))
+    _write_key(station, _MF, secrets.transport, master)
+    station.authenticate("EXTERNAL AUTHENTICATE (card master key)", Suite.DES, secrets.master)
+    if profile.ssse is not None:
+        structure = profile.ssse
+        _create(station, SSSE_FID, structure.space // PAGE, 1, profile.suite, structure.directory_sfi, SSSE_NAME)
+        first = MasterKeySet(1, algorithm_of(profile.suite), _TRIES, (secrets.ssse_first,))
+        _write_key(station, SSSE_FID, secrets.master, first)
+    if profile.pse is not None:
+        _create(station, PSE_FID, _PSE_PAGES, 2, Suite.DES, 0, PSE_NAME)
+        keys = scp02.diversify_kmc(secrets.kmc, secrets.keydata)
+        three = MasterKeySet(1, Algorithm.TDES, _CHANNEL_TRIES, (keys.enc, keys.mac, keys.dek), secrets.keydata)
+        _write_key(station, PSE_FID, secrets.master, three)
+
+
+def _write_key(station: Station, fid: int, under: bytes, keys: MasterKeySet) -> None:
+    header = b"\x84\xd4" + fid.to_bytes(2, "big")
+    station.protected(f"WRITE KEY {fid:04X}", header, Suite.DES, under, bytes(keys))
+
+
+def _create(station: Station, fid: int, pages: int, kind: int, suite: Suite, sfi: int, name: bytes) -> None:
+    data = b"\x38" + pages.to_bytes(2, "big") + bytes((kind, suite.algorithm_id, sfi)) + b"\xff\xff" + name
+    station.send(f"CREATE {fid:04X}", b"\x80\xe0" + fid.to_bytes(2, "big") + bytes((len(data),)) + data)
+
+
+def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: Secrets) -> SsseKeys:
+    structure, suite = profile.ssse, profile.suite
+    if structure is None:
+        raise ValueError("the profile has no social-security environment")
+    roots = {
+        key.name: person.secret(f"{suite.value} {key.name}", _root_length(key.name, suite)) for key in structure.keys
+    }
+    keys = {name: social.card_key(suite, root, demo.AREA, person.historical) for name, root in roots.items()}
+    values = dict(person.values)
+    values["specification_version"] = structure.version
+    values["identification_code"] = demo.certificate_code(suite, keys["IRK"], values["identification_code"])
+    SsseMaker(station, structure, suite, secrets.ssse_first).run(keys, values, demo.PIN, secrets.ssse_final)
+    return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots)
+
+
+def _root_length(name: str, suite: Suite) -> int:
+    """STK keys of a DES card are single-length (SSC part 9 annex B)."""
+    return 8 if name.startswith("STK") and suite is Suite.DES else 16
+
+
+def _make_pse(station: Station, profile: Profile, person: demo.Demo, secrets: Secrets) -> tuple[PseKeys, BankKeys]:
+    if profile.pse is None:
+        raise ValueError("the profile has no payment environment")
+    mdks = [person.secret(name) for name in ("MDK_AC", "MDK_MAC", "MDK_ENC")]
+    ca = person.rsa("ca")
+    card = BankCard(
+        pan=person.pan,
+        psn=demo.PSN,
+        holder=person.name,
+        person_number=person.values["social_security_number"],
+        issued=demo.ISSUED,
+        expires=demo.EXPIRES,
+        mdk_ac=mdks[0],
+        mdk_mac=mdks[1],
+        mdk_enc=mdks[2],
+        ca=ca,
+        ca_index=demo.CA_INDEX,
+        issuer=person.rsa("issuer"),
+        icc=person.rsa("icc"),
+        certificate_expiry=demo.CERTIFICATE_EXPIRY,
+        offline_pin=demo.PIN if profile.offline_pin else None,
+    )
+    PseMaker(station, profile.pse, secrets.kmc).run(card)
+    public = CaKey(demo.RID, demo.CA_INDEX, ca.public.modulus, ca.public.exponent)
+    return PseKeys(secrets.kmc, 1, secrets.keydata), BankKeys(mdks[0], mdks[1], mdks[2], (public,))

@@ -1,0 +1,175 @@
+"""The payment environment from its master key on: directory, application, data groupings, issue (PBOC part 10)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cardsim.crypto import oda, pboc
+from cardsim.crypto.rsa import RsaPrivateKey
+from cardsim.iso7816.tlv import ber
+from cardsim.making.station import Channel, Station
+
+PSE_NAME: Final = b"1PAY.SYS.DDF01"
+_ADF: Final = 0xADF1
+_LOG: Final = 0xEF0B
+_DAC: Final = b"\xda\xc0"
+_TRACK2_LENGTH: Final = 19
+_CRT_PADDING: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BankCard:
+    """What the bank puts on one card. Dates are YYYYMMDD, keys 16 bytes."""
+
+    pan: str
+    psn: str
+    holder: str
+    person_number: str
+    issued: str
+    expires: str
+    mdk_ac: bytes = field(repr=False)
+    mdk_mac: bytes = field(repr=False)
+    mdk_enc: bytes = field(repr=False)
+    ca: RsaPrivateKey = field(repr=False)
+    ca_index: int
+    issuer: RsaPrivateKey = field(repr=False)
+    icc: RsaPrivateKey = field(repr=False)
+    certificate_expiry: str
+    offline_pin: str | None = field(default=None, repr=False)
+
+    def udks(self) -> bytes:
+        """Card keys AC, MAC, ENC (DGI 8000)."""
+        return b"".join(pboc.derive_udk(mdk, self.pan, self.psn) for mdk in (self.mdk_ac, self.mdk_mac, self.mdk_enc))
+
+
+class PseMaker:
+    """Drives one card through the personalisation of PSE and its debit application.
+
+    Args:
+        station: the card, with PSE created and keyed.
+        structure: the data of `vectors/structures/pse-*.toml`.
+        kmc: personalisation master key.
+    """
+
+    def __init__(self, station: Station, structure: Mapping[str, Any], kmc: bytes) -> None:
+        self._station = station
+        self._data = structure
+        self._kmc = kmc
+        self._sessions = 0
+
+    def run(self, card: BankCard) -> None:
+        """Directory and application: create, fill, issue."""
+        aid, name = self._hex("aid"), PSE_NAME
+        channel = self._open(name)
+        data = b"\x38" + int(self._data["space"]).to_bytes(2, "big") + bytes.fromhex("000000FFFF") + aid
+        channel.send("CREATE application", 0xE0, _ADF >> 8, _ADF & 0xFF, data)
+        channel.store(0x9102, ber(0xA5, self._hex("pse_proprietary")))
+        label = str(self._data["label"]).encode("ascii")
+        entry = ber(0x4F, aid) + ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
+        channel.store(0x0101, ber(0x70, ber(0x61, entry)), last=True)
+        self._application(self._open(aid), card, label)
+
+    def _open(self, name: bytes) -> Channel:
+        self._station.select(name)
+        self._sessions += 1
+        return Channel(self._station, self._kmc, b"cardsim" + bytes((self._sessions,)))
+
+    def _hex(self, key: str) -> bytes:
+        return bytes.fromhex(self._data[key])
+
+    def _application(self, channel: Channel, card: BankCard, label: bytes) -> None:
+        size = sum(_dol_lengths(self._hex("log_format")))
+        log = bytes((0x2E, self._data["log_records"], size)) + bytes.fromhex("00000000FF000000")
+        channel.send("CREATE log file", 0xE0, _LOG >> 8, _LOG & 0xFF, log + bytes((self._data["log_sfi"],)))
+        discretionary = ber(0x9F4D, bytes((self._data["log_sfi"], self._data["log_records"])))
+        fci = ber(0x50, label) + ber(0x87, bytes((self._data["priority"],))) + ber(0x9F38, self._hex("pdol"))
+        fci += ber(0x5F2D, self._hex("language")) + ber(0xBF0C, discretionary)
+        channel.store(0x9102, ber(0xA5, fci))
+        for dgi, afl in ((0x9104, "afl_debit"), (0x9203, "afl_cash")):
+            channel.store(dgi, ber(0x82, self._hex("aip")) + ber(0x94, self._hex(afl)))
+        for dgi, content in self.records(card).items():
+            channel.store(dgi, ber(0x70, content))
+        channel.store(0x0D01, b"".join(ber(int(tag, 16), bytes.fromhex(v)) for tag, v in self._data["risk"].items())
+                      + ber(0x9F4F, self._hex("log_format")))  # fmt: skip
+        channel.store(0x0E01, b"".join(ber(int(tag, 16), bytes.fromhex(v)) for tag, v in self._data["card"].items()))
+        channel.store(0x9200, ber(0x9F10, self._hex("iad")))
+        keys = card.udks()
+        channel.store(0x8000, keys, secret=True)
+        for dgi, number in zip(range(0x8205, 0x8200, -1), _crt(card.icc), strict=True):
+            channel.store(dgi, number, secret=True)
+        if card.offline_pin is not None:
+            channel.store(0x8010, pboc.pin_block_format2(card.offline_pin), secret=True)
+            channel.store(0x9010, b"\x03\x03")
+        checks = b"".join(pboc.key_check_value(keys[at : at + 16]) for at in range(0, 48, 16))
+        channel.store(0x9000, checks, last=True)
+
+    def records(self, card: BankCard) -> dict[int, bytes]:
+        """The records by DGI, without template 70; signed data of the debit and of the electronic-cash path."""
+        pan, expiry = _digits(card.pan), bytes.fromhex(card.expires[2:])
+        service = str(self._data["service_code"])
+        track2 = f"{card.pan}D{card.expires[2:6]}{service}".ljust(_TRACK2_LENGTH * 2 - 1, "0") + "F"
+        codes = self._data["action_codes"]
+        cvm = {"debit": "cvm_offline_pin" if card.offline_pin else "cvm_debit", "cash": "cvm_cash"}
+
+        def signed_part(path: str) -> bytes:
+            code = codes[path]
+            return (
+                ber(0x5A, pan) + ber(0x8E, self._hex(cvm[path])) + ber(0x9F0D, bytes.fromhex(code["default"]))
+                + ber(0x9F0E, bytes.fromhex(code["denial"])) + ber(0x9F0F, bytes.fromhex(code["online"]))
+                + ber(0x5F24, expiry) + ber(0x5F28, self._hex("country")) + ber(0x9F42, self._hex("country"))
+                + ber(0x9F07, self._hex("application_usage")) + ber(0x5F25, bytes.fromhex(card.issued[2:]))
+            )  # fmt: skip
+
+        debit = signed_part("debit")
+        cash = signed_part("cash") + ber(0x9F74, b"ECC001")
+        issuer = oda.build_issuer_certificate(
+            card.ca, card.ca_index, card.issuer.public, card.pan[:6], card.certificate_expiry, b"\x00\x00\x01"
+        )
+        aip, certificates, statics = self._hex("aip"), [], []
+        for part in (debit, cash):
+            icc = oda.build_icc_certificate(
+                card.issuer, card.icc.public, card.pan, card.certificate_expiry, b"\x00\x00\x01", part + aip
+            )
+            certificates.append(icc)
+            statics.append(oda.sign_static(card.issuer, _DAC, part + aip))
+        return {
+            0x0101: ber(0x57, bytes.fromhex(track2)) + ber(0x5F34, bytes.fromhex(card.psn)),
+            0x0102: ber(0x5F20, card.holder.encode("gbk")) + ber(0x9F61, card.person_number.encode("ascii"))
+            + ber(0x9F62, b"\0"),
+            0x0201: ber(0x90, issuer.certificate),
+            0x0202: ber(0x9F32, issuer.exponent) + ber(0x92, issuer.remainder) + ber(0x8F, bytes((card.ca_index,))),
+            0x0203: ber(0x93, statics[0]),
+            0x0204: ber(0x9F46, certificates[0].certificate),
+            0x0205: ber(0x9F47, certificates[0].exponent) + ber(0x9F48, certificates[0].remainder)
+            + ber(0x9F49, self._hex("ddol")),
+            0x0206: ber(0x93, statics[1]),
+            0x0207: ber(0x9F46, certificates[1].certificate),
+            0x0301: debit,
+            0x0302: ber(0x8C, self._hex("cdol1")) + ber(0x8D, self._hex("cdol2")) + ber(0x5F30, _service(service))
+            + ber(0x9F08, self._hex("version")) + ber(0x9F4A, b"\x82"),
+            0x0303: cash,
+        }  # fmt: skip
+
+
+def _digits(number: str) -> bytes:
+    return bytes.fromhex(number + "F" * (len(number) % 2))
+
+
+def _service(code: str) -> bytes:
+    return bytes.fromhex(code.rjust(4, "0"))
+
+
+def _dol_lengths(dol: bytes) -> list[int]:
+    from cardsim.iso7816.tlv import parse_dol
+
+    return [length for _, length in parse_dol(dol)]
+
+
+def _crt(key: RsaPrivateKey) -> list[bytes]:
+    """p, q, dP, dQ, qInv, each padded with 80 00.. to the cipher's block as personalisation systems do."""
+    size = (key.p.bit_length() + 7) // 8
+    padded = (size + _CRT_PADDING) // _CRT_PADDING * _CRT_PADDING
+    return [
+        (number.to_bytes(size, "big") + b"\x80").ljust(padded, b"\0")
+        for number in (key.p, key.q, key.dp, key.dq, key.qinv)
+    ]

@@ -1,0 +1,107 @@
+"""One place that talks to the card while it is made: follows 61xx and 6Cxx, and says in words what went wrong."""
+
+from cardsim.crypto import ciphers, padding, scp02, social
+from cardsim.crypto.social import Suite
+from cardsim.iso7816.card import Card
+from cardsim.iso7816.status import OK, StatusWord
+
+_ORIGINAL = b"cardsim0"
+_CHUNK = 239
+"""Plain bytes of one command in a channel at level 03: padded and with its C-MAC they fit into 255."""
+
+
+class MakingError(Exception):
+    """A step of making a card was refused: which, with what status word."""
+
+
+class Station:
+    """A card that is being made."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+
+    def reset(self) -> bytes:
+        """Power the card on (or reset it) and return its ATR."""
+        return self._card.power_on()
+
+    def send(self, step: str, command: bytes, *, expect: int = OK) -> bytes:
+        """Send one command and return its data.
+
+        Raises:
+            MakingError: another status word than expected.
+        """
+        answer = self._card.transmit(command)
+        if answer[-2:-1] == b"\x6c":
+            answer = self._card.transmit(command[:4] + answer[-1:])
+        data = answer[:-2]
+        while answer[-2:-1] == b"\x61":
+            answer = self._card.transmit(b"\x00\xc0\x00\x00" + answer[-1:])
+            data += answer[:-2]
+        if answer[-2:] != expect.to_bytes(2, "big"):
+            word = StatusWord(int.from_bytes(answer[-2:], "big"))
+            raise MakingError(f"{step}: the card answers {word} ({word.meaning})" if answer else f"{step}: no answer")
+        return data
+
+    def select(self, name: bytes) -> bytes:
+        """SELECT by name; returns the FCI."""
+        return self.send("SELECT", bytes((0x00, 0xA4, 0x04, 0x00, len(name))) + name)
+
+    def challenge(self) -> bytes:
+        """GET CHALLENGE of 8 bytes."""
+        return self.send("GET CHALLENGE", bytes.fromhex("0084000008"))
+
+    def authenticate(self, step: str, suite: Suite, key: bytes, reference: int = 0) -> None:
+        """EXTERNAL AUTHENTICATE in the form of the social-security standard (SSC part 5 §6.4)."""
+        data = social.authentication_data(suite, key, self.challenge(), _ORIGINAL) + _ORIGINAL
+        self.send(step, bytes((0x00, 0x82, 0x00, reference, len(data))) + data)
+
+    def protected(self, step: str, header: bytes, suite: Suite, key: bytes, plain: bytes) -> None:
+        """A command enciphered and MACed under a master key and a fresh challenge (SSC part 9 §7.1)."""
+        challenge = self.challenge()
+        body = social.master_encipher(suite, key, plain) if plain else b""
+        command = header + bytes((len(body) + 4,)) + body
+        self.send(step, command + social.master_mac4(suite, key, command, challenge))
+
+
+class Channel:
+    """A secure channel to the payment environment at security level 03 (SCP02: C-MAC and encryption).
+
+    Args:
+        station: the card.
+        kmc: personalisation master key; the card's set is derived from it and the card's KEYDATA.
+        host_challenge: 8 bytes.
+    """
+
+    def __init__(self, station: Station, kmc: bytes, host_challenge: bytes) -> None:
+        self._station = station
+        answer = station.send("INITIALIZE UPDATE", bytes.fromhex("8050000008") + host_challenge)
+        keydata, sequence, challenge, cryptogram = answer[:10], answer[12:14], answer[14:20], answer[20:28]
+        keys = scp02.session_keys(scp02.diversify_kmc(kmc, keydata), sequence)
+        if scp02.card_cryptogram(keys.enc, host_challenge, sequence, challenge) != cryptogram:
+            raise MakingError("INITIALIZE UPDATE: the card cryptogram is wrong; the card holds other keys")
+        header = bytes.fromhex("8482030010")
+        message = header + scp02.host_cryptogram(keys.enc, host_challenge, sequence, challenge)
+        self._keys = keys
+        self._mac = scp02.command_mac(keys.mac, message, bytes(8))
+        self._block = 0
+        station.send("EXTERNAL AUTHENTICATE", message + self._mac)
+
+    def send(self, step: str, ins: int, p1: int, p2: int, data: bytes) -> bytes:
+        """One command through the channel."""
+        header = bytes((0x84, ins, p1, p2))
+        icv = scp02.encrypt_icv(self._keys.mac, self._mac)
+        self._mac = scp02.command_mac(self._keys.mac, header + bytes((len(data) + 8,)) + data, icv)
+        body = ciphers.des_cbc_encrypt(self._keys.enc, padding.pad80(data)) + self._mac
+        return self._station.send(step, header + bytes((len(body),)) + body)
+
+    def store(self, dgi: int, content: bytes, *, secret: bool = False, last: bool = False) -> None:
+        """STORE DATA of one data grouping, in as many blocks as it needs; a secret one under the S-DEK."""
+        if secret:
+            content = scp02.dek_encrypt(self._keys.dek, content)
+        length = bytes((len(content),)) if len(content) < 0xFF else b"\xff" + len(content).to_bytes(2, "big")
+        data = dgi.to_bytes(2, "big") + length + content
+        for at in range(0, len(data), _CHUNK):
+            final = last and at + _CHUNK >= len(data)
+            p1 = (0x60 if secret else 0) | (0x80 if final else 0)
+            self.send(f"STORE DATA {dgi:04X}", 0xE2, p1, self._block, data[at : at + _CHUNK])
+            self._block = (self._block + 1) & 0xFF

@@ -1,0 +1,160 @@
+"""The payment environment: selection, records, data objects. Transactions and personalisation stand beside it."""
+
+from collections.abc import Iterable
+from copy import copy
+
+from cardsim.chip.partition import Partition
+from cardsim.chip.rng import RandomSource
+from cardsim.cos.environment import CardServices, Environment, Handler
+from cardsim.cos.files import ROOT, FileFlag, FileType
+from cardsim.cos.masterkey import SET_OF_THREE, Algorithm, MasterKeySet
+from cardsim.cos.records import Records
+from cardsim.cos.table import Command
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError, Warned
+from cardsim.iso7816.tlv import ber
+from cardsim.pse import commands
+from cardsim.pse.application import (
+    ATC_AT,
+    BALANCE_AT,
+    DGI_FCI,
+    LOATC_AT,
+    PIN_LIMIT_AT,
+    PIN_TRIES_AT,
+    READABLE,
+    Application,
+    is_record,
+    proprietary,
+)
+from cardsim.pse.memory import PseMemory
+from cardsim.pse.perso import Personalisation
+from cardsim.pse.transaction import Transactions
+
+
+class Pse(Environment):
+    """PSE behind the firewall."""
+
+    commands = commands.TABLE
+
+    def __init__(
+        self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
+    ) -> None:
+        super().__init__(partition, random, card, le_must_fit=le_must_fit)
+        self.ram = PseMemory()
+        self.records = Records(partition)
+        self._applications: dict[int, Application] = {}
+        self._token = 0
+        self._transactions = Transactions(self)
+        self._personalisation = Personalisation(self)
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """Handlers by name of the row."""
+        return {
+            commands.READ_RECORD.name: self._read_record,
+            commands.GET_DATA.name: self._get_data,
+            **self._transactions.handlers,
+            **self._personalisation.handlers,
+        }
+
+    @property
+    def place(self) -> str:
+        """PSE itself and an application have different rows (PBOC-SEL-023)."""
+        return "pse" if self.ram.df == ROOT else "application"
+
+    def commands_here(self) -> Iterable[Command]:
+        """The rows of the current place."""
+        return commands.PSE_TABLE if self.ram.df == ROOT else commands.APPLICATION_TABLE
+
+    def accepts_master_key(self, keys: MasterKeySet) -> bool:
+        """The KMC-derived set of three 3DES keys (D7)."""
+        return len(keys.keys) == SET_OF_THREE and keys.algorithm is Algorithm.TDES
+
+    def wipe(self) -> None:
+        """Forget transaction, channel and selection."""
+        self.ram = PseMemory()
+
+    def save(self) -> PseMemory:
+        """A copy of the volatile state."""
+        return PseMemory(self.ram.df, copy(self.ram.transaction), copy(self.ram.channel))
+
+    def load(self, state: object) -> None:
+        """Set the volatile state to a copy."""
+        if not isinstance(state, PseMemory):
+            raise TypeError("not a state of this environment")
+        self.ram = PseMemory(state.df, copy(state.transaction), copy(state.channel))
+
+    # --- selection ---------------------------------------------------------------------------------------------
+
+    def application(self) -> Application:
+        """The selected application."""
+        return self.application_of(self.ram.df)
+
+    def application_of(self, df: int) -> Application:
+        """An application, or PSE itself, by the index of its DF."""
+        if self._token != self.partition.layout:
+            self._token = self.partition.layout
+            self._applications.clear()
+        application = self._applications.get(df)
+        if application is None:
+            application = self._applications[df] = Application(self.files, self.files.index.files[df])
+        return application
+
+    def select_df(self, df: int) -> bytes:
+        """Make PSE or an application current; a running transaction and an open channel end (PBOC-SEL-021)."""
+        application = self.application_of(df)
+        flags = application.df.flags
+        if df == ROOT or not flags & FileFlag.ISSUED:
+            template = application.object(DGI_FCI) if df == ROOT else None
+            fci = ber(0x6F, ber(0x84, application.df.name) + (proprietary(template) if template else b""))
+        else:
+            fci = application.parameters.fci
+        self.ram = PseMemory(df)
+        if flags & FileFlag.BLOCKED:
+            raise Warned(status.SELECTED_FILE_INVALID, fci)
+        return fci
+
+    def select_file(self, p1: int, data: bytes) -> bytes:  # noqa: ARG002
+        """SELECT by identifier does not exist in PSE (PBOC-SEL-014)."""
+        raise StatusError(status.WRONG_P1P2)
+
+    # --- data --------------------------------------------------------------------------------------------------
+
+    def _read_record(self, p1: int, p2: int, _data: bytes, _le: int) -> bytes:
+        """READ RECORD: a data grouping named by SFI and number, or a record of the log."""
+        sfi, df = p2 >> 3, self.ram.df
+        file = self.files.index.by_fid.get(df << 16 | sfi << 8 | p1)
+        if file is not None and is_record(file):
+            return bytes(self.partition.memory[file.offset : file.offset + file.length])
+        log = self.files.index.by_sfi.get(df << 8 | sfi)
+        if log is not None and log.type is FileType.CYCLIC:
+            places = self.records.places(log)
+            if p1 > len(places):
+                raise StatusError(status.RECORD_NOT_FOUND)
+            return self.records.read(places[p1 - 1])
+        if any(f.parent == df and is_record(f) and f.fid >> 8 == sfi for f in self.files.index.files):
+            raise StatusError(status.RECORD_NOT_FOUND)
+        raise StatusError(status.FILE_NOT_FOUND)
+
+    def _get_data(self, p1: int, p2: int, _data: bytes, _le: int) -> bytes:
+        """GET DATA: listed tags alone, in every state; counters as they stand (PBOC-GDT)."""
+        tag = p1 << 8 | p2
+        application = self.application()
+        if not application.df.flags & FileFlag.ISSUED:
+            raise StatusError(status.REFERENCE_NOT_FOUND)
+        counters = application.counters()
+        match tag:
+            case 0x9F36:
+                value = counters[ATC_AT : ATC_AT + 2]
+            case 0x9F13:
+                value = counters[LOATC_AT : LOATC_AT + 2]
+            case 0x9F79:
+                value = counters[BALANCE_AT : BALANCE_AT + 6]
+            case 0x9F17 if counters[PIN_LIMIT_AT]:
+                value = counters[PIN_TRIES_AT : PIN_TRIES_AT + 1]
+            case _:
+                found = application.parameters.data.get(tag) if tag in READABLE else None
+                if found is None:
+                    raise StatusError(status.REFERENCE_NOT_FOUND)
+                value = found
+        return ber(tag, value)

@@ -1,0 +1,69 @@
+"""Volatile state of the payment environment."""
+
+import enum
+from dataclasses import dataclass, field
+
+from cardsim.cos.files import ROOT
+from cardsim.crypto.scp02 import SessionKeys
+
+
+class State(enum.IntEnum):
+    """Where a transaction stands (PBOC part 5)."""
+
+    SELECTED = 1
+    INITIATED = 2
+    """GET PROCESSING OPTIONS was answered."""
+    ONLINE = 3
+    """The first GENERATE AC was answered with ARQC."""
+    DONE = 4
+
+
+class IssuerAuthentication(enum.IntEnum):
+    """What became of EXTERNAL AUTHENTICATE in this transaction."""
+
+    NOT_PERFORMED = 0
+    PASSED = 1
+    FAILED = 2
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One transaction, from the selection of the application on."""
+
+    state: State = State.SELECTED
+    cash: bool = False
+    pdol_data: bytes = b""
+    cdol1_data: bytes = b""
+    cvr: int = 0
+    aip: int = 0
+    verified: bool = False
+    """VERIFY was sent."""
+    cryptogram: bytes = b""
+    authentication: IssuerAuthentication = IssuerAuthentication.NOT_PERFORMED
+    response_code: bytes = b""
+    """Authorisation response code of a successful EXTERNAL AUTHENTICATE."""
+
+
+@dataclass(slots=True)
+class Channel:
+    """The secure channel of personalisation (SCP02)."""
+
+    host_challenge: bytes = b""
+    card_challenge: bytes = b""
+    keys: SessionKeys | None = field(default=None, repr=False)
+    open: bool = False
+    level: int = 0
+    mac: bytes = b""
+    block: int = 0
+    """Next block number of STORE DATA."""
+    partial: bytes = b""
+    """A data grouping that the last STORE DATA began and did not end."""
+
+
+@dataclass(slots=True)
+class PseMemory:
+    """Dies with the power, with the environment, and with each SELECT."""
+
+    df: int = ROOT
+    transaction: Transaction = field(default_factory=Transaction)
+    channel: Channel = field(default_factory=Channel)

@@ -1,0 +1,150 @@
+"""`cardterm apdu`: command APDUs in hex from a file or standard input, responses in hex to standard output."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cardsim.decode.commands import Session, command_name, masked_hex
+from cardsim.decode.explain import Line, explain_answer
+from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
+from cardsim.iso7816.card import Card
+from terminal.cli.documents import lines_data
+from terminal.cli.output import Writer, item_lines, to_json
+from terminal.errors import UsageError
+from terminal.links.follow import Follower
+from terminal.links.target import Target, open_target
+
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_LONGEST_APDU: Final = 261
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of input: "reset", "off", or the bytes of a command."""
+
+    word: str = ""
+    command: bytes = b""
+
+
+def parse_lines(lines: Iterable[str], name: str) -> Iterator[Step]:
+    """The steps of the input, one by one.
+
+    Raises:
+        UsageError: a line that is no command; names file and line.
+    """
+    for number, line in enumerate(lines, 1):
+        text = "".join(line.partition("#")[0].split())
+        if not text:
+            continue
+        if text.lower() in ("reset", "off"):
+            yield Step(word=text.lower())
+        elif _HEX.fullmatch(text) and len(text) <= 2 * _LONGEST_APDU:
+            yield Step(command=bytes.fromhex(text))
+        else:
+            raise UsageError(f"{name}, line {number}: not a command APDU in hex, `reset` or `off`: {line.strip()[:60]}")
+
+
+def _steps(file: str) -> Iterable[Step]:
+    """Standard input is taken line by line; a file is read whole, so that a bad line stops it before the first one."""
+    if file == "-":
+        if hasattr(sys.stdin, "reconfigure"):
+            sys.stdin.reconfigure(errors="replace")  # what is no text is a bad line, as any other
+        return parse_lines(sys.stdin, "standard input")
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UsageError(f"{file}: cannot be read: {reason}") from error
+    return list(parse_lines(text.splitlines(), file))
+
+
+class _Terminal:
+    """Sends steps and shows answers."""
+
+    def __init__(self, card: Card, arguments: argparse.Namespace) -> None:
+        self._card = card
+        self._auto: bool = arguments.auto
+        self._decode: bool = arguments.decode
+        self._json: bool = arguments.json
+        self._show_secrets: bool = arguments.show_secrets
+        self._writer = Writer()
+        self._session = Session()
+        self._follower = Follower(card, lambda *_: None)
+        self._powered = False
+
+    def step(self, step: Step) -> None:
+        """Do one step. A command to a card without power switches it on first."""
+        if step.word == "off":
+            self.off()
+        elif step.word == "reset":
+            self._show("reset", self._power_on(), "", [])
+        else:
+            if not self._powered:
+                self._power_on()
+            self._send(step.command)
+
+    def off(self) -> None:
+        """Power off."""
+        if self._powered:
+            self._powered = False
+            self._card.power_off()
+            self._session.reset()
+
+    def _power_on(self) -> bytes:
+        self._powered = True
+        self._session.reset()
+        return self._card.power_on()
+
+    def _send(self, command: bytes) -> None:
+        self._session.sent(command)
+        response = self._follower.exchange(command)
+        if self._auto:
+            response = self._follow(command, response)
+        environment = self._session.environment
+        self._session.answered(response.sw.value)
+        name = command_name(environment, command)
+        explained = explain_answer(environment, self._session.command, response.data)
+        shown = masked_hex(environment, command, show_secrets=self._show_secrets)
+        self._show(f"{name} {shown}", bytes(response), f"{response.sw} {response.sw.meaning}", explained)
+
+    def _follow(self, command: bytes, response: ResponseApdu) -> ResponseApdu:
+        try:
+            return self._follower.follow(CommandApdu.parse(command), response)
+        except ValueError:
+            return response
+
+    def _show(self, what: str, answer: bytes, meaning: str, explained: list[Line]) -> None:
+        if self._json:
+            document = {"format": "cardterm-apdu", "version": 1, "verdict": "passed", "command": what.split()[-1]}
+            document |= {"response": answer.hex().upper()}
+            if self._decode:
+                document |= {
+                    "name": what.rpartition(" ")[0] or what,
+                    "meaning": meaning,
+                    "items": lines_data(explained),
+                }
+            self._writer.line(to_json(document))
+            return
+        if self._decode:
+            self._writer.line(self._writer.paint(f"# {what}", "cyan"))
+        self._writer.line(answer.hex().upper())
+        if self._decode:
+            for text in [*item_lines(explained), *([meaning] if meaning else [])]:
+                self._writer.line(self._writer.paint(f"#   {text}", "dim"))
+
+
+def apdu_command(arguments: argparse.Namespace) -> int:
+    """Run `cardterm apdu`; always 0 when all was sent, whatever the card said."""
+    steps = _steps(arguments.file)
+    with open_target(Target(arguments.card, arguments.reader, arguments.seed)) as card:
+        terminal = _Terminal(card, arguments)
+        try:
+            for step in steps:
+                terminal.step(step)
+        finally:
+            terminal.off()
+    return 0

@@ -1,0 +1,217 @@
+"""`cardterm social`, `financial` and `full`: options to configuration, a run, and its output."""
+
+import argparse
+import contextlib
+import dataclasses
+import getpass
+import random
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TextIO
+
+from cardsim.iso7816.card import Card
+from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
+from terminal.cli.documents import Document, JsonTranscript, financial_document, full_document, social_document
+from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
+from terminal.driver import Services, run
+from terminal.effects import PinEntry, PinPurpose
+from terminal.errors import UsageError
+from terminal.flows.financial.flow import FinancialOutcome, financial
+from terminal.flows.financial.transaction import FinancialConfig, TransactionType
+from terminal.flows.full import FullConfig, FullOutcome, Side, full
+from terminal.flows.social import SocialConfig, SocialOutcome, SocialService, social
+from terminal.hosts.bank import BankHost
+from terminal.links.recording import recorder
+from terminal.links.target import Target, open_target
+from terminal.outcome import Verdict
+from terminal.parameters import ATM, POS
+from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
+from terminal.transcript import Listener, tee
+
+Outcome = SocialOutcome | FinancialOutcome | FullOutcome
+_AMOUNT: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,2}))?")
+_ORDERS: Final = {
+    "social-first": (Side.SOCIAL, Side.FINANCIAL),
+    "bank-first": (Side.FINANCIAL, Side.SOCIAL),
+}
+
+
+def flow_command(arguments: argparse.Namespace) -> int:
+    """Run one of the three terminals; the exit status."""
+    now = _now(arguments.now)
+    if arguments.pin is not None and not re.fullmatch(r"[0-9]{4,12}", arguments.pin):
+        raise UsageError("--pin takes 4 to 12 digits")
+    target = Target(arguments.card, arguments.reader, arguments.seed)
+    keys = _keys(arguments, target)
+    start = _starter(arguments, keys, now)
+    services = _services(arguments, keys)
+    with contextlib.ExitStack() as stack:
+        link = stack.enter_context(open_target(target))
+        listeners: list[Listener] = []
+        if arguments.record is not None:
+            file = stack.enter_context(_create(arguments.record))
+            listeners.append(recorder(file.write, show_secrets=arguments.show_secrets))
+        if arguments.json:
+            transcript = JsonTranscript(show_secrets=arguments.show_secrets)
+            outcome = start(link, services, tee(transcript, *listeners))
+            sys.stdout.write(to_json(_document(outcome, transcript.events), indent=2) + "\n")
+        else:
+            writer = Writer()
+            outcome = start(
+                link, services, tee(TextTranscript(writer, show_secrets=arguments.show_secrets), *listeners)
+            )
+            _conclude(writer, outcome)
+    return _status(outcome, getattr(arguments, "expect", None))
+
+
+def _create(name: str) -> TextIO:
+    try:
+        return Path(name).open("w", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{name}: the recording cannot be written: {error.strerror}") from error
+
+
+def _now(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now()
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--now {text}: write it as 2026-11-21T12:00:00") from error
+
+
+def _keys(arguments: argparse.Namespace, target: Target) -> KeyFile:
+    if arguments.keys is not None:
+        path = Path(arguments.keys)
+    elif target.image is not None:
+        if not target.image.exists():
+            raise UsageError(f"{target.image}: there is no such card image; make one with: cardsim new {target.image}")
+        path = default_keyfile_path(target.image)
+    else:
+        raise UsageError("name the key file of the card: --keys FILE")
+    try:
+        keys = load_keyfile(path)
+    except KeyFileError as error:
+        raise UsageError(str(error)) from error
+    if arguments.command != "financial" and keys.ssse is None:
+        raise UsageError(f"{path}: the key file has no [ssse]; add the social-security keys")
+    if arguments.command != "social" and keys.bank is None:
+        raise UsageError(f"{path}: the key file has no [bank]; add the bank's keys")
+    return keys
+
+
+def _fen(text: str) -> int:
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--amount {text}: write it in yuan, as 12.34")
+    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def _code(name: str, text: str) -> bytes:
+    if not re.fullmatch(r"[0-9]{4}", text):
+        raise UsageError(f"--{name} {text}: write four digits, as 0156")
+    return bytes.fromhex(text)
+
+
+def _financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime) -> FinancialConfig:
+    kind = TransactionType[arguments.type.upper()]
+    terminal = dataclasses.replace(
+        ATM if arguments.terminal == "atm" else POS,
+        country=_code("country", arguments.country),
+        currency=_code("currency", arguments.currency),
+    )
+    amount = 0 if kind is TransactionType.INQUIRY else _fen(arguments.amount)
+    return FinancialConfig(terminal, kind, amount, now, () if keys.bank is None else keys.bank.ca)
+
+
+def _starter(
+    arguments: argparse.Namespace, keys: KeyFile, now: datetime
+) -> Callable[[Card, Services, Listener], Outcome]:
+    """The flow that the subcommand means, ready to run."""
+    if arguments.command == "financial":
+        bank = _financial_config(arguments, keys, now)
+        return lambda link, services, listener: run(financial(bank), link, services, listener)
+    service = SocialConfig(now.date(), SocialService(arguments.service))
+    if arguments.command == "social":
+        return lambda link, services, listener: run(social(service), link, services, listener)
+    both = FullConfig(service, _financial_config(arguments, keys, now), _ORDERS[arguments.order])
+    return lambda link, services, listener: run(full(both), link, services, listener)
+
+
+def _services(arguments: argparse.Namespace, keys: KeyFile) -> Services:
+    seed = arguments.seed
+    draw = secrets.token_bytes if seed is None else random.Random(seed).randbytes
+    cipher = PinCipher(secrets.token_bytes(16))
+    online_pin = None if keys.holder is None else keys.holder.online_pin
+    return Services(
+        random=draw,
+        security_module=None if keys.ssse is None else KeyFileModule(keys.ssse),
+        pin_pad=BenchPinPad(_holder(arguments.pin, keys), cipher),
+        host=None if keys.bank is None else BankHost(keys.bank, cipher, online_pin),
+    )
+
+
+def _holder(pin: str | None, keys: KeyFile) -> Callable[[PinEntry], str | None]:
+    """Where PINs come from: `--pin`, else a prompt, else (no terminal) the invented holder of the key file."""
+    if pin is not None:
+        return say_once(pin)
+    if sys.stdin is not None and sys.stdin.isatty():
+        return _prompt
+    holder = keys.holder
+    if holder is None:
+        return say_once(None)
+    social_pin, bank_pin = say_once(holder.pin), say_once(holder.online_pin or holder.offline_pin or holder.pin)
+    card_pin = say_once(holder.offline_pin)
+
+    def answer(request: PinEntry) -> str | None:
+        if request.purpose is PinPurpose.ONLINE:
+            return bank_pin(request)
+        return social_pin(request) if request.prompt.startswith("Social") else card_pin(request)
+
+    return answer
+
+
+def _prompt(request: PinEntry) -> str | None:
+    tries = "" if request.tries_left is None else f" ({request.tries_left} tries left)"
+    try:
+        entered = getpass.getpass(f"{request.prompt}{tries}: ")
+    except EOFError:
+        return None
+    return entered if re.fullmatch(r"[0-9]{4,12}", entered) else None
+
+
+def _document(outcome: Outcome, transcript: list[Document]) -> Document:
+    match outcome:
+        case SocialOutcome():
+            return social_document(outcome, transcript)
+        case FinancialOutcome():
+            return financial_document(outcome, transcript)
+        case FullOutcome():
+            return full_document(outcome, transcript)
+
+
+def _conclude(writer: Writer, outcome: Outcome) -> None:
+    writer.line()
+    if isinstance(outcome, SocialOutcome | FullOutcome):
+        part = outcome if isinstance(outcome, SocialOutcome) else outcome.social
+        verdict_line(writer, "Social security", part.verdict, part.reason)
+    if isinstance(outcome, FinancialOutcome | FullOutcome):
+        bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
+        verdict_line(writer, "Bank", bank.verdict, bank.reason)
+        for fault in bank.faults:
+            writer.line(f"  {writer.paint('fault', 'red')}: {fault}")
+    if isinstance(outcome, FullOutcome):
+        verdict_line(writer, "Card", outcome.verdict, "both sides together")
+
+
+def _status(outcome: Outcome, expected: str | None) -> int:
+    """0 or 1: `--expect` looks at how the transaction ended, else the verdict decides."""
+    if expected is None or isinstance(outcome, SocialOutcome):
+        return 1 if outcome.verdict is Verdict.FAILED else 0
+    bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
+    social_failed = isinstance(outcome, FullOutcome) and outcome.social.verdict is Verdict.FAILED
+    return 1 if social_failed or bank.result.value != expected else 0

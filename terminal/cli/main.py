@@ -1,0 +1,49 @@
+"""Entry point of `cardterm`: exit statuses, and errors as one sentence."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from terminal.cli.parser import PROGRAM, build_parser
+from terminal.errors import TerminalError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status (0 well, 1 failed, 2 wrong use, 3 not reached, 130 interrupted)."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        match arguments.command:
+            case "apdu":
+                from terminal.cli.apdu import apdu_command
+
+                return apdu_command(arguments)
+            case _:
+                from terminal.cli.flows import flow_command
+
+                return flow_command(arguments)
+    except TerminalError as error:
+        return _complain(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return _complain("interrupted; the card has been powered off", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; keep the interpreter from complaining at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(str(error), 2)
+
+
+def _complain(message: str, status: int) -> int:
+    sys.stderr.write(f"{PROGRAM}: {' '.join(message.split())}\n")
+    return status
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,200 @@
+"""Runs a flow: performs its effects over a link and the terminal's services, and leaves the card clean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, assert_never
+
+from cardsim.decode import Environment
+from cardsim.decode.commands import command_name, is_secret
+from cardsim.iso7816.atr import Atr, AtrError
+from cardsim.iso7816.card import Card
+from terminal.effects import (
+    Display,
+    DrawRandom,
+    Effect,
+    EffectResult,
+    Flow,
+    HostAnswer,
+    HostMessage,
+    HostRequest,
+    PinEntered,
+    PinEntry,
+    PowerOff,
+    PowerOn,
+    Proof,
+    ProveKey,
+    Report,
+    Transmit,
+)
+from terminal.errors import Cancelled
+from terminal.links.follow import Follower
+from terminal.transcript import (
+    Answered,
+    CommandSent,
+    Exchange,
+    HostAsked,
+    Listener,
+    PinAsked,
+    PoweredOff,
+    PoweredOn,
+    ignore,
+)
+
+_Outcome = TypeVar("_Outcome")
+
+
+class SecurityModule(Protocol):
+    """The terminal's security module: a PSAM, a host's HSM or, on a test bench, the key file."""
+
+    def prove(self, request: ProveKey) -> Proof:
+        """Authentication data under a card key. Never raises for a key that it does not have."""
+
+
+class PinPad(Protocol):
+    """Where the holder enters a PIN."""
+
+    def enter(self, request: PinEntry) -> PinEntered | None:
+        """The PIN, or None where the holder gives none."""
+
+
+class Host(Protocol):
+    """The bank's host, or the way to it."""
+
+    def handle(self, message: HostMessage) -> HostAnswer | None:
+        """The answer, or None where the host is not reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a terminal has besides the card. A part that it does not have is None: flows see that as it is seen in
+    the field (no key, no PIN, host not reached)."""
+
+    random: Callable[[int], bytes]
+    security_module: SecurityModule | None = None
+    pin_pad: PinPad | None = None
+    host: Host | None = None
+
+
+def never_cancelled() -> bool:
+    """A run that nobody stops."""
+    return False
+
+
+class _Run:
+    """One run: the link with its 61xx/6Cxx layer, the services, and who is told."""
+
+    def __init__(self, link: Card, services: Services, listener: Listener, *, follow: bool) -> None:
+        self._link = link
+        self._services = services
+        self._tell = listener
+        self._follower = Follower(link, self._exchanged, enabled=follow)
+        self._current: CommandSent | None = None
+        self._powered = False
+
+    def perform(self, effect: Effect) -> EffectResult:
+        """Do what the flow asks."""
+        match effect:
+            case PowerOn():
+                return self._power_on()
+            case PowerOff():
+                self.power_off()
+                return None
+            case Transmit():
+                return self._transmit(effect)
+            case DrawRandom():
+                return self._services.random(effect.length)
+            case ProveKey():
+                module = self._services.security_module
+                return Proof(None, "the terminal has no security module") if module is None else module.prove(effect)
+            case HostRequest():
+                return self._ask_host(effect.message)
+            case PinEntry():
+                return self._enter_pin(effect)
+            case Report() | Display():
+                self._tell(effect)
+                return None
+            case _:
+                assert_never(effect)
+
+    def power_off(self) -> None:
+        """Take the power away, once."""
+        if self._powered:
+            self._powered = False
+            self._link.power_off()
+            self._tell(PoweredOff())
+
+    def _power_on(self) -> bytes:
+        self._powered = True
+        atr = self._link.power_on()
+        try:
+            self._follower.t0 = Atr.parse(atr).protocols[0] == 0
+        except AtrError:
+            self._follower.t0 = True
+        self._tell(PoweredOn(atr))
+        return atr
+
+    def _transmit(self, effect: Transmit) -> EffectResult:
+        command, environment = effect.command, effect.environment
+        secret = effect.secret or is_secret(environment, command)
+        name = command_name(environment, command)
+        self._current = sent = CommandSent(name, effect.purpose, environment, command, secret)
+        self._tell(sent)
+        response = self._follower.send(command)
+        self._tell(Answered(sent, response))
+        return response
+
+    def _exchanged(self, command: bytes, response: bytes, follows: bool) -> None:
+        environment = self._current.environment if self._current else Environment.CARD
+        # What the layer adds has no data of its own: GET RESPONSE, or a case 2 command again with its Le.
+        secret = self._current is not None and self._current.secret and not follows
+        self._tell(Exchange(command, response, environment, secret, follows))
+
+    def _ask_host(self, message: HostMessage) -> HostAnswer | None:
+        host = self._services.host
+        answer = None if host is None else host.handle(message)
+        self._tell(HostAsked(message, answer))
+        return answer
+
+    def _enter_pin(self, request: PinEntry) -> PinEntered | None:
+        pad = self._services.pin_pad
+        entered = None if pad is None else pad.enter(request)
+        self._tell(PinAsked(request.prompt, request.purpose, entered is not None))
+        return entered
+
+
+def run(
+    flow: Flow[_Outcome],
+    link: Card,
+    services: Services,
+    listener: Listener = ignore,
+    *,
+    follow: bool = True,
+    cancelled: Callable[[], bool] = never_cancelled,
+) -> _Outcome:
+    """Run a flow to its outcome. Whatever happens, the flow is closed and the card is without power at the end.
+
+    Args:
+        flow: the generator.
+        link: anything that answers bytes.
+        services: security module, PIN pad, host and random numbers.
+        listener: told of every event.
+        follow: whether 61xx and 6Cxx are followed (on by default; off shows the flow the card as it is).
+        cancelled: asked before each effect; once it says yes, the run ends.
+
+    Raises:
+        LinkError: reader or card are not reached.
+        Cancelled: `cancelled` said yes.
+    """
+    session = _Run(link, services, listener, follow=follow)
+    try:
+        effect = next(flow)
+        while True:
+            if cancelled():
+                raise Cancelled("cancelled; the card has been powered off")
+            effect = flow.send(session.perform(effect))
+    except StopIteration as end:
+        outcome: _Outcome = end.value
+        return outcome
+    finally:
+        flow.close()
+        session.power_off()

@@ -1,0 +1,147 @@
+"""GET PROCESSING OPTIONS and the records of the AFL (EMV Book 3 §10.1, §10.2; KRN-INI, KRN-REC)."""
+
+from datetime import date
+from typing import Final
+
+from cardsim.decode import Environment
+from cardsim.decode.items import item_of
+from cardsim.iso7816 import status
+from cardsim.iso7816.apdu import CommandApdu
+from cardsim.iso7816.tlv import TlvError, ber, parse
+from terminal.effects import Flow, Mark, report
+from terminal.flows.common import need_ok, read_record, send, stop
+from terminal.flows.financial.transaction import Aip, Transaction, Tvr
+from terminal.outcome import Cause
+
+_PSE = Environment.PSE
+_MANDATORY: Final = (0x5F24, 0x5A, 0x8C, 0x8D)
+
+
+def start(tx: Transaction) -> Flow[bool]:
+    """GET PROCESSING OPTIONS; False if the application has to be dropped (KRN-INI-002 to 010, KRN-DOL-010)."""
+    step = "start of the application"
+    try:
+        values = tx.fill(tx.app.pdol)
+    except TlvError as error:
+        yield from report(step, Mark.FAILED, f"the card's PDOL is malformed: {error}")
+        return False
+    if len(values) > 252:
+        stop(Cause.CARD_DATA, step, f"the card's PDOL asks for {len(values)} bytes, more than a command holds")
+    command = CommandApdu(0x80, 0xA8, 0x00, 0x00, ber(0x83, values), 256)
+    response = yield from send(_PSE, "start the application", command)
+    if response.sw.value == status.CONDITIONS_NOT_SATISFIED:
+        yield from report(step, Mark.FAILED, "the application does not want to start (6985)")
+        return False
+    data = need_ok(step, "the application does not start", response)
+    try:
+        tx.app.aip, tx.app.afl = _processing_options(data)
+    except TlvError as error:
+        stop(Cause.CARD_DATA, step, f"the answer to GET PROCESSING OPTIONS is malformed: {error}")
+    yield from report(step, Mark.OK, "the application has started")
+    return True
+
+
+def _processing_options(data: bytes) -> tuple[bytes, bytes]:
+    """AIP and AFL of either answer format (KRN-INI-008 to 010)."""
+    objects = parse(data)
+    if len(objects) != 1:
+        raise TlvError(f"{len(objects)} data objects instead of one")
+    template = objects[0]
+    if template.tag == 0x80:
+        aip, afl = template.value[:2], template.value[2:]
+    elif template.tag == 0x77:
+        items = {item.tag: item.value for item in parse(template.value)}
+        aip, afl = items.get(0x82, b""), items.get(0x94, b"")
+    else:
+        raise TlvError(f"template {template.tag:X} is not known")
+    if len(aip) != 2 or not afl or len(afl) % 4:
+        raise TlvError(f"AIP of {len(aip)} bytes, AFL of {len(afl)} bytes")
+    return aip, afl
+
+
+def read_application_data(tx: Transaction) -> Flow[None]:
+    """READ RECORD as the AFL says, then the mandatory data (KRN-REC)."""
+    step = "application data"
+    for entry in range(0, len(tx.app.afl), 4):
+        first_byte, first, last, signed = tx.app.afl[entry : entry + 4]
+        sfi = first_byte >> 3
+        # KRN-REC-002, 003
+        if not 1 <= sfi <= 30 or first == 0 or last < first or signed > last - first + 1:
+            text = f"entry {tx.app.afl[entry : entry + 4].hex().upper()} of the application file locator is wrong"
+            stop(Cause.CARD_DATA, step, text)
+        for number in range(first, last + 1):
+            response = yield from send(_PSE, f"read record {number} of file {sfi}", read_record(number, sfi))
+            record = need_ok(step, f"record {number} of file {sfi} cannot be read", response)
+            _take_record(tx, sfi, record, authenticated=number - first < signed)
+    _check_mandatory(tx)
+    _check_conditional(tx)
+    shown = [(item.name, item.text) for item in tx.items() if item.tag in (0x5A, 0x5F20, 0x5F24, 0x5F25)]
+    yield from report(step, Mark.OK, f"{len(tx.app.data)} data items read", *shown)
+
+
+def _take_record(tx: Transaction, sfi: int, record: bytes, *, authenticated: bool) -> None:
+    step = "application data"
+    try:
+        objects = parse(record)
+        template = objects[0] if len(objects) == 1 and objects[0].tag == 0x70 else None
+        if template is None:
+            if sfi <= 10:
+                stop(Cause.CARD_DATA, step, f"a record of file {sfi} is not one template 70")
+            tx.app.static_data_broken |= authenticated
+            return
+        for item in parse(template.value):
+            if (
+                item.tag in tx.app.data
+                and not item.constructed
+                and item.tag not in (0x50, 0x87, 0x5F2D, 0x9F11, 0x9F12)
+            ):
+                stop(Cause.CARD_DATA, step, f"{item_of(item.tag).name} ({item.tag:X}) is there twice")
+            if item.value:  # KRN-REC-009
+                tx.app.data[item.tag] = item.value
+    except TlvError as error:
+        stop(Cause.CARD_DATA, step, f"a record of file {sfi} is malformed: {error}")
+    if authenticated:
+        tx.app.static_data += template.value if sfi <= 10 else record
+
+
+def card_date(value: bytes) -> date | None:
+    """A date YYMMDD of the card; years 50 to 99 are in the last century (KRN-RES-011)."""
+    digits = value.hex()
+    if len(digits) != 6 or not digits.isdigit():
+        return None
+    century = "19" if int(digits[:2]) >= 50 else "20"
+    try:
+        return date.fromisoformat(century + digits)
+    except ValueError:
+        return None
+
+
+def _check_mandatory(tx: Transaction) -> None:
+    """KRN-REC-012 to 014."""
+    step, data = "application data", tx.app.data
+    if missing := [item_of(tag).name for tag in _MANDATORY if tag not in data]:
+        stop(Cause.CARD_DATA, step, f"the card lacks {', '.join(missing)}")
+    if card_date(data[0x5F24]) is None:
+        stop(Cause.CARD_DATA, step, f"the expiry date {data[0x5F24].hex().upper()} is no date")
+    pan = tx.app.pan
+    if not pan.isdigit() or not 8 <= len(pan) <= 19:
+        stop(Cause.CARD_DATA, step, "the card number is not 8 to 19 digits")
+    track2 = data.get(0x57, b"").hex().upper()
+    if track2 and track2.split("D")[0] != pan:
+        stop(Cause.CARD_DATA, step, "the card number in track 2 differs")
+
+
+def _check_conditional(tx: Transaction) -> None:
+    """Data that others make necessary: TVR byte 1 bit 6 (KRN-REC-015)."""
+    app = tx.app
+    needed: set[int] = set()
+    if app.supports(Aip.CVM):
+        needed.add(0x8E)
+    if 0x9F07 in app.data:
+        needed.add(0x5F28)
+    if app.supports(Aip.SDA):
+        needed |= {0x8F, 0x90, 0x9F32, 0x93}
+    if app.supports(Aip.DDA):
+        needed |= {0x8F, 0x90, 0x9F32, 0x9F46, 0x9F47}
+    if needed - app.data.keys():
+        tx.tvr.set(Tvr.DATA_MISSING)

@@ -1,0 +1,249 @@
+"""The state of one payment transaction: terminal values, card data, TVR and TSI (EMV Book 3 §10, KRN-INI-001)."""
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from cardsim.decode.items import NUMERIC_TAGS
+from cardsim.iso7816.tlv import ber, fill_dol
+from cardsim.keyfile import CaKey
+from terminal.effects import CryptogramCheck
+from terminal.outcome import DataItem
+from terminal.parameters import ApplicationParameters, TerminalParameters
+
+
+class TransactionType(enum.Enum):
+    """Transactions of this terminal with their type code 9C."""
+
+    PURCHASE = 0x00
+    CASH = 0x01
+    INQUIRY = 0x31
+
+
+@dataclass(frozen=True, slots=True)
+class FinancialConfig:
+    """A run of the financial terminal. `amount` is in fen."""
+
+    terminal: TerminalParameters
+    kind: TransactionType
+    amount: int
+    now: datetime
+    ca_keys: tuple[CaKey, ...] = ()
+    sequence: int = 1
+
+
+class Tvr(enum.Enum):
+    """Terminal verification results by byte and bit (tag 95, fact sheet §3.2)."""
+
+    ODA_NOT_PERFORMED = (1, 8)
+    SDA_FAILED = (1, 7)
+    DATA_MISSING = (1, 6)
+    DDA_FAILED = (1, 4)
+    VERSIONS_DIFFER = (2, 8)
+    EXPIRED = (2, 7)
+    NOT_YET_EFFECTIVE = (2, 6)
+    SERVICE_NOT_ALLOWED = (2, 5)
+    NEW_CARD = (2, 4)
+    CVM_FAILED = (3, 8)
+    CVM_UNKNOWN = (3, 7)
+    PIN_TRIES_EXCEEDED = (3, 6)
+    PIN_PAD_MISSING = (3, 5)
+    PIN_NOT_ENTERED = (3, 4)
+    ONLINE_PIN = (3, 3)
+    FLOOR_LIMIT = (4, 8)
+    LOWER_LIMIT = (4, 7)
+    UPPER_LIMIT = (4, 6)
+    RANDOM_ONLINE = (4, 5)
+    ISSUER_AUTHENTICATION_FAILED = (5, 7)
+
+
+class Tsi(enum.Enum):
+    """Transaction status information by byte and bit (tag 9B)."""
+
+    ODA = (1, 8)
+    CVM = (1, 7)
+    CARD_RISK = (1, 6)
+    ISSUER_AUTHENTICATION = (1, 5)
+    TERMINAL_RISK = (1, 4)
+
+
+class Aip(enum.Enum):
+    """Application interchange profile by byte and bit (tag 82)."""
+
+    SDA = (1, 7)
+    DDA = (1, 6)
+    CVM = (1, 5)
+    TERMINAL_RISK = (1, 4)
+    ISSUER_AUTHENTICATION = (1, 3)
+
+
+class Bits:
+    """A field of flags that are only ever set."""
+
+    def __init__(self, length: int) -> None:
+        self._bytes = bytearray(length)
+
+    def set(self, *flags: Tvr | Tsi) -> None:
+        """Set flags."""
+        for flag in flags:
+            byte, bit = flag.value
+            self._bytes[byte - 1] |= 1 << (bit - 1)
+
+    def has(self, flag: Tvr | Tsi) -> bool:
+        """Whether a flag is set."""
+        byte, bit = flag.value
+        return bool(self._bytes[byte - 1] >> (bit - 1) & 1)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bytes)
+
+
+class OdaMethod(enum.Enum):
+    """Which offline data authentication ran."""
+
+    NONE = "none"
+    SDA = "SDA"
+    DDA = "DDA"
+
+
+@dataclass(frozen=True, slots=True)
+class OdaResult:
+    """How offline data authentication went; `problem` is empty where it went well."""
+
+    method: OdaMethod = OdaMethod.NONE
+    problem: str = ""
+    fault: bool = False
+    """Whether the problem shows a card that is not genuine (and not a key that the terminal lacks)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cryptogram:
+    """An application cryptogram, and what the bank's host said about it."""
+
+    cid: int
+    atc: int
+    value: bytes
+    iad: bytes
+    check: CryptogramCheck = CryptogramCheck.NOT_CHECKED
+
+
+@dataclass(slots=True)
+class Application:
+    """The application that was chosen, and all that its card side delivered."""
+
+    aid: bytes
+    label: str
+    parameters: ApplicationParameters
+    pdol: bytes = b""
+    data: dict[int, bytes] = field(default_factory=dict)
+    aip: bytes = bytes(2)
+    afl: bytes = b""
+    static_data: bytes = b""
+    static_data_broken: bool = False
+
+    def supports(self, feature: Aip) -> bool:
+        """Whether the AIP has a feature."""
+        byte, bit = feature.value
+        return bool(self.aip[byte - 1] >> (bit - 1) & 1)
+
+    @property
+    def pan(self) -> str:
+        """The card number, digits only."""
+        return self.data.get(0x5A, b"").hex().upper().rstrip("F")
+
+    @property
+    def psn(self) -> str:
+        """The PAN sequence number, two digits, or ""."""
+        return self.data.get(0x5F34, b"").hex()
+
+
+_FIELD_55: Final = (
+    0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82,
+    0x9F1A, 0x9F03, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41, 0x5F34,
+)  # fmt: skip
+"""KRN-F55-001; what is not there is left out (KRN-F55-009)."""
+
+
+class Transaction:
+    """One transaction of the terminal."""
+
+    def __init__(self, config: FinancialConfig) -> None:
+        self.config = config
+        self.terminal = config.terminal
+        self.tvr = Bits(5)
+        self.tsi = Bits(2)
+        self.application: Application | None = None
+        self.unpredictable = bytes(4)
+        self.cvm_result = bytes.fromhex("3F0000")
+        self.pin_block: bytes | None = None
+        self.arc = b""
+        self.oda = OdaResult()
+        self.cryptograms: list[Cryptogram] = []
+        self.faults: list[str] = []
+        self.reversal = False
+
+    @property
+    def app(self) -> Application:
+        """The chosen application."""
+        assert self.application is not None
+        return self.application
+
+    def start_application(self, application: Application) -> None:
+        """Begin with an application; nothing of one that was dropped stays (KRN-INI-011)."""
+        self.application = application
+        self.tvr, self.tsi = Bits(5), Bits(2)
+
+    def terminal_values(self) -> dict[int, bytes]:
+        """The terminal's data items as they are now."""
+        config, terminal = self.config, self.terminal
+        now = config.now
+        merchant = terminal.merchant_name.encode("gbk")[:20].ljust(20)
+        return {
+            0x9F02: bytes.fromhex(f"{config.amount:012d}"),
+            0x9F03: bytes(6),
+            0x9F1A: terminal.country,
+            0x5F2A: terminal.currency,
+            0x5F36: b"\x02",
+            0x95: bytes(self.tvr),
+            0x9B: bytes(self.tsi),
+            0x9A: bytes.fromhex(f"{now:%y%m%d}"),
+            0x9F21: bytes.fromhex(f"{now:%H%M%S}"),
+            0x9C: bytes((config.kind.value,)),
+            0x9F37: self.unpredictable,
+            0x9F33: terminal.capabilities,
+            0x9F34: self.cvm_result,
+            0x9F35: terminal.terminal_type,
+            0x9F40: terminal.additional_capabilities,
+            0x9F09: terminal.application_version,
+            0x9F1E: terminal.serial_number,
+            0x9F41: bytes.fromhex(f"{config.sequence:08d}"),
+            0x9F4E: merchant,
+            0x9F7A: b"\x00",
+            0x8A: self.arc,
+        }
+
+    def fill(self, dol: bytes) -> bytes:
+        """The values for a data object list: terminal values, then card data (KRN-DOL).
+
+        Raises:
+            TlvError: the list is broken.
+        """
+        return fill_dol(dol, self.app.data | self.terminal_values(), numeric=NUMERIC_TAGS)
+
+    def field_55(self, cryptogram: Cryptogram) -> bytes:
+        """The chip data of a host message about a cryptogram (KRN-F55)."""
+        values = self.app.data | self.terminal_values()
+        values |= {
+            0x9F26: cryptogram.value,
+            0x9F27: bytes((cryptogram.cid,)),
+            0x9F36: cryptogram.atc.to_bytes(2, "big"),
+            0x9F10: cryptogram.iad,
+            0x82: self.app.aip,
+            0x84: self.app.aid,
+        }
+        return b"".join(ber(tag, values[tag]) for tag in _FIELD_55 if values.get(tag))
+
+    def items(self) -> tuple[DataItem, ...]:
+        """The card's data items in the order in which they were read."""
+        return () if self.application is None else tuple(DataItem(t, v) for t, v in self.application.data.items())

@@ -1,0 +1,94 @@
+"""Security module and PIN pads of a terminal on a test bench (TRM-026: in the field, keys live in the SAM only)."""
+
+from collections.abc import Callable
+
+from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
+from cardsim.crypto.padding import xor
+from cardsim.crypto.social import authentication_data
+from cardsim.keyfile import SsseKeys
+from terminal.effects import PinEntered, PinEntry, PinPurpose, Proof, ProveKey
+
+
+class KeyFileModule:
+    """A security module whose keys stand in a key file: card keys, or roots from which they are derived."""
+
+    def __init__(self, keys: SsseKeys) -> None:
+        self._keys = keys
+
+    def prove(self, request: ProveKey) -> Proof:
+        """Authentication data under the card's key (SSC part 4 §9)."""
+        card = request.card
+        try:
+            key = self._keys.card_key(request.key, card.suite, card.area, card.historical)
+            if key is None:
+                return Proof(None, f"the key file has neither a root nor a card key {request.key}")
+            return Proof(authentication_data(card.suite, key, request.factor, request.original))
+        except ValueError as error:
+            return Proof(None, f"{request.key} cannot be derived for this card: {error}")
+
+
+def pin_block_format0(pin: str, pan: str) -> bytes:
+    """PIN block of format 0, 8 bytes: PIN and card number together (ISO 9564-1 §9.3.1).
+
+    Raises:
+        ValueError: the PIN does not have 4 to 12 digits, or the card number fewer than 13.
+    """
+    if not 4 <= len(pin) <= 12 or not (pin.isascii() and pin.isdigit()):
+        raise ValueError("a PIN has 4 to 12 digits")
+    if len(pan) < 13 or not (pan.isascii() and pan.isdigit()):
+        raise ValueError("a card number of at least 13 digits is needed")
+    field = bytes.fromhex(f"0{len(pin):X}{pin}".ljust(16, "F"))
+    return xor(field, bytes.fromhex("0000" + pan[-13:-1]))
+
+
+class PinCipher:
+    """The PIN key that a pad and the bank's host share."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def encipher(self, pin: str, pan: str) -> bytes:
+        """The enciphered PIN block (TRM-013)."""
+        return des_ecb_encrypt(self._key, pin_block_format0(pin, pan))
+
+    def matches(self, block: bytes, pin: str, pan: str) -> bool:
+        """Whether an enciphered block holds that PIN."""
+        try:
+            return des_ecb_decrypt(self._key, block) == pin_block_format0(pin, pan)
+        except ValueError:
+            return False
+
+
+class BenchPinPad:
+    """A PIN pad whose holder is a function: given the prompt, it gives digits or nothing."""
+
+    def __init__(self, holder: Callable[[PinEntry], str | None], cipher: PinCipher) -> None:
+        self._holder = holder
+        self._cipher = cipher
+
+    def enter(self, request: PinEntry) -> PinEntered | None:
+        """Ask the holder; digits for the card, an enciphered block for the host."""
+        pin = self._holder(request)
+        if pin is None:
+            return None
+        match request.purpose:
+            case PinPurpose.CARD:
+                return PinEntered(digits=pin)
+            case PinPurpose.ONLINE:
+                try:
+                    return PinEntered(block=self._cipher.encipher(pin, request.pan))
+                except ValueError:
+                    return None
+
+
+def say_once(pin: str | None) -> Callable[[PinEntry], str | None]:
+    """A holder who knows one PIN and gives it once for each purpose: a wrong PIN is not tried until it is locked."""
+    given: set[PinPurpose] = set()
+
+    def holder(request: PinEntry) -> str | None:
+        if pin is None or request.purpose in given:
+            return None
+        given.add(request.purpose)
+        return pin
+
+    return holder

@@ -1,0 +1,1 @@
+"""Tests of the cryptography, against published vectors and independent implementations."""

@@ -1,0 +1,1 @@
+"""The reader package, without PC/SC on the machine."""
