@@ -6,7 +6,7 @@ of `ModelControl`, which is what only a model can do.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -97,8 +97,8 @@ class CardModel:
         return ModelState(
             self.eeprom.snapshot(),
             os.powered,
-            replace(os.ram),
-            replace(os.mf.ram),
+            os.ram.copy(),
+            os.mf.ram.copy(),
             {slot: environment.save() for slot, environment in self.environments.items()},
             tuple([stream.position for stream in self._streams.values()]),
         )
@@ -108,14 +108,15 @@ class CardModel:
         layout = self.eeprom.layout
         self.eeprom.restore(state.cells)
         self._journal.forget()
-        if self.eeprom.layout != layout:
+        same_layout = self.eeprom.layout == layout
+        if not same_layout:
             self.os.mf.mount()
-        self.os.mf.ram = replace(state.mf)
+        self.os.mf.ram = state.mf.copy()
         for slot, environment in self.environments.items():
             environment.load(state.environments[slot])
         for stream, position in zip(self._streams.values(), state.positions, strict=False):
             stream.move(position)
-        self.os.resume(replace(state.ram), powered=state.powered)
+        self.os.resume(state.ram.copy(), powered=state.powered, same_layout=same_layout)
 
     def attach(self, bus: Bus | None) -> None:
         """Put a bus monitor or a plan of faults on the EEPROM, or take it off (None)."""

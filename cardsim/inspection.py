@@ -12,7 +12,7 @@ from cardsim.cos.files import ROOT, File, FileFlag, FileType
 from cardsim.cos.keys import NO_LIMIT, KeyStore
 from cardsim.cos.masterkey import MasterKeySlot
 from cardsim.cos.record import CardState, EnvironmentEntry, Switch
-from cardsim.cos.records import RECORD_TYPES, Records
+from cardsim.cos.records import Records
 from cardsim.cos.table import Phase
 from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
 from cardsim.pse.environment import Pse
@@ -162,7 +162,7 @@ def _in_order(files: tuple[File, ...]) -> list[File]:
 
 
 def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
-    own_rules = file.type in (*RECORD_TYPES, FileType.TRANSPARENT)
+    own_rules = file.has_records or file.type is FileType.TRANSPARENT
     notes = []
     if file.type is FileType.DF:
         notes.append(_text(file.name))
@@ -178,7 +178,7 @@ def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
         type=file.type.name.lower().replace("_", " "),
         sfi=file.sfi,
         size=file.length,
-        records=len(records.places(file)) if file.type in RECORD_TYPES else None,
+        records=len(records.places(file)) if file.has_records else None,
         read=str(file.read) if own_rules else "",
         write=str(file.write) if own_rules and file.write != NEVER else ("never" if own_rules else ""),
         note=", ".join(notes),

@@ -1,6 +1,7 @@
 """Fixtures of all tests: cards on a bench."""
 
 import pytest
+
 from tests.cards import DUAL_DES, Bench, card
 
 

@@ -27,6 +27,21 @@ class PageFailure(Exception):
     """A page could not be programmed; its cells hold what they held before."""
 
 
+class Tokens:
+    """Names of the content: `generation` of all cells, `layout` of the directory pages alone."""
+
+    __slots__ = ("generation", "last", "layout")
+
+    def __init__(self) -> None:
+        self.last = self.generation = self.layout = 1
+
+    def draw(self, *, layout: bool) -> None:
+        """A new name for the content, and for that of the directory pages if they changed."""
+        self.last = self.generation = token = self.last + 1
+        if layout:
+            self.layout = token
+
+
 class Memory(Protocol):
     """Cells to read: an index gives a byte, a slice gives bytes-like cells."""
 
@@ -86,13 +101,21 @@ class Eeprom:
         self.wear: Final = wear if wear is not None else [0] * (self.size // PAGE_SIZE)
         self._directory: Final = bytearray(self.size // PAGE_SIZE)
         self._identity: Final = object()
-        self._last_token = 1
-        self.generation = 1
-        self.layout = 1
+        self.tokens: Final = Tokens()
         self._bus: Bus | None = None
         self._listeners: list[Callable[[], None]] = []
         self._windows: list[memoryview] = []
         self.programs = 0
+
+    @property
+    def generation(self) -> int:
+        """Token of the whole content."""
+        return self.tokens.generation
+
+    @property
+    def layout(self) -> int:
+        """Token of the directory pages' content."""
+        return self.tokens.layout
 
     @property
     def memory(self) -> Memory:
@@ -143,19 +166,18 @@ class Eeprom:
         self._cells[address : address + len(data)] = data
         self.wear[page] += 1
         self.programs += 1
-        self._last_token = self.generation = token = self._last_token + 1
+        tokens = self.tokens
+        tokens.last = tokens.generation = token = tokens.last + 1
         if self._directory[page]:
-            self.layout = token
+            tokens.layout = token
 
     def announce(self, address: int, length: int) -> None:
         """Draw new tokens for cells that a command has staged and not yet written."""
-        self._last_token = self.generation = token = self._last_token + 1
-        if any(self._directory[address >> 6 : ((address + length - 1) >> 6) + 1]):
-            self.layout = token
+        self.tokens.draw(layout=any(self._directory[address >> 6 : ((address + length - 1) >> 6) + 1]))
 
     def touch(self) -> None:
         """Draw new tokens: whatever was parsed out of the cells is no longer to be believed."""
-        self._last_token = self.generation = self.layout = self._last_token + 1
+        self.tokens.draw(layout=True)
 
     def snapshot(self) -> Snapshot:
         """A copy of all cells."""
@@ -165,7 +187,7 @@ class Eeprom:
         """Set all cells to a snapshot. Its tokens come back with the content they name."""
         self._cells[:] = snapshot.cells
         if snapshot.origin is self._identity:
-            self.generation, self.layout = snapshot.generation, snapshot.layout
+            self.tokens.generation, self.tokens.layout = snapshot.generation, snapshot.layout
         else:
             self.touch()
 

@@ -1,6 +1,6 @@
 """A bounded range of the EEPROM: the capability that an environment gets instead of the memory (design, decision 4)."""
 
-from cardsim.chip.eeprom import Eeprom, Memory
+from cardsim.chip.eeprom import Eeprom, Memory, Tokens
 from cardsim.chip.journal import Journal
 
 
@@ -12,10 +12,10 @@ class Partition:
     """Cells 0 to size-1 of one range, to read and to write in transactions. Nothing outside can be named.
 
     `memory` are the cells as they stand, for reading on paths that have staged nothing; `read` sees what the running
-    command has staged as well.
+    command has staged as well. `tokens` name their content (D15).
     """
 
-    __slots__ = ("_eeprom", "_journal", "_start", "memory", "size")
+    __slots__ = ("_eeprom", "_journal", "_start", "memory", "size", "tokens")
 
     def __init__(self, eeprom: Eeprom, journal: Journal, start: int, size: int) -> None:
         if start < 0 or size <= 0 or start + size > eeprom.size:
@@ -25,20 +25,11 @@ class Partition:
         self._eeprom = eeprom
         self._journal = journal
         self.memory: Memory = eeprom.window(start, size)
+        self.tokens: Tokens = eeprom.tokens
         eeprom.on_attach(self._renew)
 
     def _renew(self) -> None:
         self.memory = self._eeprom.window(self._start, self.size)
-
-    @property
-    def layout(self) -> int:
-        """Token of the directory pages' content."""
-        return self._eeprom.layout
-
-    @property
-    def generation(self) -> int:
-        """Token of the whole content."""
-        return self._eeprom.generation
 
     def mark_directory(self, start: int, end: int) -> None:
         """Make each write to these cells a change of the layout."""

@@ -50,9 +50,7 @@ def _put_in(
         if asked.socket:
             raise UsageError("--socket belongs to --via socket")
         for slot, card in enumerate(cards):
-            connection = VpcdConnection(card, port=_VPCD_PORT + slot, on_apdu=trace.hook(slot))
-            stack.enter_context(connection)
-            connection.start()
+            stack.enter_context(VpcdConnection(card, port=_VPCD_PORT + slot, on_apdu=trace.hook(slot)))
         return {}
     slots = [Slot(reader_name(slot), card, on_apdu=trace.hook(slot)) for slot, card in enumerate(cards)]
     server = PcscServer(slots, Path(asked.socket) if asked.socket else None)

@@ -45,6 +45,10 @@ class CardMemory:
     selected: int | None = None
     """Place in the registry of the DF that was selected by name last."""
 
+    def copy(self) -> "CardMemory":
+        """A record of its own with the same content."""
+        return CardMemory(self.pending, self.current, self.selected)
+
 
 class CardOs:
     """The COS on one chip.
@@ -76,6 +80,7 @@ class CardOs:
         self._levels: dict[tuple[int, str], tuple[Environment, Level]] = {}
         self._level = self._mf_level
         self._rows = self._level.rows
+        self._place = ""
         self._direct = False
         self._refuse_all = False
         master_file.close_gate = self._close_gate
@@ -313,17 +318,28 @@ class CardOs:
     def _settle(self) -> None:
         """Make ready what depends on where the card stands."""
         slot = self.ram.current
+        self._place = self._place_of(slot)
         self._level = self._mf_level if slot is None else self._level_of(slot)
         self._rows = self._level.rows
         self._direct = bool(self.record.switches & Switch.DIRECT_ANSWERS)
         closed = slot is not None and self.environments[slot].blocked
         self._refuse_all = closed or self.journal.failed or self.record.blocked
 
-    def resume(self, ram: CardMemory, *, powered: bool) -> None:
-        """Go on from a saved state."""
+    def levels(self) -> list[Level]:
+        """All rows that are in use, by place: for those who watch or replace handlers, such as the bench."""
+        return [self._mf_level, *(level for _, level in self._levels.values())]
+
+    def _place_of(self, slot: int | None) -> str:
+        return "" if slot is None else self.environments[slot].place
+
+    def resume(self, ram: CardMemory, *, powered: bool, same_layout: bool) -> None:
+        """Go on from a saved state; `same_layout` says that directories and switches are what they were before."""
+        same_place = same_layout and ram.current == self.ram.current and not self._refuse_all
         self.ram = ram
         self._powered = powered
-        self._settle()
+        self.journal.failed = False
+        if not same_place or self._place != self._place_of(ram.current):
+            self._settle()
 
     def _close_gate(self) -> None:
         """The current environment has blocked itself: from now on it refuses everything (D10)."""

@@ -34,8 +34,8 @@ class CardServices(Protocol):
         """Remove all names of the environment but its own, with the command."""
 
     def block(self) -> None:
-        """Carry out a CARD BLOCK that the environment has judged right, with the command: close the gate behind it,
-        or stop the whole card where the profile says so (D10)."""
+        """Carry out a CARD BLOCK that the environment has judged right and written down: make both stand in one
+        transaction, and close the gate behind it, or stop the whole card where the profile says so (D10)."""
 
 
 class Environment(abc.ABC):

@@ -49,6 +49,9 @@ class FileType(enum.IntEnum):
     """One data grouping of the payment environment, named by its DGI."""
 
 
+RECORD_TYPES: Final = frozenset({FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC})
+
+
 class Flag(enum.IntFlag):
     """Flags of an environment."""
 
@@ -88,8 +91,15 @@ class File:
     name: bytes
     read_masks: tuple[int, ...] = field(init=False)
     write_masks: tuple[int, ...] = field(init=False)
+    issued: bool = field(init=False)
+    blocked: bool = field(init=False)
+    has_records: bool = field(init=False)
+    """Whether it is a record file; kept because hashing an enum member costs more than reading a record."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "has_records", self.type in RECORD_TYPES)
+        object.__setattr__(self, "issued", FileFlag.ISSUED in self.flags)
+        object.__setattr__(self, "blocked", FileFlag.BLOCKED in self.flags)
         object.__setattr__(self, "read_masks", self.read.masks)
         object.__setattr__(self, "write_masks", self.write.masks)
 
@@ -186,8 +196,8 @@ class FileSystem:
     @property
     def index(self) -> Index:
         """The directory, parsed, as the running command sees it."""
-        if self._index is None or self._token != self.partition.layout:
-            self._token = self.partition.layout
+        if self._index is None or self._token != self.partition.tokens.layout:
+            self._token = self.partition.tokens.layout
             self._index = self._parse()
             for listener in self._on_rebuild:
                 listener(self._index)

@@ -41,7 +41,7 @@ _LENGTHS: Final = {
     Algorithm.DES: (8,),
     Algorithm.SM4: (16,),
 }
-_PIN_LENGTHS: Final = range(9)
+_PIN_LENGTHS: Final = (0, *range(2, 9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ class NewKey:
             use, algorithm = KeyUse(raw[0]), Algorithm(raw[3])
         except (ValueError, IndexError):
             raise StatusError(status.WRONG_DATA) from None
-        if len(raw) < 5 or not (1 <= raw[4] <= 15 or raw[4] == NO_LIMIT) or raw[1] > 0x0F:
+        if len(raw) < 5 or raw[1] > 0x0F:
+            raise StatusError(status.WRONG_DATA)
+        if not 1 <= raw[4] <= 15 and (raw[4] != NO_LIMIT or use is KeyUse.PIN):
             raise StatusError(status.WRONG_DATA)
         value = raw[5:]
         allowed = _PIN_LENGTHS if use is KeyUse.PIN else _LENGTHS[algorithm]
@@ -110,7 +112,7 @@ class KeyStore:
 
     def slots(self) -> dict[tuple[int, int, int], tuple[Slot, ...]]:
         """All keys by DF, use and number, generations in the order of loading."""
-        if self._token != self._partition.layout:
+        if self._token != self._partition.tokens.layout:
             found: dict[tuple[int, int, int], tuple[Slot, ...]] = {}
             for file in self._files.index.files:
                 if file.type is FileType.KEYS:
@@ -118,7 +120,7 @@ class KeyStore:
                         name = (file.parent, slot.use, slot.number)
                         found[name] = (*found.get(name, ()), slot)
             self._slots = found
-            self._token = self._partition.layout
+            self._token = self._partition.tokens.layout
         return self._slots
 
     def _parse(self, file: File) -> list[Slot]:

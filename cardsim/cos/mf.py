@@ -54,6 +54,10 @@ class MasterFileMemory:
     authenticated: bool = False
     """The transport key, or the card master key in its place, was authenticated."""
 
+    def copy(self) -> "MasterFileMemory":
+        """A record of its own with the same content."""
+        return MasterFileMemory(self.challenge, self.authenticated)
+
 
 class _Services:
     """The COS as one environment reaches it."""
@@ -72,9 +76,10 @@ class _Services:
         self._record.forget(self._slot, keep=ROOT)
 
     def block(self) -> None:
-        """Close the gate behind this environment, or stop the whole card (D10)."""
+        """Close the gate behind this environment, or stop the whole card (D10), in one transaction with its flag."""
         if self._record.switches & Switch.BLOCK_SCOPE_CARD:
             self._record.block()
+        self._record.commit()
         self._mf.close_gate()
 
 
@@ -177,6 +182,8 @@ class MasterFile:
         left = slot.lower()
         key = slot.load().keys[0]
         if social.authentication_data(Suite.DES, key, challenge, data[8:]) != data[:8]:
+            if not left:
+                self.ram.authenticated = False
             raise StatusError(0x63C0 | left)
         slot.restore()
         self._record.commit()
@@ -190,10 +197,10 @@ class MasterFile:
         return challenge
 
     def _need_card_master_key(self) -> None:
-        if self._record.state is CardState.ACTIVATED:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not self.ram.authenticated:
             raise StatusError(status.SECURITY_NOT_SATISFIED)
+        if self._record.state is CardState.ACTIVATED:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
 
     def _entry(self, fid: bytes) -> EnvironmentEntry | None:
         number = int.from_bytes(fid, "big")

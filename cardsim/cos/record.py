@@ -158,8 +158,8 @@ class CardRecord:
 
     def environments(self) -> tuple[EnvironmentEntry, ...]:
         """The environments that exist."""
-        if self._environments_token != self._partition.layout:
-            self._environments_token = self._partition.layout
+        if self._environments_token != self._partition.tokens.layout:
+            self._environments_token = self._partition.tokens.layout
             self._environments = tuple(self._parse_environments())
         return self._environments
 
@@ -199,8 +199,8 @@ class CardRecord:
 
     def names(self) -> tuple[RegisteredName, ...]:
         """All registered names in the order of their places."""
-        if self._names_token != self._partition.layout:
-            self._names_token = self._partition.layout
+        if self._names_token != self._partition.tokens.layout:
+            self._names_token = self._partition.tokens.layout
             self._names = tuple(self._parse_names())
         return self._names
 

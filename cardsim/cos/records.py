@@ -17,8 +17,6 @@ from cardsim.iso7816.status import StatusError
 HEAD: Final = 4
 MAX_RECORDS: Final = 254
 
-RECORD_TYPES: Final = frozenset({FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC})
-
 Place = tuple[int, int]
 """Offset of a record in the partition, and its length."""
 
@@ -33,8 +31,8 @@ class Records:
 
     def places(self, file: File) -> list[Place]:
         """Where the records of a file stand, record 1 first."""
-        if self._token != self._partition.generation:
-            self._token = self._partition.generation
+        if self._token != self._partition.tokens.generation:
+            self._token = self._partition.tokens.generation
             self._places.clear()
         places = self._places.get(file.index)
         if places is None:

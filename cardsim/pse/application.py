@@ -45,6 +45,8 @@ DGI_PIN: Final = 0x8010
 DGI_PIN_COUNTERS: Final = 0x9010
 DGI_RSA: Final = (0x8205, 0x8204, 0x8203, 0x8202, 0x8201)
 """p, q, dP, dQ, qInv."""
+DGI_RSA_EXPONENT: Final = (0x8101, 0x8103)
+"""Modulus and private exponent, the other form of the same key."""
 
 AIP_CDA: Final = 0x0100
 AIP_ISSUER_AUTHENTICATION: Final = 0x0400
@@ -169,8 +171,14 @@ class Application:
         return self._partition.read(file.offset, file.length)
 
     def store(self, dgi: int, content: bytes) -> None:
-        """Write a data grouping, with the command. One of another length leaves the old cells unused."""
+        """Write a data grouping, with the command. One of another length leaves the old cells unused.
+
+        Raises:
+            StatusError: 6A80, the identifier belongs to a file; 6A84, no room.
+        """
         file = self._files.child(self.df.index, dgi)
+        if file is not None and file.type is not FileType.OBJECT:
+            raise StatusError(status.WRONG_DATA)
         if file is not None and file.length != len(content):
             self._partition.write(file.entry + 2, b"\xff\xff")
             file = None
@@ -194,12 +202,12 @@ class Application:
         Raises:
             StatusError: 6985, something that a transaction needs is missing.
         """
-        if self._parameters is None or self._token != self._partition.layout:
+        if self._parameters is None or self._token != self._partition.tokens.layout:
             for file in self._files.index.files:
-                if file.parent == self.df.index and file.type is FileType.OBJECT and file.length:
+                if file.parent == self.df.index and file.type is FileType.OBJECT and file.fid != COUNTERS_FID:
                     self._partition.mark_directory(file.offset, file.offset + file.length)
             self._parameters = self._parse()
-            self._token = self._partition.layout
+            self._token = self._partition.tokens.layout
         return self._parameters
 
     def _parse(self) -> Parameters:

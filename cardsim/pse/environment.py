@@ -1,12 +1,11 @@
 """The payment environment: selection, records, data objects. Transactions and personalisation stand beside it."""
 
 from collections.abc import Iterable
-from copy import copy
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.environment import CardServices, Environment, Handler
-from cardsim.cos.files import ROOT, FileFlag, FileType
+from cardsim.cos.files import ROOT, FileType
 from cardsim.cos.masterkey import SET_OF_THREE, Algorithm, MasterKeySet
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command
@@ -76,13 +75,13 @@ class Pse(Environment):
 
     def save(self) -> PseMemory:
         """A copy of the volatile state."""
-        return PseMemory(self.ram.df, copy(self.ram.transaction), copy(self.ram.channel))
+        return self.ram.copy()
 
     def load(self, state: object) -> None:
         """Set the volatile state to a copy."""
         if not isinstance(state, PseMemory):
             raise TypeError("not a state of this environment")
-        self.ram = PseMemory(state.df, copy(state.transaction), copy(state.channel))
+        self.ram = state.copy()
 
     # --- selection ---------------------------------------------------------------------------------------------
 
@@ -92,8 +91,8 @@ class Pse(Environment):
 
     def application_of(self, df: int) -> Application:
         """An application, or PSE itself, by the index of its DF."""
-        if self._token != self.partition.layout:
-            self._token = self.partition.layout
+        if self._token != self.partition.tokens.layout:
+            self._token = self.partition.tokens.layout
             self._applications.clear()
         application = self._applications.get(df)
         if application is None:
@@ -103,14 +102,13 @@ class Pse(Environment):
     def select_df(self, df: int) -> bytes:
         """Make PSE or an application current; a running transaction and an open channel end (PBOC-SEL-021)."""
         application = self.application_of(df)
-        flags = application.df.flags
-        if df == ROOT or not flags & FileFlag.ISSUED:
+        if df == ROOT or not application.df.issued:
             template = application.object(DGI_FCI) if df == ROOT else None
             fci = ber(0x6F, ber(0x84, application.df.name) + (proprietary(template) if template else b""))
         else:
             fci = application.parameters.fci
         self.ram = PseMemory(df)
-        if flags & FileFlag.BLOCKED:
+        if application.df.blocked:
             raise Warned(status.SELECTED_FILE_INVALID, fci)
         return fci
 
@@ -140,7 +138,7 @@ class Pse(Environment):
         """GET DATA: listed tags alone, in every state; counters as they stand (PBOC-GDT)."""
         tag = p1 << 8 | p2
         application = self.application()
-        if not application.df.flags & FileFlag.ISSUED:
+        if not application.df.issued:
             raise StatusError(status.REFERENCE_NOT_FOUND)
         counters = application.counters()
         match tag:

@@ -43,6 +43,13 @@ class Transaction:
     response_code: bytes = b""
     """Authorisation response code of a successful EXTERNAL AUTHENTICATE."""
 
+    def copy(self) -> "Transaction":
+        """A record of its own with the same content."""
+        return Transaction(
+            self.state, self.cash, self.pdol_data, self.cdol1_data, self.cvr, self.aip, self.verified,
+            self.cryptogram, self.authentication, self.response_code,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Channel:
@@ -59,6 +66,13 @@ class Channel:
     partial: bytes = b""
     """A data grouping that the last STORE DATA began and did not end."""
 
+    def copy(self) -> "Channel":
+        """A record of its own with the same content."""
+        return Channel(
+            self.host_challenge, self.card_challenge, self.keys, self.open, self.level, self.mac, self.block,
+            self.partial,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class PseMemory:
@@ -67,3 +81,7 @@ class PseMemory:
     df: int = ROOT
     transaction: Transaction = field(default_factory=Transaction)
     channel: Channel = field(default_factory=Channel)
+
+    def copy(self) -> "PseMemory":
+        """A record of its own with the same content."""
+        return PseMemory(self.df, self.transaction.copy(), self.channel.copy())

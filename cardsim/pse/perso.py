@@ -32,6 +32,7 @@ from cardsim.pse.application import (
     DGI_PIN_COUNTERS,
     DGI_RISK,
     DGI_RSA,
+    DGI_RSA_EXPONENT,
     LOATC_AT,
     PIN_TRIES_AT,
     Application,
@@ -54,9 +55,14 @@ _UNUSED_DGIS: Final = frozenset({0x9103, 0x9206, 0x9207})
 """Contactless data groupings: accepted, and without use on a contact card."""
 _APPLICATION_DGIS: Final = frozenset(
     {DGI_FCI, DGI_GPO_DEBIT, DGI_GPO_CASH, DGI_IAD, DGI_KEYS, DGI_KCV, DGI_PIN, DGI_PIN_COUNTERS, DGI_RISK, DGI_CARD}
-    | set(DGI_RSA)
+    | {*DGI_RSA, *DGI_RSA_EXPONENT}
 )
-_SECRET_DGIS: Final = frozenset({DGI_KEYS, DGI_PIN, *DGI_RSA})
+_SECRET_DGIS: Final = frozenset({DGI_KEYS, DGI_PIN, *DGI_RSA, DGI_RSA_EXPONENT[1]})
+_RAW_DGIS: Final = frozenset({DGI_KEYS, DGI_KCV, DGI_PIN, DGI_PIN_COUNTERS, *DGI_RSA, *DGI_RSA_EXPONENT})
+"""Data groupings whose content is no TLV."""
+_MAX_TRIES: Final = 15
+_IAD_SIZE: Final = 8
+_PIN_LENGTHS: Final = range(4, 13)
 _MANDATORY_TAGS: Final = (0x5A, 0x5F24, 0x8C, 0x8D)
 
 
@@ -83,7 +89,7 @@ class Personalisation:
     def _application(self) -> Application:
         """The selected application, still in personalisation; or PSE itself, which always is."""
         application = self._pse.application()
-        if application.df.flags & FileFlag.ISSUED:
+        if application.df.issued:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         return application
 
@@ -246,8 +252,8 @@ class Personalisation:
             limit, left = _pin_counters(content)
             application.write_counter(PIN_TRIES_AT, bytes((left, limit)))
             return
-        if dgi == DGI_PIN and content[0] >> 4 != 2:
-            content = b"\x26" + content[:3] + bytes.fromhex("FFFFFFFF")
+        if dgi == DGI_PIN:
+            content = _pin_block(content)
         application.store(dgi, content)
         for tag, at, length in ((0x9F36, ATC_AT, 2), (0x9F13, LOATC_AT, 2), (0x9F79, BALANCE_AT, 6)):
             value = tlv.find(content, tag) if dgi in (DGI_RISK, DGI_CARD) else None
@@ -262,7 +268,14 @@ class Personalisation:
             complete = complete and application.object(dgi) is not None
         if not complete:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        if any(application.object(dgi) is not None for dgi in DGI_RSA) and load_rsa_key(application.object) is None:
+        parts = [application.object(dgi) for dgi in (*DGI_RSA, *DGI_RSA_EXPONENT)]
+        if any(part is not None for part in parts) and load_rsa_key(application.object) is None:
+            raise StatusError(status.WRONG_DATA)
+        try:
+            fits = len(application.parameters.iad) >= _IAD_SIZE
+        except tlv.TlvError:
+            fits = False
+        if not fits:
             raise StatusError(status.WRONG_DATA)
         self._pse.files.set_file_flags(application.df, application.df.flags | FileFlag.ISSUED)
         if self._pse.phase is not Phase.ISSUED:
@@ -293,7 +306,7 @@ def _check_content(application: Application, dgi: int, content: bytes) -> None:
         StatusError: 6A80.
     """
     try:
-        if dgi not in _SECRET_DGIS and dgi not in (DGI_KCV, DGI_PIN_COUNTERS):
+        if dgi not in _RAW_DGIS:
             list(tlv.walk(content))
     except tlv.TlvError:
         raise StatusError(status.WRONG_DATA) from None
@@ -309,8 +322,21 @@ def _check_content(application: Application, dgi: int, content: bytes) -> None:
 
 def _pin_counters(content: bytes) -> tuple[int, int]:
     """Limit and tries left of DGI 9010: two bytes, or 9F17 and the limit (PBOC-PER-026)."""
+    limit = left = _MAX_TRIES + 1
     if len(content) == 2:
-        return content[0], content[1]
-    if len(content) == 5 and content[:3] == b"\x9f\x17\x01":
-        return content[4], content[3]
+        limit, left = content
+    elif len(content) == 5 and content[:3] == b"\x9f\x17\x01":
+        left, limit = content[3:]
+    if not left <= limit <= _MAX_TRIES:
+        raise StatusError(status.WRONG_DATA)
+    return limit, left
+
+
+def _pin_block(content: bytes) -> bytes:
+    """DGI 8010 as a PIN block of format 2: it is one already, or the digits alone filled with F (PBOC-PER-025)."""
+    text = content.hex().upper()
+    for digits in (text[2:].rstrip("F"), text.rstrip("F")):
+        block = f"2{len(digits):X}{digits}".ljust(16, "F")
+        if len(digits) in _PIN_LENGTHS and digits.isdigit() and text in (block, digits.ljust(16, "F")):
+            return bytes.fromhex(block)
     raise StatusError(status.WRONG_DATA)

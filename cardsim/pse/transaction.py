@@ -1,6 +1,8 @@
 """A debit or electronic-cash transaction: GPO, VERIFY, dynamic authentication, both GENERATE AC, issuer
 authentication (PBOC parts 5 and 13)."""
 
+import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from cardsim.cos.environment import Handler
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 AAC: Final = 0x00
 TC: Final = 0x40
 ARQC: Final = 0x80
+_TYPE: Final = 0xC0
 _CDA_REQUEST: Final = 0x10
 _LAST_ATC: Final = 0xFFFE
 _UNREACHABLE: Final = 10**13
@@ -50,9 +53,11 @@ _UNREACHABLE: Final = 10**13
 APPROVED: Final = frozenset({b"00", b"10", b"11"})
 REFERRAL: Final = frozenset({b"01", b"02"})
 """Counted as approval on a TC request (D29)."""
-UNABLE_ONLINE: Final = frozenset({b"Y3", b"Z3"})
+DECLINED_UNABLE: Final = b"Z3"
+UNABLE_ONLINE: Final = frozenset({b"Y3", DECLINED_UNABLE})
 
 _KEY_SIZE: Final = 16
+_IDD_BALANCE, _IDD_TOTAL, _IDD_BALANCE_AND_TOTAL, _IDD_TOTAL_AND_LIMIT = 1, 2, 3, 4
 _TVR_SDA_FAILED: Final = 0x40
 _TVR_DDA_OR_CDA_FAILED: Final = 0x08 | 0x04
 _ADVICE: Final = 0x08
@@ -84,7 +89,7 @@ class Transactions:
 
     def _issued(self) -> Application:
         application = self._pse.application()
-        if not application.df.flags & FileFlag.ISSUED:
+        if not application.df.issued:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         return application
 
@@ -191,13 +196,13 @@ class Transactions:
         application = self._issued()
         first = transaction.state is State.INITIATED
         dol = application.parameters.cdol1 if first else application.parameters.cdol2
-        if p1 & _CDA_REQUEST and not transaction.aip & AIP_CDA:
+        if p1 & _CDA_REQUEST and (not transaction.aip & AIP_CDA or load_rsa_key(application.object) is None):
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not first and p1 & ARQC:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if len(data) != dol.length:
             raise StatusError(status.WRONG_LENGTH)
-        return self._first(application, p1 & 0xC0, data) if first else self._second(application, p1 & 0xC0, data)
+        return self._first(application, p1, data) if first else self._second(application, p1, data)
 
     def _facts(self, application: Application, counters: bytes, data: bytes) -> Facts:
         parameters, transaction, cdol = application.parameters, self._transaction, application.parameters.cdol1
@@ -218,13 +223,13 @@ class Transactions:
             pin_exhausted=bool(counters[PIN_LIMIT_AT]) and not counters[PIN_TRIES_AT] and not transaction.verified,
         )
 
-    def _first(self, application: Application, request: int, data: bytes) -> bytes:
+    def _first(self, application: Application, p1: int, data: bytes) -> bytes:
         """First GENERATE AC: card risk management, then TC, ARQC or AAC (PBOC part 5 ch. 14)."""
-        transaction, counters = self._transaction, application.counters()
+        transaction, counters, request = self._transaction, application.counters(), p1 & _TYPE
         facts = self._facts(application, counters, data)
         found, wish = risk.assess(facts, cash=transaction.cash)
         cvr = transaction.cvr | found | risk.CVR_SECOND_NOT_REQUESTED
-        blocked = bool(application.df.flags & FileFlag.BLOCKED)
+        blocked = application.df.blocked
         if wish is Wish.DECLINE_AND_BLOCK:
             cvr |= risk.CVR_BLOCKED_BY_PIN
             self._block(application)
@@ -243,9 +248,10 @@ class Transactions:
             counters = self._approve_offline(application, counters, facts, data)
         else:
             self._decline_offline(application, counters, facts, data)
-        answer, cryptogram = self._answer(application, result, cvr, counters, data, data)
+        transaction.cdol1_data = data
+        answer, cryptogram = self._answer(application, result | p1 & _CDA_REQUEST, cvr, counters, data)
         self._pse.partition.commit()
-        transaction.cvr, transaction.cdol1_data, transaction.cryptogram = cvr, data, cryptogram
+        transaction.cvr, transaction.cryptogram = cvr, cryptogram
         transaction.state = State.ONLINE if result == ARQC else State.DONE
         return answer
 
@@ -321,9 +327,9 @@ class Transactions:
         transaction.authentication, transaction.response_code = IssuerAuthentication.PASSED, data[8:]
         return b""
 
-    def _second(self, application: Application, request: int, data: bytes) -> bytes:
+    def _second(self, application: Application, p1: int, data: bytes) -> bytes:
         """Second GENERATE AC: TC or AAC after the issuer's answer, or after none (PBOC part 5 ch. 16)."""
-        transaction, counters = self._transaction, application.counters()
+        transaction, counters, request = self._transaction, application.counters(), p1 & _TYPE
         parameters = application.parameters
         code = parameters.cdol2.value(0x8A, data)
         cvr = transaction.cvr & ~risk.CVR_SECOND_MASK
@@ -334,7 +340,8 @@ class Transactions:
         cvr |= found | (risk.CVR_SECOND_TC if approved else 0)
         if approved:
             self._log(application, counters, transaction.cdol1_data, data)
-        answer, _ = self._answer(application, TC if approved else AAC, cvr, counters, data, None, advice=advice)
+        result = (TC if approved else AAC) | p1 & _CDA_REQUEST
+        answer, _ = self._answer(application, result, cvr, counters, data, advice=advice)
         self._pse.partition.commit()
         transaction.cvr, transaction.state = cvr, State.DONE
         return answer
@@ -379,7 +386,8 @@ class Transactions:
         facts = self._facts(application, counters, transaction.cdol1_data)
         amount = decimal(parameters.cdol2.value(0x9F02, data))
         amount = _UNREACHABLE if amount is None else amount
-        approved, cvr = request == TC, risk.CVR_UNABLE_ONLINE
+        code = parameters.cdol2.value(0x8A, data)
+        approved, cvr = request == TC and code != DECLINED_UNABLE, risk.CVR_UNABLE_ONLINE
         offline = facts.atc - facts.last_online_atc
         if parameters.limit_upper != risk.NO_LIMIT and offline > parameters.limit_upper:
             approved, cvr = False, cvr | risk.CVR_VELOCITY
@@ -404,33 +412,52 @@ class Transactions:
     def _answer(
         self,
         application: Application,
-        result: int,
+        p1: int,
         cvr: int,
         counters: bytes,
         data: bytes,
-        first_data: bytes | None,
         *,
         advice: bool = False,
     ) -> tuple[bytes, bytes]:
-        """80, CID, ATC, cryptogram, issuer application data; and the cryptogram alone (fact sheet §1.8, §1.9)."""
-        parameters, transaction = application.parameters, self._transaction
+        """80, CID, ATC, cryptogram, issuer application data, or their form with CDA; and the cryptogram alone (fact
+        sheet §1.8, §1.9). `p1` is the answer's type as P1 would ask for it, CDA included."""
+        parameters, transaction, result = application.parameters, self._transaction, p1 & _TYPE
         atc = counters[ATC_AT : ATC_AT + 2]
         verification = b"\x03" + cvr.to_bytes(3, "big")
-        slices = parameters.ac_slices if first_data is not None else parameters.ac_slices_second
+        first = transaction.state is State.INITIATED
+        slices = parameters.ac_slices if first else parameters.ac_slices_second
         terminal = b"".join([data[place] for place in slices])
         number = int.from_bytes(atc, "big")
         session = pboc.session_key(self._udk(application, 0), number)
         message = terminal + transaction.aip.to_bytes(2, "big") + atc + verification
         cryptogram = pboc.application_cryptogram(session, message)
         iad = parameters.iad[:3] + verification + parameters.iad[7:8]
-        if parameters.iad[8:10] == b"\x0a\x01":
-            balance = counters[BALANCE_AT + 1 : BALANCE_AT + 6]
+        amounts = _discretionary(parameters, counters, application.counters)
+        if amounts:
             mac_key = pboc.session_key(self._udk(application, 1), number)
-            iad += b"\x0a\x01" + balance + pboc.idd_mac(mac_key, number, balance)
-        cid = result
+            mac = pboc.idd_mac(mac_key, number, amounts)
+            iad += bytes((len(amounts) + 5, parameters.iad[9])) + amounts + mac
         if result == AAC:
-            cid |= self._advice(parameters, cvr, wanted=advice)
-        return ber(0x80, bytes((cid,)) + atc + cryptogram + iad), cryptogram
+            cid = bytes((self._advice(parameters, cvr, wanted=advice),))
+        elif p1 & _CDA_REQUEST:
+            return self._combined(application, bytes((result,)) + atc + cryptogram, iad, data), cryptogram
+        else:
+            cid = bytes((result,))
+        return ber(0x80, cid + atc + cryptogram + iad), cryptogram
+
+    def _combined(self, application: Application, head: bytes, iad: bytes, data: bytes) -> bytes:
+        """The answer with CDA: the cryptogram stands inside the signed dynamic data (EMV Book 2 §6.6.1)."""
+        key, parameters, transaction = load_rsa_key(application.object), application.parameters, self._transaction
+        if key is None:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        first = transaction.state is State.INITIATED
+        cid, atc, cryptogram = head[:1], head[1:3], head[3:]
+        before, behind = ber(0x9F27, cid) + ber(0x9F36, atc), ber(0x9F10, iad)
+        told = transaction.pdol_data + transaction.cdol1_data + (b"" if first else data)
+        digest = hashlib.sha1(told + before + behind, usedforsecurity=False).digest()
+        unpredictable = (parameters.cdol1 if first else parameters.cdol2).value(0x9F37, data)
+        signed = oda.sign_dynamic(key, b"\x02" + atc + cid + cryptogram + digest, unpredictable)
+        return ber(0x77, before + ber(0x9F4B, signed) + behind)
 
     @staticmethod
     def _advice(parameters: Parameters, cvr: int, *, wanted: bool) -> int:
@@ -466,3 +493,18 @@ def _failures(tvr: bytes) -> int:
     first = tvr[0] if tvr else 0
     sda = Indicator.SDA_FAILED if first & _TVR_SDA_FAILED else 0
     return int(sda | (Indicator.DDA_FAILED if first & _TVR_DDA_OR_CDA_FAILED else 0))
+
+
+def _discretionary(parameters: Parameters, counters: bytes, fresh: Callable[[], bytes]) -> bytes:
+    """Amounts in the issuer application data, five bytes each: 01 balance, 02 total, 03 both, 04 total and its limit
+    (fact sheet §1.8). Totals are those that the running command leaves."""
+    kind = parameters.iad[9] if len(parameters.iad) > 9 else 0
+    if kind == _IDD_BALANCE:
+        return counters[BALANCE_AT + 1 : BALANCE_AT + 6]
+    if kind not in (_IDD_TOTAL, _IDD_BALANCE_AND_TOTAL, _IDD_TOTAL_AND_LIMIT):
+        return b""
+    now = fresh()
+    total = now[CTTA_AT + 1 : CTTA_AT + 6]
+    if kind == _IDD_BALANCE_AND_TOTAL:
+        return now[BALANCE_AT + 1 : BALANCE_AT + 6] + total
+    return total + (bcd6(parameters.total_limit)[1:] if kind == _IDD_TOTAL_AND_LIMIT else b"")

@@ -53,8 +53,8 @@ def _shut(sock: socket.socket, how: int) -> None:
 
 def _drain(sock: socket.socket) -> None:
     """Read until vpcd hangs up: only then does pcscd know."""
-    sock.settimeout(_GRACE)
     try:
+        sock.settimeout(_GRACE)
         while sock.recv(4096):
             continue
     except OSError as reason:

@@ -1,6 +1,6 @@
 """The social-security environment: reading, updating, PIN and authentication. Set-up is in `cardsim.ssse.setup`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from cardsim.chip.partition import Partition
@@ -10,7 +10,7 @@ from cardsim.cos.environment import CardServices, Environment, Handler
 from cardsim.cos.files import ROOT, File, FileType, Flag
 from cardsim.cos.keys import KeyStore, KeyUse, Slot
 from cardsim.cos.masterkey import SINGLE, MasterKeySet
-from cardsim.cos.records import RECORD_TYPES, Records
+from cardsim.cos.records import Records
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
@@ -22,6 +22,8 @@ from cardsim.ssse.records import BY_NUMBER, Mode, by_identifier, by_number, chec
 from cardsim.ssse.setup import SetUp
 
 _LONGEST: Final = 256
+_NUMBER: Final = int(Mode.NUMBER)
+"""As a plain number: comparing with an enum member costs as much as reading a record."""
 _BK: Final = 0x05
 _STK: Final = 0x02
 _PIN_NUMBER: Final = 0
@@ -39,6 +41,10 @@ class SsseMemory:
     pointer: int | None = None
     rights: int = 0
     challenge: bytes = b""
+
+    def copy(self) -> "SsseMemory":
+        """A record of its own with the same content."""
+        return SsseMemory(self.df, self.ef, self.pointer, self.rights, self.challenge)
 
 
 class Ssse(Environment):
@@ -86,13 +92,13 @@ class Ssse(Environment):
 
     def save(self) -> SsseMemory:
         """A copy of the volatile state."""
-        return replace(self.ram)
+        return self.ram.copy()
 
     def load(self, state: object) -> None:
         """Set the volatile state to a copy."""
         if not isinstance(state, SsseMemory):
             raise TypeError("not a state of this environment")
-        self.ram = replace(state)
+        self.ram = state.copy()
 
     # --- selection ---------------------------------------------------------------------------------------------
 
@@ -115,8 +121,8 @@ class Ssse(Environment):
         return fci
 
     def _fci_of(self, df: int) -> bytes:
-        if self._fci_token != self.partition.layout:
-            self._fci_token = self.partition.layout
+        if self._fci_token != self.partition.tokens.layout:
+            self._fci_token = self.partition.tokens.layout
             self._fci.clear()
         fci = self._fci.get(df)
         if fci is None:
@@ -132,7 +138,7 @@ class Ssse(Environment):
         """SELECT by identifier: an EF of the current DF (P1 02, and 00 as readers send it, C-17), or a DF (P1 00)."""
         fid = int.from_bytes(data, "big")
         ef = self.files.child(self.ram.df, fid)
-        if ef is not None and ef.type in (*RECORD_TYPES, FileType.TRANSPARENT):
+        if ef is not None and (ef.has_records or ef.type is FileType.TRANSPARENT):
             self.ram.ef, self.ram.pointer = ef.index, None
             return b""
         if p1 == 0x00:
@@ -156,7 +162,7 @@ class Ssse(Environment):
             if self.ram.ef is None:
                 raise StatusError(status.NO_CURRENT_EF)
             file = self.files.index.files[self.ram.ef]
-        if file.type not in RECORD_TYPES:
+        if not file.has_records:
             raise StatusError(status.INCOMPATIBLE_FILE)
         return file
 
@@ -177,7 +183,7 @@ class Ssse(Environment):
         mode = p2 & 7
         pointer = None if p2 >> 3 else ram.pointer
         moved = pointer
-        if mode == Mode.NUMBER:
+        if mode == _NUMBER:
             number = p1 or pointer or 0
             if not 0 < number <= len(places):
                 raise StatusError(status.RECORD_NOT_FOUND)
@@ -321,7 +327,6 @@ class Ssse(Environment):
             raise StatusError(status.REFERENCE_NOT_FOUND)
         self.check_mac(slot, bytes((0x84, 0x16, 0x00, 0x00, 0x04)), data)
         self.files.set_flags(self.files.flags | Flag.BLOCKED)
-        self.partition.commit()
         self.card.block()
         return b""
 
@@ -335,4 +340,3 @@ class Ssse(Environment):
         session = social.session_key(self.suite, self.keys.value(slot), challenge)
         if social.mac4(self.suite, session, message) != mac:
             raise StatusError(status.SM_OBJECT_INCORRECT)
-

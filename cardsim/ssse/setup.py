@@ -10,10 +10,11 @@ from cardsim.cos.access import MASTER_BIT
 from cardsim.cos.create import parse_create
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, FileType
-from cardsim.cos.keys import NewKey
-from cardsim.cos.masterkey import MasterKeySet
+from cardsim.cos.keys import KeyUse, NewKey
+from cardsim.cos.masterkey import Algorithm, MasterKeySet
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
+from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -52,6 +53,8 @@ class SetUp:
         left = ssse.master.lower()
         key = ssse.master.load().keys[0]
         if social.authentication_data(ssse.suite, key, challenge, data[8:16]) != data[:8]:
+            if not left:
+                ssse.ram.rights &= ~MASTER_BIT
             raise StatusError(0x63C0 | left)
         ssse.master.restore()
         ssse.partition.commit()
@@ -111,7 +114,10 @@ class SetUp:
             self._need_master()
         plain = self._open(bytes((0x84, 0xD4, p1, p2)), data)
         if p1 == 0x00:
-            ssse.keys.write(ssse.ram.df, NewKey.parse(plain))
+            new = NewKey.parse(plain)
+            if new.use is not KeyUse.PIN and (new.algorithm is Algorithm.SM4) is not (ssse.suite is Suite.SM4):
+                raise StatusError(status.WRONG_DATA)
+            ssse.keys.write(ssse.ram.df, new)
             return b""
         keys = MasterKeySet.parse(plain)
         if not ssse.accepts_master_key(keys):
@@ -143,8 +149,8 @@ class SetUp:
         ssse.files.erase()
         ssse.card.forget()
         ssse.partition.commit()
-        ssse.files.scrub()
         rights = ssse.ram.rights & MASTER_BIT
         ssse.wipe()
         ssse.ram.rights = rights
+        ssse.files.scrub()
         return b""

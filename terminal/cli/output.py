@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Final, assert_never
 
@@ -25,6 +26,7 @@ _COLOURS: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow"
 _MARKS: Final = {Mark.OK: ("✓", "green"), Mark.FAILED: ("✗", "red"), Mark.INFO: ("·", "yellow")}
 _GOOD: Final = (Verdict.PASSED, Verdict.APPROVED)
 _LONGEST: Final = 100
+_WIDTH: Final = 140
 
 
 class Writer:
@@ -60,10 +62,12 @@ def shorten(text: str) -> str:
 
 def item_lines(lines: Iterable[Line]) -> list[str]:
     """Data items as text, templates indented."""
-    shown = []
+    shown: list[str] = []
     for line in lines:
         name = f"{line.tag} {line.name} {line.chinese}".strip()
-        shown.append("  " * line.depth + (f"{name}: {shorten(line.text)}" if line.text else name))
+        text = f"{name}: {shorten(line.text)}" if line.text else name
+        first, *more = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+        shown += ["  " * line.depth + first, *("  " * (line.depth + 2) + rest for rest in more)]
     return shown
 
 

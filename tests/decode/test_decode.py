@@ -1,0 +1,172 @@
+"""Names, values and explanations of commands and data items."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardsim.decode import Environment
+from cardsim.decode.bits import BIT_TEXTS, TSI, TVR, cvr_text, flag_names, iad_text
+from cardsim.decode.commands import Session, command_name, is_secret, mask, masked_hex
+from cardsim.decode.explain import explain_answer
+from cardsim.decode.items import PSE_ITEMS, SSSE_ITEMS, Format
+from cardsim.decode.values import value_text
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "text"),
+    [
+        (0x01, "519900D15600000510000B26FFFFFFFF", "519900D15600000510000B26FFFFFFFF"),
+        (0x02, "33", "3 (adult)"),
+        (0x03, "332E3030", "3.00"),
+        (0x05, "20180403", "2018-04-03"),
+        (0x09, "C0EECBC4" + "00" * 26, "李四"),
+        (0x0A, "31", "1 (male)"),
+        (0x0B, "01", "01 (Han)"),
+        (0x0D, "FFFFFFFF", "FFFFFFFF"),
+        (0x0C, "510101", "510101"),
+    ],
+)
+def test_social_values(tag: int, value: str, text: str) -> None:
+    assert value_text(tag, bytes.fromhex(value), simple=True) == text
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "text"),
+    [
+        (0x9F02, "000000001234", "12.34 yuan"),
+        (0x9F1B, "000003E8", "10.00 yuan"),
+        (0x5F2A, "0156", "0156 (yuan (CNY))"),
+        (0x5F24, "340131", "2034-01-31"),
+        (0x5F24, "991231", "1999-12-31"),
+        (0x5A, "6214672500000000056F", "6214672500000000056"),
+        (0x9F38, "9F7A019F02065F2A02", "9F7A(1) 9F02(6) 5F2A(2)"),
+        (0x95, "0000048000", "online PIN entered; floor limit reached"),
+        (0x8E, "0000000000000000" + "02031F00", "online PIN if the terminal supports it; no verification always"),
+        (0x9F34, "020300", "online PIN if the terminal supports it; unknown yet"),
+        (0x9F27, "80", "ARQC (go online)"),
+        (0x94, "0801020018010201", "SFI 1 records 1-2; SFI 3 records 1-2 (1 authenticated)"),
+        (0x9F07, "AB00", "cash in China; goods in China; services in China; at ATMs; at other terminals"),
+        (0x99, "123456", "(not shown)"),
+        (0xDF55, "0102", "0102"),
+        (0x9F12, "D5D0D0D0D2BBBFA8CDA8", "招行一卡通"),
+        (0x50, "FF", "FF"),
+    ],
+)
+def test_payment_values(tag: int, value: str, text: str) -> None:
+    assert value_text(tag, bytes.fromhex(value)) == text
+
+
+def test_observed_verification_results_decode_as_published() -> None:
+    """Fact sheet §1.8: values seen on cards, with their meaning."""
+    assert cvr_text(bytes.fromhex("03A02000")) == ["first ARQC", "offline limits exceeded"]
+    assert cvr_text(bytes.fromhex("03A04002")) == [
+        "first ARQC",
+        "PIN tries exceeded",
+        "dynamic data authentication performed",
+    ]
+    assert cvr_text(bytes.fromhex("03900000")) == ["first TC"]
+    assert iad_text(bytes.fromhex("0701010390000001"))[:3] == ["key index 1", "cryptogram version 01", "3DES"]
+
+
+def test_every_flag_has_its_own_place_and_words() -> None:
+    for flags, length in ((TVR, 5), (TSI, 2)):
+        assert len(set(flags.values())) == len(flags)
+        assert len(flag_names(flags, b"\xff" * length)) == 8 * length
+
+
+def test_every_item_of_format_bits_has_a_reader() -> None:
+    assert {tag for tag, item in PSE_ITEMS.items() if item.format is Format.BITS} == set(BIT_TEXTS)
+
+
+@given(st.sampled_from([*PSE_ITEMS]), st.binary(max_size=40))
+def test_no_value_is_too_odd(tag: int, value: bytes) -> None:
+    assert value_text(tag, value)
+
+
+@given(st.sampled_from([*SSSE_ITEMS]), st.binary(max_size=40))
+def test_no_social_value_is_too_odd(tag: int, value: bytes) -> None:
+    assert isinstance(value_text(tag, value, simple=True), str)
+
+
+@given(st.sampled_from([*Environment]), st.binary(max_size=12), st.binary(max_size=60))
+def test_explaining_never_fails(environment: Environment, command: bytes, data: bytes) -> None:
+    explain_answer(environment, command, data)
+    command_name(environment, command)
+    masked_hex(environment, command)
+
+
+def test_explained_select() -> None:
+    fci = bytes.fromhex("6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA50988011E9F0C03860103")
+    lines = explain_answer(Environment.SSSE, bytes.fromhex("00A4040000"), fci)
+    assert [(line.depth, line.tag) for line in lines] == [
+        (0, "6F"),
+        (1, "84"),
+        (1, "A5"),
+        (2, "88"),
+        (2, "9F0C"),
+        (3, "86"),
+    ]
+    assert "sx1.sh.社会保障" in lines[1].text
+    assert lines[-1].text == "03 (SM4)"
+
+
+def test_explained_generate_ac() -> None:
+    answer = bytes.fromhex("801380000773BCFB69AE1BEF84070101" + "03A0000201")
+    lines = explain_answer(Environment.PSE, bytes.fromhex("80AE800000"), answer)
+    assert [line.tag for line in lines] == ["80", "9F27", "9F36", "9F26", "9F10"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "command", "name"),
+    [
+        (Environment.SSSE, "00B2010400", "READ RECORD"),
+        (Environment.SSSE, "0088000010", "INTERNAL AUTHENTICATE"),
+        (Environment.PSE, "80A8000002830000", "GET PROCESSING OPTIONS"),
+        (Environment.PSE, "80AE8000", "GENERATE AC"),
+        (Environment.CARD, "00A40400", "SELECT"),
+        (Environment.CARD, "12345678", "unknown command"),
+        (Environment.CARD, "00", "cut-off command"),
+    ],
+)
+def test_names(environment: Environment, command: str, name: str) -> None:
+    assert command_name(environment, bytes.fromhex(command)) == name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "0020000003123456",
+        "805E010007123456FF654321",
+        "8424000108" + "11" * 8,
+        "84D4010004" + "22" * 4,
+        "80E2800004" + "33" * 4,
+    ],
+)
+def test_secret_data_are_masked(command: str) -> None:
+    raw = bytes.fromhex(command)
+    shown = masked_hex(Environment.SSSE, raw)
+    assert shown == command[:10] + "**" * raw[4]
+    assert masked_hex(Environment.SSSE, raw, show_secrets=True) == command
+
+
+def test_what_is_no_secret() -> None:
+    assert not is_secret(Environment.SSSE, bytes.fromhex("00200000"))
+    assert not is_secret(Environment.PSE, bytes.fromhex("80A8000002830000"))
+    assert mask(bytes.fromhex("80AE400002AABB00")) == "80AE400002****00"
+
+
+def test_a_session_follows_selects() -> None:
+    session = Session()
+    session.sent(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    session.answered(0x611E)
+    assert session.environment is Environment.SSSE
+    session.sent(bytes.fromhex("00C000001E"))
+    assert session.command[1] == 0xA4
+    session.sent(bytes.fromhex("00A4040008A000000333010101"))
+    session.answered(0x6A82)
+    assert session.environment is Environment.SSSE
+    session.sent(bytes.fromhex("00A4040008A000000333010101"))
+    session.answered(0x9000)
+    assert session.environment.value == "pse"
+    session.reset()
+    assert session.environment.value == "card"
