@@ -6,20 +6,20 @@ of `ModelControl`, which is what only a model can do.
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cardsim.chip.clock import Clock, ModelClock
 from cardsim.chip.cost import CommandReport
-from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Bus, Eeprom, Snapshot
+from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Bus, Eeprom
 from cardsim.chip.image import open_image, read_image
 from cardsim.chip.journal import Journal
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
-from cardsim.cos.card import CardMemory, CardOs
+from cardsim.control import ModelState, key_of_state
+from cardsim.cos.card import CardOs
 from cardsim.cos.environment import CardServices, Environment
-from cardsim.cos.mf import MasterFile, MasterFileMemory
+from cardsim.cos.mf import MasterFile
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
@@ -33,18 +33,6 @@ def seeded(seed: int | None) -> RandomFactory:
     if seed is None:
         return lambda _stream: SystemRandom()
     return lambda stream: SeededRandom(seed, stream)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelState:
-    """A whole card at one moment: cells, volatile state, positions of the random streams, power."""
-
-    cells: Snapshot
-    powered: bool
-    ram: CardMemory
-    mf: MasterFileMemory
-    environments: dict[int, object]
-    positions: tuple[int, ...]
 
 
 class CardModel:
@@ -108,14 +96,17 @@ class CardModel:
         layout = self.eeprom.layout
         self.eeprom.restore(state.cells)
         self._journal.forget()
+        for stream, position in zip(self._streams.values(), state.positions, strict=False):
+            stream.move(position)
+        if not state.powered:
+            self.os.power_off()
+            return
         same_layout = self.eeprom.layout == layout
         if not same_layout:
             self.os.mf.mount()
         self.os.mf.ram = state.mf.copy()
         for slot, environment in self.environments.items():
             environment.load(state.environments[slot])
-        for stream, position in zip(self._streams.values(), state.positions, strict=False):
-            stream.move(position)
         self.os.resume(state.ram.copy(), powered=state.powered, same_layout=same_layout)
 
     def attach(self, bus: Bus | None) -> None:
@@ -149,7 +140,6 @@ class CardModel:
 
         Challenges are part of it only as "there is one".
         """
-        from cardsim.control import key_of_state
 
         return key_of_state(self.snapshot(), range(SIZE, SIZE + JOURNAL_SIZE))
 

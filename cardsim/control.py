@@ -2,14 +2,26 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from cardsim.chip.clock import Clock
 from cardsim.chip.cost import CommandReport
-from cardsim.chip.eeprom import Bus
+from cardsim.chip.eeprom import Bus, Snapshot
+from cardsim.cos.card import CardMemory
+from cardsim.cos.mf import MasterFileMemory
 
-if TYPE_CHECKING:
-    from cardsim.assembly import ModelState
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A whole card at one moment: cells, volatile state, positions of the random streams, power."""
+
+    cells: Snapshot
+    powered: bool
+    ram: CardMemory
+    mf: MasterFileMemory
+    environments: dict[int, object]
+    positions: tuple[int, ...]
 
 
 class ModelControl(Protocol):
@@ -17,10 +29,10 @@ class ModelControl(Protocol):
 
     clock: Clock
 
-    def snapshot(self) -> "ModelState":
+    def snapshot(self) -> ModelState:
         """The whole card as it is now."""
 
-    def restore(self, state: "ModelState") -> None:
+    def restore(self, state: ModelState) -> None:
         """Make the card what it was."""
 
     def attach(self, bus: Bus | None) -> None:
@@ -39,7 +51,7 @@ class ModelControl(Protocol):
         """Equal for cards in equal states."""
 
 
-def key_of_state(state: "ModelState", journal: range) -> bytes:
+def key_of_state(state: ModelState, journal: range) -> bytes:
     """Digest of cells and volatile state, without what D16 leaves out."""
     digest = hashlib.blake2b(digest_size=16)
     cells = state.cells.cells

@@ -152,8 +152,8 @@ class Bench:
         return self.x(f"00200000{len(pin) // 2:02X}{pin}")[-4:]
 
     def challenge(self, length: int = 8) -> bytes:
-        """GET CHALLENGE; the random number."""
-        return self.send(bytes((0x00, 0x84, 0x00, 0x00, length)))[:-2]
+        """GET CHALLENGE; the random number, zeros where the card gives none."""
+        return self.send(bytes((0x00, 0x84, 0x00, 0x00, length)))[:-2] or bytes(length)
 
     def authenticate(self, key: bytes, reference: int = 0, suite: Suite | None = None, length: int = 8) -> str:
         """GET CHALLENGE and EXTERNAL AUTHENTICATE under a key; the status word."""

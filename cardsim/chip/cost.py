@@ -1,6 +1,7 @@
 """The cost model: how long a physical contact card would take for each command. One table, with its sources.
 
-line    T=0 characters at the default rate: header, procedure byte, data, SW1 SW2, guard times and turn-arounds
+line    T=0 characters at the default rate: header, procedure byte, data, SW1 SW2, guard times and turn-arounds; a
+        refused command ends after its header (SSC part 2 §9.3.1.3), and a trailing Le is never sent
 pages   page programs of the EEPROM that the command did, as counted by the model
 crypto  cipher blocks and RSA operations that the command needs, as listed here by instruction
 """
@@ -80,14 +81,15 @@ BLOCKS: Final[dict[int, int]] = {
 SIGNING: Final = frozenset({0x88})
 """Instructions that sign with RSA when their answer is as long as a modulus."""
 _SHORTEST_SIGNATURE: Final = 64
-_CASE_2: Final = 5
 
 
 def cost_of(command: bytes, answer: bytes, pages: int, rates: Rates = DEFAULT_RATES) -> Cost:
     """Time of one command on the line, in the EEPROM and in the crypto engine."""
-    sent, received = max(len(command), _CASE_2), len(answer)
-    characters = sent + 1 + received
-    turns = 2 if len(command) <= _CASE_2 else 4
+    sent = 5 + (command[4] if len(command) > 5 else 0)
+    status = answer[-2:-1]
+    taken = len(answer) > 2 or status in (b"\x90", b"\x61")
+    characters = (sent + 1 if taken else 5) + len(answer)
+    turns = 4 if taken and sent > 5 else 2
     line = (characters * rates.character + turns * rates.turn_around) * rates.etu
     ins = command[1] if len(command) > 1 else 0
     crypto = BLOCKS.get(ins, 0) * rates.block

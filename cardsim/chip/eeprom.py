@@ -6,7 +6,7 @@ may be kept as long as it is checked against a token (D15). `layout` is the toke
 directory pages; it stays as it is while only data pages are written.
 """
 
-from collections.abc import Callable
+import weakref
 from dataclasses import dataclass
 from typing import Final, Protocol, SupportsIndex, overload
 
@@ -66,6 +66,16 @@ class Bus(Protocol):
         """
 
 
+class WindowHolder(Protocol):
+    """Something that keeps a window on the cells."""
+
+    def renew(self) -> None:
+        """Ask for a new window: the bus has changed."""
+
+    def release(self) -> None:
+        """Let go of the window."""
+
+
 class TornProgram(PowerCut):
     """A cut inside a page program: `cells` stand in the page, what follows them was not reached."""
 
@@ -103,8 +113,7 @@ class Eeprom:
         self._identity: Final = object()
         self.tokens: Final = Tokens()
         self._bus: Bus | None = None
-        self._listeners: list[Callable[[], None]] = []
-        self._windows: list[memoryview] = []
+        self._holders: weakref.WeakSet[WindowHolder] = weakref.WeakSet()
         self.programs = 0
 
     @property
@@ -125,19 +134,17 @@ class Eeprom:
     def window(self, start: int, size: int) -> Memory:
         """The cells of one range, and no others."""
         cells = self._readable[start : start + size]
-        self._windows.append(cells)
         return cells if self._bus is None else _WatchedMemory(cells, self._bus, start)
 
     def attach(self, bus: Bus | None) -> None:
         """Put a bus monitor or fault injector on the lines, or take it off again (None)."""
         self._bus = bus
-        self._windows.clear()
-        for listener in self._listeners:
-            listener()
+        for holder in self._holders:
+            holder.renew()
 
-    def on_attach(self, listener: Callable[[], None]) -> None:
-        """Call when a bus comes or goes, so that holders of a window ask for a new one."""
-        self._listeners.append(listener)
+    def hold(self, holder: WindowHolder) -> None:
+        """Tell a holder of windows when a bus comes or goes and when the buffer is let go, as long as it lives."""
+        self._holders.add(holder)
 
     def mark_directory(self, start: int, end: int) -> None:
         """Make a program of any page in this range a change of the layout."""
@@ -193,8 +200,8 @@ class Eeprom:
 
     def release(self) -> None:
         """Let go of the buffer, so that a memory map can be closed."""
-        for window in self._windows:
-            window.release()
+        for holder in self._holders:
+            holder.release()
         self._readable.release()
         self._cells.release()
 
@@ -218,5 +225,5 @@ class _WatchedMemory:
             start, stop, _ = index.indices(len(self._cells))
             self._bus.on_read(self._start + start, max(0, stop - start))
         else:
-            self._bus.on_read(self._start + index.__index__(), 1)
+            self._bus.on_read(self._start + range(len(self._cells))[index], 1)
         return self._cells[index]

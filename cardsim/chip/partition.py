@@ -15,7 +15,7 @@ class Partition:
     command has staged as well. `tokens` name their content (D15).
     """
 
-    __slots__ = ("_eeprom", "_journal", "_start", "memory", "size", "tokens")
+    __slots__ = ("__weakref__", "_eeprom", "_journal", "_start", "memory", "size", "tokens")
 
     def __init__(self, eeprom: Eeprom, journal: Journal, start: int, size: int) -> None:
         if start < 0 or size <= 0 or start + size > eeprom.size:
@@ -26,9 +26,15 @@ class Partition:
         self._journal = journal
         self.memory: Memory = eeprom.window(start, size)
         self.tokens: Tokens = eeprom.tokens
-        eeprom.on_attach(self._renew)
+        eeprom.hold(self)
 
-    def _renew(self) -> None:
+    def release(self) -> None:
+        """Let go of the cells: their buffer is about to be closed."""
+        if isinstance(self.memory, memoryview):
+            self.memory.release()
+
+    def renew(self) -> None:
+        """Take a new window: a bus has come or gone."""
         self.memory = self._eeprom.window(self._start, self.size)
 
     def mark_directory(self, start: int, end: int) -> None:

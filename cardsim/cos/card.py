@@ -91,9 +91,10 @@ class CardOs:
         """Reset: finish what a cut interrupted, forget all volatile state, answer to reset (ATR-028)."""
         try:
             self.journal.recover()
-            self.mf.mount()
-            for environment in self.environments.values():
-                environment.files.mount()
+            if not self.journal.failed:
+                self.mf.mount()
+                for environment in self.environments.values():
+                    environment.files.mount()
         except PowerCut:
             self._powered = False
             return _MUTE
@@ -154,6 +155,8 @@ class CardOs:
             return _CONDITIONS
         try:
             answer = row.handler(p1, p2, data, le)
+            if case == _RESPONSE and le != len(answer) and row.le is None and not self._direct:
+                return self._wrong_le(answer)
             if self.journal.staged:
                 self.journal.commit()
         except StatusError as ended:
@@ -163,6 +166,7 @@ class CardOs:
             return _MUTE
         except (PageFailure, JournalFull):
             self.journal.discard()
+            self._settle()
             return _SW[status.MEMORY_FAILURE]
         if not answer:
             return _OK
@@ -171,8 +175,6 @@ class CardOs:
         if case == _BOTH:
             self.ram.pending = answer
             return _SW[0x6100 | len(answer) & 0xFF]
-        if le != len(answer) and row.le is None:
-            return self._wrong_le(answer)
         return answer + _OK
 
     @staticmethod
@@ -201,7 +203,9 @@ class CardOs:
         return _SW[ended.sw]
 
     def _wrong_le(self, answer: bytes) -> bytes:
-        """6Cxx: the command has not run. Handlers of case 2 change nothing before their length is known to fit."""
+        """6Cxx: the command has not run (D13). What it staged is undone; handlers that change volatile state compare
+        Le themselves before they do."""
+        self.journal.discard()
         return _SW[0x6C00 | len(answer) & 0xFF]
 
     def _unknown(self, command: bytes) -> bytes:

@@ -46,7 +46,7 @@ GET_CHALLENGE: Final = Command(
     case=Case.RESPONSE,
     parameters=(Parameters(),),
     le=(4, 8, 16),
-    response="random number",
+    response="random number, good for one use at the current level",
     answers=answers(),
     clause="SSC part 5 §6.5",
 )

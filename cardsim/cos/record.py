@@ -110,9 +110,10 @@ class CardRecord:
     @property
     def state(self) -> CardState:
         """State of the card, as far as it is stored."""
-        if bytes(self._partition.memory[:4]) != _MAGIC:
+        stored = self._partition.memory[4]
+        if bytes(self._partition.memory[:4]) != _MAGIC or stored not in (CardState.ACTIVATED, CardState.INITIALISED):
             return CardState.VIRGIN
-        return CardState(self._partition.memory[4])
+        return CardState(stored)
 
     def set_state(self, state: CardState) -> None:
         """Write the state with the command."""
@@ -120,10 +121,11 @@ class CardRecord:
 
     @property
     def historical(self) -> bytes:
-        """Historical bytes of the ATR."""
-        if self.state is CardState.VIRGIN:
+        """Historical bytes of the ATR; none while the record holds half of an ACTIVATE."""
+        count = self._partition.memory[5]
+        if self.state is CardState.VIRGIN or count > MAX_HISTORICAL:
             return b""
-        return bytes(self._partition.memory[8 : 8 + self._partition.memory[5]])
+        return bytes(self._partition.memory[8 : 8 + count])
 
     @property
     def switches(self) -> Switch:

@@ -333,10 +333,11 @@ def _pin_counters(content: bytes) -> tuple[int, int]:
 
 
 def _pin_block(content: bytes) -> bytes:
-    """DGI 8010 as a PIN block of format 2: it is one already, or the digits alone filled with F (PBOC-PER-025)."""
+    """DGI 8010 as a PIN block of format 2: it is one where it begins with 24 to 2C, and otherwise the digits alone,
+    filled with F (PBOC-PER-025)."""
     text = content.hex().upper()
-    for digits in (text[2:].rstrip("F"), text.rstrip("F")):
-        block = f"2{len(digits):X}{digits}".ljust(16, "F")
-        if len(digits) in _PIN_LENGTHS and digits.isdigit() and text in (block, digits.ljust(16, "F")):
-            return bytes.fromhex(block)
-    raise StatusError(status.WRONG_DATA)
+    digits = (text[2:] if content[0] >> 4 == 2 and content[0] & 0x0F in _PIN_LENGTHS else text).rstrip("F")
+    block = f"2{len(digits):X}{digits}".ljust(16, "F")
+    if len(digits) not in _PIN_LENGTHS or not digits.isdigit() or text not in (block, digits.ljust(16, "F")):
+        raise StatusError(status.WRONG_DATA)
+    return bytes.fromhex(block)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cardsim.cos.commands import GET_RESPONSE, SELECT
+from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, SELECT
 from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, Phase, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
@@ -56,18 +56,6 @@ VERIFY: Final = Command(
     data="PIN in BCD (2-8), or nothing to ask for the tries left",
     answers=answers(0x63C0, s.MEMORY_FAILURE, s.BLOCKED, s.REFERENCE_NOT_FOUND),
     clause="SSC part 5 §6.14, part 7 §5.8",
-)
-
-GET_CHALLENGE: Final = Command(
-    name="GET CHALLENGE",
-    cla=0x00,
-    ins=0x84,
-    case=Case.RESPONSE,
-    parameters=(Parameters(),),
-    le=(4, 8, 16),
-    response="random number, good for one use in the current application",
-    answers=answers(),
-    clause="SSC part 5 §6.5",
 )
 
 EXTERNAL_AUTHENTICATE: Final = Command(

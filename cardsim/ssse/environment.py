@@ -6,6 +6,7 @@ from typing import Final
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.access import APPLICATION, APPLICATION_BITS, MASTER_BIT, PIN_BIT, bit_of
+from cardsim.cos.commands import GET_CHALLENGE
 from cardsim.cos.environment import CardServices, Environment, Handler
 from cardsim.cos.files import ROOT, File, FileType, Flag
 from cardsim.cos.keys import KeyStore, KeyUse, Slot
@@ -70,7 +71,7 @@ class Ssse(Environment):
             commands.READ_RECORD.name: self._read_record,
             commands.UPDATE_RECORD.name: self._update_record,
             commands.VERIFY.name: self._verify,
-            commands.GET_CHALLENGE.name: self._get_challenge,
+            GET_CHALLENGE.name: self._get_challenge,
             commands.EXTERNAL_AUTHENTICATE.name: self._external_authenticate,
             commands.INTERNAL_AUTHENTICATE.name: self._internal_authenticate,
             commands.CARD_BLOCK.name: self._card_block,

@@ -1,0 +1,1 @@
+"""The hardware layer: EEPROM, journal, partitions, images, random numbers, clock, costs, faults."""

@@ -1,0 +1,1 @@
+"""ISO 7816 values: APDUs, status words, TLV, ATR."""
