@@ -2,7 +2,9 @@
 
 import argparse
 import enum
+import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from cardsim.completion import SHELLS, completion_script
@@ -62,3 +64,22 @@ def add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-completion", action=PrintCompletion, choices=SHELLS, help="print a completion script for a shell"
     )
+
+
+def image_path(text: str) -> Path:
+    """The path of a card image; never a pipe or device, of which reading might not come to an end.
+
+    Raises:
+        UsageError: it is one.
+    """
+    path = Path(text)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is not a card image but a pipe or device")
+    return path
+
+
+def give_up_stdout() -> None:
+    """Nobody reads standard output, or it takes no more: keep the interpreter from complaining again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from cardsim.assembly import CardModel
-from cardsim.chip.image import read_image
+from cardsim.chip.eeprom import Eeprom
+from cardsim.chip.image import ImageError, read_image
 from cardsim.cos.access import NEVER
 from cardsim.cos.environment import Environment
 from cardsim.cos.files import ROOT, File, FileFlag, FileType
@@ -95,9 +96,17 @@ def inspect(path: Path) -> CardInfo:
     """Read a card image.
 
     Raises:
-        ImageError: no usable image.
+        ImageError: no usable image, or content that no card of this version leaves behind.
     """
     eeprom = read_image(path)
+    try:
+        return _card(eeprom)
+    except Exception as error:
+        # Cells carry no checksum of their own: whatever the COS stumbles over in them, the image is damaged.
+        raise ImageError(f"{path} is damaged: what is on the card cannot be read; restore it from a copy") from error
+
+
+def _card(eeprom: Eeprom) -> CardInfo:
     wear = list(eeprom.wear)
     card = CardModel(eeprom)
     atr = card.power_on()

@@ -1,26 +1,29 @@
 """`cardsim info`: what is on a card image, for people and as JSON; the image is not changed."""
 
 import argparse
+import io
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from cardsim.chip.image import ImageError
-from cardsim.commandline import Exit, UsageError
+from cardsim.commandline import Exit, UsageError, image_path
 from cardsim.inspection import CardInfo, EnvironmentInfo, inspect
 
 
 def info(asked: argparse.Namespace) -> int:
     """Print what is on the card."""
     try:
-        card = inspect(Path(asked.image))
+        card = inspect(image_path(asked.image))
     except ImageError as error:
         raise UsageError(str(error)) from error
     if asked.json:
         document = {"format": "cardsim-info", "version": 1, "verdict": "ok", **asdict(card)}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        sys.stdout.write(json.dumps(document, ensure_ascii=not unicode, indent=2) + "\n")
     else:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
         sys.stdout.write("\n".join(_lines(card)) + "\n")
     return Exit.OK
 

@@ -1,14 +1,11 @@
 """Entry point of `cardsim`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
-from cardsim.commandline import Exit, Parser, UsageError, add_general_options
-
-PROGRAM: Final = "cardsim"
+from cardsim.cli import PROGRAM
+from cardsim.commandline import Exit, Parser, UsageError, add_general_options, give_up_stdout
 
 
 def build_parser() -> Parser:
@@ -28,7 +25,11 @@ def build_parser() -> Parser:
     )
     new.add_argument("image", metavar="IMAGE", help="the file to make")
     new.add_argument("--blank", action="store_true", help="as it comes from the card maker: the transport key alone")
-    new.add_argument("--profile", metavar="NAME|FILE", help="kind of card (default dual-3.0-sm4; see --list-profiles)")
+    new.add_argument(
+        "--profile",
+        metavar="NAME|FILE",
+        help="kind of card (default dual-3.0-sm4; see --list-profiles; each also with -offline-pin)",
+    )
     new.add_argument("--list-profiles", action=_ListProfiles, nargs=0, help="print the profiles and exit")
     new.add_argument("--seed", type=int, metavar="N", help="another card than the published demo card, reproducibly")
     new.add_argument("--size", type=int, metavar="KIB", default=80, help="EEPROM of 32 to 256 KiB (default 80)")
@@ -75,22 +76,39 @@ class _ListProfiles(argparse.Action):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. Bad input is one sentence on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
-    command: list[str] = []
-    if "--" in words and words[:1] == ["serve"]:
-        command = words[words.index("--") + 1 :]
-        words = words[: words.index("--")]
-    asked = build_parser().parse_args(words)
-    asked.argv = command
     try:
-        return _dispatch(asked)
+        try:
+            return _dispatch(_parse(words))
+        finally:
+            sys.stdout.flush()
     except UsageError as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
-        return Exit.USAGE
+        return _complain(str(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes once more
+        give_up_stdout()
         return Exit.OK
+    except OSError as error:
+        if error.filename is None:
+            give_up_stdout()
+        return _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """The arguments; what stands behind `--` of `serve` is the command's own."""
+    if words[:1] != ["serve"] or "--" not in words:
+        return build_parser().parse_args(words)
+    at = words.index("--")
+    asked = build_parser().parse_args(words[:at])
+    asked.argv = words[at + 1 :]
+    if not asked.argv:
+        raise UsageError("behind -- stands the command to run, as in: cardsim serve me.card -- opensc-tool -l")
+    return asked
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(f"{PROGRAM}: {' '.join(sentence.split())}\n")
+    return Exit.USAGE
 
 
 def _dispatch(asked: argparse.Namespace) -> int:

@@ -4,14 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from cardsim.assembly import new_card
+from cardsim.assembly import CardModel, new_card
 from cardsim.chip.eeprom import MAX_SIZE, MIN_SIZE
 from cardsim.chip.image import ImageError, create_image
 from cardsim.commandline import Exit, UsageError
-from cardsim.keyfile import KeyFileError, default_keyfile_path, write_keyfile
+from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, write_keyfile
 from cardsim.making.card import activate, make_card
 from cardsim.making.station import MakingError
-from cardsim.making.structure import DEFAULT_PROFILE, ProfileError, load_profile
+from cardsim.making.structure import DEFAULT_PROFILE, Profile, ProfileError, load_profile
 
 
 def new(asked: argparse.Namespace) -> int:
@@ -23,15 +23,38 @@ def new(asked: argparse.Namespace) -> int:
         raise UsageError("--blank has no profile: it is the card before anything is on it")
     if path.exists() and not asked.force:
         raise UsageError(f"{path} exists already; add --force to replace it")
+    if default_keyfile_path(path).is_dir():
+        raise UsageError(f"{default_keyfile_path(path)} is a folder, and the key file goes there")
+    profile = None if asked.blank else _profile(asked.profile or DEFAULT_PROFILE)
     card = new_card(size=size, seed=asked.seed or 0)
     try:
-        keys = activate(card, asked.seed)
-        if not asked.blank:
-            keys = make_card(card, load_profile(asked.profile or DEFAULT_PROFILE), asked.seed)
+        keys = activate(card, asked.seed) if profile is None else _make(card, profile, asked.seed)
+        existed = path.exists()
         create_image(path, card.eeprom.snapshot().cells, force=asked.force, wear=list(card.eeprom.wear))
-        write_keyfile(default_keyfile_path(path), keys)
-    except (ProfileError, ImageError, KeyFileError, MakingError) as error:
+        try:
+            write_keyfile(default_keyfile_path(path), keys)
+        except (KeyFileError, OSError):
+            if not existed:
+                path.unlink()
+            raise
+    except (ImageError, KeyFileError, MakingError) as error:
         raise UsageError(str(error)) from error
     kind = "blank card" if asked.blank else f"card {asked.profile or DEFAULT_PROFILE}"
     sys.stdout.write(f"{path}: {kind}, keys in {default_keyfile_path(path)}\n")
     return Exit.OK
+
+
+def _make(card: CardModel, profile: Profile, seed: int | None) -> KeyFile:
+    activate(card, seed)
+    return make_card(card, profile, seed)
+
+
+def _profile(name: str) -> Profile:
+    try:
+        return load_profile(name)
+    except ProfileError as error:
+        raise UsageError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name}: a profile is UTF-8 text, and byte {error.start} is not") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{name}: a value in the profile is wrong: {error}") from error

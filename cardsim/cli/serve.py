@@ -2,129 +2,203 @@
 
 import argparse
 import contextlib
-import json
+import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from types import FrameType
+from typing import Final
 
-from cardsim.assembly import CardModel, open_card
+from cardsim.assembly import CardModel, copy_of, open_card
 from cardsim.chip.image import ImageError
-from cardsim.commandline import Exit, UsageError
-from cardsim.decode.commands import Session, masked_hex
+from cardsim.cli import PROGRAM
+from cardsim.cli.trace import Trace, open_trace
+from cardsim.commandline import Exit, UsageError, image_path
 from cardsim.reader.errors import ReaderError
-from cardsim.reader.pcsc.server import PcscServer
+from cardsim.reader.pcsc.server import VARIABLE, PcscServer
 from cardsim.reader.slot import Slot, reader_name
-from cardsim.reader.vpcd import VpcdConnection
+from cardsim.reader.trace import PowerEvent
+from cardsim.reader.vpcd import PORT, VpcdConnection
 
-_VPCD_PORT = 35963
-Hook = Callable[[bytes, bytes, float], None]
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_LOOK: Final = 0.25
+"""Seconds between two looks at whether the reader is still there."""
+
+
+_PATIENCE: Final = 5.0
+"""Seconds that pcscd gets to power a card; without it clients would come too early, and be told that there is none."""
 
 
 def serve(asked: argparse.Namespace) -> int:
     """Open the cards, put them into readers, and wait."""
-    with contextlib.ExitStack() as stack:
+    logging.basicConfig(format=f"{PROGRAM}: %(message)s", level=logging.WARNING)
+    # A lost connection is the reason for exit 3 and is said there.
+    logging.getLogger(VpcdConnection.__module__).setLevel(logging.ERROR)
+    paths = _images(asked)
+    with _ending() as ending:
         try:
-            images = [asked.image] + ([asked.psam] if asked.psam else [])
-            cards = [stack.enter_context(open_card(Path(image), seed=asked.seed)) for image in images]
-            trace = _Trace(stack.enter_context(_open_trace(asked.trace)), show=asked.show_secrets)
-            environment = _put_in(stack, asked, cards, trace)
+            with contextlib.ExitStack() as stack:
+                cards = [stack.enter_context(_card(path, asked.seed)) for path in paths]
+                trace = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
+                readers = _put_in(stack, asked, cards, trace)
+                status = _run(asked.argv, readers, ending) if asked.argv else _wait(readers, ending)
+                readers.check()
+                return status
         except ImageError as error:
             raise UsageError(str(error)) from error
         except ReaderError as error:
-            sys.stderr.write(f"cardsim: {error}\n")
+            sys.stderr.write(f"{PROGRAM}: {error}\n")
             return Exit.UNREACHABLE
-        return _run(asked.argv, environment) if asked.argv else _wait(environment)
 
 
-def _put_in(
-    stack: contextlib.ExitStack, asked: argparse.Namespace, cards: list[CardModel], trace: "_Trace"
-) -> dict[str, str]:
-    """The readers; returns what clients need in their environment."""
-    if asked.via == "vpcd":
-        if asked.socket:
-            raise UsageError("--socket belongs to --via socket")
-        for slot, card in enumerate(cards):
-            stack.enter_context(VpcdConnection(card, port=_VPCD_PORT + slot, on_apdu=trace.hook(slot)))
-        return {}
-    slots = [Slot(reader_name(slot), card, on_apdu=trace.hook(slot)) for slot, card in enumerate(cards)]
-    server = PcscServer(slots, Path(asked.socket) if asked.socket else None)
-    stack.enter_context(server)
-    return dict(server.environment)
+def _images(asked: argparse.Namespace) -> list[Path]:
+    if asked.via == "vpcd" and asked.socket:
+        raise UsageError("--socket belongs to --via socket")
+    paths = [image_path(asked.image)]
+    if asked.psam:
+        paths.append(image_path(asked.psam))
+        if all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
+            raise UsageError(f"{paths[1]} is in slot 0 already; the PSAM is a card of its own")
+    return paths
 
 
 @contextlib.contextmanager
-def _open_trace(path: str | None) -> Iterator[IO[str] | None]:
-    if path is None:
-        yield None
-        return
+def _card(path: Path, seed: int | None) -> Iterator[CardModel]:
+    """An image's card, opened only if its content makes sense: judged on a copy, so that the file is not touched."""
+    with open_card(path, seed=seed) as card:
+        try:
+            copy_of(path).power_on()
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(f"{path} is damaged: its card does not start; restore it from a copy") from error
+        yield card
+
+
+@dataclass(frozen=True, slots=True)
+class _Readers:
+    """What clients need in their environment, where they find the cards, and what may be lost."""
+
+    environment: Mapping[str, str]
+    names: tuple[str, ...]
+    connections: tuple[VpcdConnection, ...] = ()
+
+    def check(self) -> None:
+        """Say so if a reader is gone.
+
+        Raises:
+            ReaderError: it is.
+        """
+        for connection in self.connections:
+            if connection.lost:
+                connection.wait(0)
+
+    @property
+    def lost(self) -> bool:
+        """Whether one is gone."""
+        return any(connection.lost for connection in self.connections)
+
+
+def _put_in(
+    stack: contextlib.ExitStack, asked: argparse.Namespace, cards: Sequence[CardModel], trace: Trace
+) -> _Readers:
+    if asked.via == "vpcd":
+        connections = tuple(_connect(stack, slot, card, trace) for slot, card in enumerate(cards))
+        return _Readers({}, tuple(reader_name(slot, "Virtual PCD") for slot in range(len(cards))), connections)
+    slots = [
+        Slot(reader_name(number), card, on_apdu=trace.on_apdu(number), on_power=trace.on_power(number))
+        for number, card in enumerate(cards)
+    ]
     try:
-        stream = Path(path).open("a", encoding="utf8", buffering=1)  # noqa: SIM115 - the with follows
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    with stream:
-        yield stream
+        server = stack.enter_context(PcscServer(slots, Path(asked.socket) if asked.socket else None))
+    except ReaderError as error:
+        raise UsageError(str(error)) from error
+    return _Readers(server.environment, tuple(slot.name for slot in slots))
 
 
-class _Trace:
-    """Writes exchanges as JSON lines; secrets are masked unless the user asked for them."""
+def _connect(stack: contextlib.ExitStack, slot: int, card: CardModel, trace: Trace) -> VpcdConnection:
+    """A card in vpcd. pcscd shows it to clients once it has powered it, which takes part of a second."""
+    powered, told = threading.Event(), trace.on_power(slot)
 
-    def __init__(self, file: IO[str] | None, *, show: bool) -> None:
-        self._file = file
-        self._show = show
-        self._lock = threading.Lock()
+    def on_power(event: PowerEvent, atr: bytes) -> None:
+        if told is not None:
+            told(event, atr)
+        powered.set()
 
-    def hook(self, slot: int) -> Hook | None:
-        """What a reader calls for each APDU; None where nobody listens."""
-        if self._file is None:
-            return None
-        file, session = self._file, Session()
-
-        def write(command: bytes, response: bytes, seconds: float) -> None:
-            session.sent(command)
-            line: dict[str, Any] = {
-                "time": round(time.time(), 6),
-                "slot": slot,
-                "command": masked_hex(session.environment, command, show_secrets=self._show),
-                "response": response.hex().upper(),
-                "seconds": round(seconds, 9),
-            }
-            if len(response) >= 2:
-                session.answered(int.from_bytes(response[-2:], "big"))
-            with self._lock:
-                file.write(json.dumps(line) + "\n")
-
-        return write
+    connection = VpcdConnection(card, port=PORT + slot, on_apdu=trace.on_apdu(slot), on_power=on_power)
+    stack.enter_context(connection)
+    deadline = time.monotonic() + _PATIENCE
+    while not powered.wait(_LOOK) and not connection.lost and time.monotonic() < deadline:
+        continue
+    return connection
 
 
-def _run(argv: list[str], environment: dict[str, str]) -> int:
-    """Run a command with the reader in its environment, and hand on its exit status."""
+class _Ending:
+    """What asks for the end: signals. A running command is told of SIGTERM; of Ctrl-C the terminal tells it itself."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """The handler."""
+        if number != signal.SIGINT:
+            self.asked.set()
+            if self._child is not None:
+                self._child.terminate()
+        elif self._child is None:
+            self.asked.set()
+
+    def wait_for(self, child: "subprocess.Popen[bytes]") -> int:
+        """The exit status of a command, whatever signals come meanwhile."""
+        self._child = child
+        if self.asked.is_set():
+            child.terminate()
+        try:
+            return child.wait()
+        finally:
+            self._child = None
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[_Ending]:
+    ending = _Ending()
+    previous: dict[int, Callable[[int, FrameType | None], object] | int | None] = {
+        number: signal.signal(number, ending.on_signal) for number in _SIGNALS
+    }
     try:
-        child = subprocess.Popen(argv, env={**os.environ, **environment})
+        yield ending
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _run(argv: list[str], readers: _Readers, ending: _Ending) -> int:
+    """Run a command with the readers in its environment, and hand on its exit status."""
+    environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | dict(readers.environment)
+    try:
+        child = subprocess.Popen(argv, env=environment)
     except OSError as error:
         raise UsageError(f"{argv[0]} cannot be run: {error.strerror}") from error
-    previous = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        status = child.wait()
-    except KeyboardInterrupt:
-        status = child.wait()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    status = ending.wait_for(child)
     return status if status >= 0 else 128 - status
 
 
-def _wait(environment: dict[str, str]) -> int:
-    """Stay until SIGTERM or Ctrl-C; both take the card out cleanly."""
-    for name, value in environment.items():
-        sys.stdout.write(f"export {name}={value}\n")
+def _wait(readers: _Readers, ending: _Ending) -> int:
+    """Stay until SIGTERM or Ctrl-C, which take the card out cleanly, or until a reader is gone."""
+    for name, value in readers.environment.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     sys.stdout.flush()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    sys.stderr.write(f"{PROGRAM}: in {', '.join(readers.names)}; Ctrl-C takes it out\n")
+    sys.stderr.flush()
+    while not ending.asked.wait(_LOOK if readers.connections else None):
+        if readers.lost:
+            break
     return Exit.OK

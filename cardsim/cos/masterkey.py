@@ -118,12 +118,11 @@ class MasterKeySlot:
         """Sequence counter of the secure channel."""
         return int.from_bytes(bytes(self._partition.memory[self._offset + PAGE + 1 : self._offset + PAGE + 3]), "big")
 
-    def count(self) -> None:
-        """Raise the sequence counter, with the command.
+    @property
+    def exhausted(self) -> bool:
+        """Whether the sequence counter is at its end: no further channel can be opened."""
+        return self.sequence == 0xFFFF
 
-        Raises:
-            StatusError: 6985, the counter is at its end.
-        """
-        if self.sequence == 0xFFFF:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+    def count(self) -> None:
+        """Raise the sequence counter, with the command; the caller has seen that it is not exhausted."""
         self._partition.write(self._offset + PAGE + 1, (self.sequence + 1).to_bytes(2, "big"))

@@ -36,6 +36,8 @@ from cardsim.iso7816.tlv import ber
 MF_FID: Final = b"\x3f\x00"
 _MIN_PAGES: Final = 8
 _KNOWN_SWITCHES: Final = 0x0003
+_ALGORITHMS: Final = frozenset({(EnvironmentKind.SSSE, 1), (EnvironmentKind.SSSE, 3), (EnvironmentKind.PSE, 1)})
+"""Kind and algorithm identifier (01 3DES, 03 SM4) that go together: PSE is 3DES in PBOC 2.0."""
 _PRESENCE: Final = {Phase.CREATED: 1, Phase.SET_UP: 2, Phase.ISSUED: 3}
 
 
@@ -216,7 +218,7 @@ class MasterFile:
         pages, name = int.from_bytes(data[1:3], "big"), data[8:]
         if data[0] != FileType.DF or data[6:8] != b"\xff\xff" or bytes((p1, p2)) == MF_FID or data[5] > 30:
             raise StatusError(status.WRONG_DATA)
-        if data[3] not in tuple(EnvironmentKind) or data[4] not in (1, 3) or pages < _MIN_PAGES:
+        if (data[3], data[4]) not in _ALGORITHMS or pages < _MIN_PAGES:
             raise StatusError(status.WRONG_DATA)
         taken = next((entry for entry in self._record.names() if entry.name == name), None)
         if taken is not None:

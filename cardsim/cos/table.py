@@ -18,8 +18,8 @@ from cardsim.iso7816.apdu import Case
 class Check(enum.Enum):
     """The checks that every command passes before its handler runs, in the order in which they win."""
 
+    BLOCKED = "the environment is blocked: 6A81 (D10); the memory could not be recovered: 6581 (D14)"
     HEADER = "fewer than four bytes: 6700"
-    BLOCKED = "the environment is blocked: 6A81 (D10)"
     CLASS = "no command of this level has the class: 6E00"
     INSTRUCTION = "no command of this level has the instruction: 6D00; it has another class: 6E00"
     PARAMETERS = "P1 P2 outside the row: 6A86"
@@ -109,7 +109,13 @@ class Command:
 
 
 BEFORE_ANY_ROW: Final = frozenset(
-    {status.WRONG_LENGTH, status.NOT_SUPPORTED, status.CLA_NOT_SUPPORTED, status.INS_NOT_SUPPORTED}
+    {
+        status.MEMORY_FAILURE,
+        status.WRONG_LENGTH,
+        status.NOT_SUPPORTED,
+        status.CLA_NOT_SUPPORTED,
+        status.INS_NOT_SUPPORTED,
+    }
 )
 """Status words that can be answered before a row is found."""
 

@@ -124,9 +124,12 @@ def is_secret(environment: Environment, command: CommandApdu | bytes) -> bool:
 
 
 def mask(command: bytes) -> str:
-    """The command in hex, with `**` for each byte of its data field."""
-    end = min(len(command), 5 + command[4]) if len(command) > 5 else len(command)
-    return command[:5].hex().upper() + "**" * max(0, end - 5) + command[max(end, 5) :].hex().upper()
+    """The command in hex, with `**` for each byte behind its header and Lc.
+
+    A wrong Lc hides nothing less. Le alone is shown: a final 00 where Lc is right and the command may have one.
+    """
+    has_le = len(command) > 5 and command[1] not in _SECRET_INS and len(command) == 6 + command[4] and not command[-1]
+    return command[:5].hex().upper() + "**" * (len(command) - 5 - has_le) + ("00" if has_le else "")
 
 
 def masked_hex(environment: Environment, command: bytes, *, show_secrets: bool = False) -> str:

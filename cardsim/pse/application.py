@@ -8,7 +8,7 @@ the layout token stands (D15); their pages are marked for that. Counters stand i
     4  PIN tries left (1)       15  transactions in a foreign country (1)
     5  PIN try limit (1)        16  electronic-cash balance in BCD (6)
     6  indicators (1)
-    7  script count (1)
+    7  script count (1)                                  22  total in both currencies, BCD (6)
 """
 
 import enum
@@ -32,6 +32,7 @@ CTTA_AT: Final = 8
 FOREIGN_CURRENCY_AT: Final = 14
 FOREIGN_COUNTRY_AT: Final = 15
 BALANCE_AT: Final = 16
+DUAL_TOTAL_AT: Final = 22
 
 DGI_FCI: Final = 0x9102
 DGI_GPO_DEBIT: Final = 0x9104
@@ -125,6 +126,10 @@ class Parameters:
     limit_foreign_country: int
     total_limit: int
     total_upper_limit: int
+    dual_limit: int
+    second_currency: bytes
+    conversion_factor: int
+    """As it stands in 9F73: one digit of decimal places, seven of the rate."""
     cash_single_limit: int
     log_format: Dol
     ac_slices: tuple[slice, ...]
@@ -245,6 +250,9 @@ class Application:
             limit_foreign_country=byte(0x9F72, 0xFF),
             total_limit=number(0x9F54),
             total_upper_limit=number(0x9F5C),
+            dual_limit=number(0x9F75),
+            second_currency=data.get(0x9F76, b""),
+            conversion_factor=number(0x9F73),
             cash_single_limit=number(0x9F78),
             log_format=Dol.parse(data.get(0x9F4F, b"")),
             ac_slices=_merge([cdol1.places.get(tag, slice(0, 0)) for tag in AC_TAGS]),
@@ -265,7 +273,7 @@ class Application:
 
     def counters(self) -> bytes:
         """All counters as they stand."""
-        return self._partition.read(self.counters_at, BALANCE_AT + 6)
+        return self._partition.read(self.counters_at, DUAL_TOTAL_AT + 6)
 
     def write_counter(self, at: int, value: bytes) -> None:
         """Write a counter with the command."""

@@ -121,6 +121,8 @@ class Personalisation:
         sequence = master.sequence.to_bytes(2, "big")
         if not master.tries:
             raise StatusError(status.BLOCKED)
+        if master.exhausted:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         master.lower()
         expected = scp02.host_cryptogram(channel.keys.enc, channel.host_challenge, sequence, channel.card_challenge)
         mac = scp02.command_mac(channel.keys.mac, bytes((0x84, 0x82, p1, 0, 16)) + data[:8], bytes(8))

@@ -82,6 +82,9 @@ class Facts:
     total: int
     same_currency: bool
     same_country: bool
+    dual_amount: int | None
+    """The amount in the card's currency, where a limit for both currencies holds and this is one of them."""
+    dual_total: int
     foreign_currency_count: int
     foreign_country_count: int
     pin_exhausted: bool
@@ -165,6 +168,11 @@ CHECKS: Final = (
     RiskCheck(
         "cumulative amount", CVR_VELOCITY,
         lambda f: f.same_currency and 0 < f.parameters.total_limit < f.total + f.amount, _online, "PBOC-CRM-012",
+    ),
+    RiskCheck(
+        "cumulative amount in two currencies", CVR_VELOCITY,
+        lambda f: f.dual_amount is not None and f.dual_total + f.dual_amount > f.parameters.dual_limit,
+        _online, "PBOC-CRM-013",
     ),
     RiskCheck(
         "new card", CVR_NEW_CARD,

@@ -21,6 +21,7 @@ from cardsim.pse.application import (
     CTTA_AT,
     DGI_KEYS,
     DGI_PIN,
+    DUAL_TOTAL_AT,
     FOREIGN_COUNTRY_AT,
     FOREIGN_CURRENCY_AT,
     INDICATORS_AT,
@@ -207,6 +208,8 @@ class Transactions:
     def _facts(self, application: Application, counters: bytes, data: bytes) -> Facts:
         parameters, transaction, cdol = application.parameters, self._transaction, application.parameters.cdol1
         amount = decimal(cdol.value(0x9F02, data))
+        amount = _UNREACHABLE if amount is None else amount
+        currency = cdol.value(0x5F2A, data)
         return Facts(
             parameters=parameters,
             aip=transaction.aip,
@@ -214,10 +217,12 @@ class Transactions:
             scripts=counters[SCRIPTS_AT],
             atc=counters[ATC_AT] << 8 | counters[ATC_AT + 1],
             last_online_atc=counters[LOATC_AT] << 8 | counters[LOATC_AT + 1],
-            amount=_UNREACHABLE if amount is None else amount,
+            amount=amount,
             total=decimal(counters[CTTA_AT : CTTA_AT + 6]) or 0,
-            same_currency=cdol.value(0x5F2A, data) == parameters.currency,
+            same_currency=currency == parameters.currency,
             same_country=cdol.value(0x9F1A, data) == parameters.country,
+            dual_amount=_in_both(parameters, currency, amount) if parameters.dual_limit else None,
+            dual_total=decimal(counters[DUAL_TOTAL_AT : DUAL_TOTAL_AT + 6]) or 0,
             foreign_currency_count=counters[FOREIGN_CURRENCY_AT],
             foreign_country_count=counters[FOREIGN_COUNTRY_AT],
             pin_exhausted=bool(counters[PIN_LIMIT_AT]) and not counters[PIN_TRIES_AT] and not transaction.verified,
@@ -283,6 +288,7 @@ class Transactions:
             application.write_counter(INDICATORS_AT, bytes((counters[INDICATORS_AT] & ~Indicator.ONLINE,)))
             if facts.same_currency:
                 application.write_counter(CTTA_AT, bcd6(facts.total + facts.amount))
+            self._count_dual(application, facts)
             self._count_foreign(application, facts)
         self._log(application, counters, data, b"")
         return counters
@@ -295,6 +301,11 @@ class Transactions:
             application.write_counter(INDICATORS_AT, bytes((indicators,)))
         if not self._transaction.cash:
             self._count_foreign(application, facts)
+
+    @staticmethod
+    def _count_dual(application: Application, facts: Facts) -> None:
+        if facts.dual_amount is not None:
+            application.write_counter(DUAL_TOTAL_AT, bcd6(facts.dual_total + facts.dual_amount))
 
     @staticmethod
     def _count_foreign(application: Application, facts: Facts) -> None:
@@ -374,6 +385,8 @@ class Transactions:
             application.write_counter(SCRIPTS_AT, b"\0")
             if approved:
                 application.write_counter(CTTA_AT, bytes(8))
+                if parameters.dual_limit:
+                    application.write_counter(DUAL_TOTAL_AT, bytes(6))
                 application.write_counter(LOATC_AT, counters[ATC_AT : ATC_AT + 2])
         application.write_counter(INDICATORS_AT, bytes((indicators,)))
         return approved, cvr, advice
@@ -399,9 +412,13 @@ class Transactions:
             approved = approved and not parameters.ada & risk.ADA_PIN_EXCEEDED_UNABLE_DECLINE
         if 0 < parameters.total_upper_limit < facts.total + amount:
             approved, cvr = False, cvr | risk.CVR_VELOCITY
+        if facts.dual_amount is not None and facts.dual_total + facts.dual_amount > parameters.dual_limit:
+            approved, cvr = False, cvr | risk.CVR_VELOCITY
         self._count_foreign(application, facts)
         if approved and facts.same_currency:
             application.write_counter(CTTA_AT, bcd6(facts.total + amount))
+        if approved:
+            self._count_dual(application, facts)
         if not approved:
             indicators = counters[INDICATORS_AT] | _failures(parameters.cdol2.value(0x95, data))
             application.write_counter(INDICATORS_AT, bytes((indicators,)))
@@ -508,3 +525,13 @@ def _discretionary(parameters: Parameters, counters: bytes, fresh: Callable[[], 
     if kind == _IDD_BALANCE_AND_TOTAL:
         return now[BALANCE_AT + 1 : BALANCE_AT + 6] + total
     return total + (bcd6(parameters.total_limit)[1:] if kind == _IDD_TOTAL_AND_LIMIT else b"")
+
+
+def _in_both(parameters: Parameters, currency: bytes, amount: int) -> int | None:
+    """An amount of one of the card's two currencies, in the first one; None for any other currency."""
+    if currency == parameters.currency:
+        return amount
+    if not parameters.second_currency or currency != parameters.second_currency:
+        return None
+    places, rate = divmod(parameters.conversion_factor, 10**7)
+    return int(amount * rate // 10**places)

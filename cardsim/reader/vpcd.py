@@ -106,7 +106,7 @@ class VpcdConnection:
         except OSError as reason:
             raise ReaderError(
                 f"pcscd with the vpcd driver is not running (nothing listens on {_HOST}:{self.port}); "
-                "install pcscd and vsmartcard-vpcd and start it with `sudo pcscd --foreground`."
+                "install it: `apt-get install pcscd vsmartcard-vpcd`, and start it: `sudo pcscd --foreground`."
             ) from reason
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:

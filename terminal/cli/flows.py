@@ -209,9 +209,10 @@ def _conclude(writer: Writer, outcome: Outcome) -> None:
 
 
 def _status(outcome: Outcome, expected: str | None) -> int:
-    """0 or 1: `--expect` looks at how the transaction ended, else the verdict decides."""
+    """0 or 1: a failed card is 1 whatever was expected; `--expect` looks at how the transaction ended besides."""
+    if outcome.verdict is Verdict.FAILED:
+        return 1
     if expected is None or isinstance(outcome, SocialOutcome):
-        return 1 if outcome.verdict is Verdict.FAILED else 0
+        return 0
     bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
-    social_failed = isinstance(outcome, FullOutcome) and outcome.social.verdict is Verdict.FAILED
-    return 1 if social_failed or bank.result.value != expected else 0
+    return 1 if bank.result.value != expected else 0

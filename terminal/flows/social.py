@@ -294,6 +294,7 @@ class _Session:
         if response.sw.value == status.OK:
             yield from report(step, Mark.INFO, "no PIN is set on the card")
             return
+        first = response.sw.value
         while response.sw.value != status.OK:
             tries = response.sw.tries_left
             if tries == 0 or response.sw.value == status.BLOCKED:
@@ -302,7 +303,8 @@ class _Session:
                 refuse(step, "the PIN cannot be verified", response.sw, Cause.PIN)
             entered = yield from enter_pin(PinEntry(PinPurpose.CARD, "Social-security PIN", tries))
             if entered is None:
-                stop(Cause.PIN, step, "no PIN was entered")
+                again = response.sw.value != first
+                stop(Cause.PIN, step, "the PIN was wrong, and no other was entered" if again else "no PIN was entered")
             command = CommandApdu(0x00, 0x20, 0x00, 0x00, _pin_bcd(entered))
             response = yield from send(_SSSE, "verify the holder's PIN", command, secret=True)
             if response.sw.tries_left:

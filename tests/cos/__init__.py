@@ -1,0 +1,1 @@
+"""Tests of the card operating system through commands."""

@@ -1,0 +1,116 @@
+"""Links, tables and examples of the hand-written pages."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cardsim.assembly import new_card
+from cardsim.cos.access import AccessRule
+from cardsim.cos.keys import KeyUse
+from cardsim.keyfile import load_keyfile
+from cardsim.making.card import activate, make_card
+from cardsim.making.structure import load_profile, parse_rule, profile_names
+from cardsim.pse import perso
+from tests.docs.console import ROOT, blocks, pages
+
+DOCS = ROOT / "docs"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files and anchors exist."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf8")):
+        name, _, anchor = target.partition("#")
+        path = page.parent / name if name else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
+
+
+def test_access_rules_have_their_bytes() -> None:
+    """The table of docs/card-management.md against the rule language and its coding."""
+    text = (DOCS / "card-management.md").read_text(encoding="utf8")
+    rows = re.findall(r"^\| ([^|]+) \| ((?:[0-9A-F]{2} ){3}[0-9A-F]{2}) \|$", text, re.MULTILINE)
+    assert len(rows) == 8
+    for words, raw in rows:
+        rule = AccessRule.parse(bytes.fromhex(raw))
+        assert str(rule) == words
+        if words != "master key":
+            assert parse_rule(words, "the page") == rule
+
+
+def test_key_uses() -> None:
+    """The table of use codes has them all."""
+    text = (DOCS / "card-management.md").read_text(encoding="utf8")
+    section = text.partition("| use | what for |")[2].partition("\n\n")[0]
+    assert {int(code, 16) for code in re.findall(r"^\| ([0-9A-F]{2}) \|", section, re.MULTILINE)} == set(KeyUse)
+
+
+def test_data_groupings() -> None:
+    """The table of STORE DATA names every data grouping that an application takes."""
+    text = (DOCS / "card-management.md").read_text(encoding="utf8")
+    section = text.partition("| DGI | in | content |")[2].partition("\n\n")[0]
+    named = {
+        int(code, 16)
+        for row in section.splitlines()
+        for code in re.findall(r"\b[0-9A-F]{4}\b", row.partition("|")[2].partition("|")[0])
+    }
+    named -= {0x0101, 0x1EFF}
+    assert named == perso._APPLICATION_DGIS | perso._UNUSED_DGIS
+
+
+def test_every_profile_is_described() -> None:
+    """docs/profiles.md lists the names that --profile takes."""
+    text = (DOCS / "profiles.md").read_text(encoding="utf8")
+    assert all(name in text for name in profile_names())
+
+
+def test_the_example_structure_makes_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/profiles.md: a structure and a profile of one's own."""
+    monkeypatch.chdir(tmp_path)
+    structure = (Path(__file__).parent / "example-structure.toml").read_text(encoding="utf8")
+    shown = [lines for _, lines in blocks(DOCS / "profiles.md", "toml")]
+    profile, fragment = shown[0], shown[1]
+    assert [line for line in fragment if line and not line.startswith("#") and line not in structure] == []
+    Path("my-ssse.toml").write_text(structure, encoding="utf8")
+    Path("my-profile.toml").write_text("\n".join(profile), encoding="utf8")
+    card = new_card(seed=1)
+    activate(card, None)
+    make_card(card, load_profile("my-profile.toml"), None)
+    card.power_on()
+
+    def send(text: str) -> str:
+        return card.transmit(bytes.fromhex(text)).hex().upper()
+
+    assert send("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")[:2] == "61"
+    assert send("00A4040006D15600000509")[:2] == "61"
+    assert send("00B2012C00") == "6982"
+
+
+def test_the_example_key_file_can_be_read(tmp_path: Path) -> None:
+    """docs/key-file.md."""
+    [(_, lines)] = blocks(DOCS / "key-file.md", "toml")
+    path = tmp_path / "x.keys.toml"
+    path.write_text("\n".join(lines), encoding="utf8")
+    keys = load_keyfile(path)
+    assert keys.ssse is not None
+    assert set(keys.ssse.roots) == {"IRK", "RKSSSE"}
+    assert tomllib.loads("\n".join(lines))["version"] == 1
+
+
+def test_generated_memory_map() -> None:
+    """The memory map of docs/architecture.md is that of a default card."""
+    card = new_card(seed=1)
+    activate(card, None)
+    make_card(card, load_profile("dual-3.0-sm4"), None)
+    card.power_on()
+    text = (DOCS / "architecture.md").read_text(encoding="utf8")
+    for name, cells in card.ranges().items():
+        assert f"| 0x{cells.start:05X} | {len(cells) // 64} pages | `{name}`" in text

@@ -1,0 +1,142 @@
+"""Real JSON of every command follows its schema in docs/json."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.console import ROOT
+from tests.docs.support import captured, run, tool
+from tests.docs.validator import problems
+
+SCHEMAS = ROOT / "docs" / "json"
+
+
+def check(name: str, document: Any) -> None:
+    """Hold one document against a schema."""
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf8"))
+    assert problems(document, schema) == []
+
+
+@pytest.fixture(scope="module")
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo card."""
+    path = tmp_path_factory.mktemp("card") / "me.card"
+    assert run(["cardsim", "new", str(path)])[0] == 0
+    return path
+
+
+@pytest.mark.parametrize("kind", [[], ["--blank"], ["--profile", "bank-offline-pin"]], ids=["demo", "blank", "bank"])
+def test_info(kind: list[str], tmp_path: Path) -> None:
+    """cardsim info --json."""
+    path = str(tmp_path / "x.card")
+    run(["cardsim", "new", path, *kind])
+    status, output = run(["cardsim", "info", path, "--json"])
+    assert status == 0
+    check("cardsim-info", json.loads(output))
+
+
+@pytest.mark.parametrize(
+    ("argv", "status"),
+    [
+        (["social"], 0),
+        (["social", "--service", "verify-pin", "--pin", "123456"], 0),
+        (["social", "--now", "2050-01-01"], 1),
+        (["financial"], 0),
+        (["financial", "--country", "0840"], 0),
+        (["financial", "--atm", "--type", "cash", "--amount", "100"], 0),
+        (["full"], 0),
+        (["full", "--now", "2050-01-01"], 1),
+    ],
+    ids=["social", "PIN", "expired", "financial", "abroad", "cash", "full", "both expired"],
+)
+def test_terminals(card: Path, argv: list[str], status: int) -> None:
+    """cardterm social, financial and full, well and not well."""
+    ended, output = run(["cardterm", *argv, "--card", str(card), "--json"])
+    assert ended == status
+    check(f"cardterm-{argv[0]}", json.loads(output))
+
+
+@pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])
+def test_apdu(card: Path, options: list[str]) -> None:
+    """cardterm apdu --json."""
+    lines = "reset\n00A404000F7378312E73682EC9E7BBE1B1A3D5CF\n00C000001E\n0020000003123456\noff\n"
+    status, output = run(["cardterm", "apdu", "--card", str(card), "--json", *options], lines)
+    assert status == 0
+    assert "**" in output
+    for line in output.splitlines():
+        check("cardterm-apdu", json.loads(line))
+
+
+def test_recording(card: Path, tmp_path: Path) -> None:
+    """cardterm --record."""
+    path = tmp_path / "session.jsonl"
+    argv = ["social", "--service", "verify-pin", "--pin", "123456", "--card", str(card), "--record", str(path)]
+    assert run(["cardterm", *argv])[0] == 0
+    lines = path.read_text(encoding="utf8").splitlines()
+    for line in lines:
+        check("cardterm-recording", json.loads(line))
+    assert any("**" in line for line in lines)
+
+
+_CLIENT = """
+import os
+from pathlib import Path
+from tests.reader.client import RESET, Client
+with Client(Path(os.environ["PCSCLITE_CSOCK_NAME"])).establish() as client:
+    handle = client.handle("cardsim Virtual Reader 00 00")
+    for command in ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "0020000003123456"):
+        client.transmit(handle, bytes.fromhex(command))
+    client.disconnect(handle, RESET)
+"""
+
+
+def test_trace(card: Path, tmp_path: Path) -> None:
+    """Lines of cardsim serve --trace: power, commands, a masked PIN."""
+    path = tmp_path / "trace.jsonl"
+    serve = [sys.executable, "-m", "cardsim.cli.main", "serve", str(card), "--trace", str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([*serve, "--", sys.executable, "-c", _CLIENT], env=environment, check=True, timeout=60)
+    lines = path.read_text(encoding="utf8").splitlines()
+    for line in lines:
+        check("cardsim-trace", json.loads(line))
+    assert any("0020000003******" in line for line in lines)
+
+
+def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tools/bench.py --json; its groups are replaced, for measuring takes long."""
+    bench = tool("bench")
+    figure = bench.Figure("name", 2.0, "yardstick", 1.0, 2.0, "limit")
+    monkeypatch.setattr(bench, "GROUPS", {"in-process": lambda _scale: [figure]})
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--json"])
+    with captured() as output:
+        assert bench.main() == 0
+    document = json.loads(output.getvalue())
+    assert document["figures"] == [dataclasses.asdict(figure)]
+    check("cardsim-bench", document)
+
+
+def test_the_checker_refuses() -> None:
+    """It sees a missing member, one too many, a wrong type and a wrong value."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "integer"}, "b": {"enum": ["x"]}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+    assert problems({"a": 1, "b": "x"}, schema) == []
+    refused: list[object] = [{}, {"a": "1"}, {"a": True}, {"a": 1, "b": "y"}, {"a": 1, "c": 0}, []]
+    for wrong in refused:
+        assert problems(wrong, schema)
+
+
+def test_every_schema_is_named_in_the_documents() -> None:
+    """docs/terminals.md lists them all, and no other."""
+    page = (ROOT / "docs" / "terminals.md").read_text(encoding="utf8")
+    for path in SCHEMAS.glob("*.schema.json"):
+        assert f"json/{path.name}" in page

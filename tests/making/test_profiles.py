@@ -1,0 +1,116 @@
+"""Profiles and structures: what is wrong in them is named with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from cardsim.cos.access import FREE, NEVER, AccessRule, Operator
+from cardsim.making.structure import (
+    DEFAULT_PROFILE,
+    ProfileError,
+    load_profile,
+    parse_rule,
+    profile_names,
+)
+
+HEAD = "version = '1'\ndirectory_sfi = 1\nspace = 64\n[[df]]\nfid = 'DDF1'\nname = 'x'\n"
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_builtin(name: str) -> None:
+    """PERSO-001: each profile that has a name can be loaded, and says what it is."""
+    profile = load_profile(name)
+    assert profile.name == name
+    assert len(profile.description) > 10
+    assert not profile.offline_pin
+    assert load_profile(name + "-offline-pin").offline_pin
+    assert DEFAULT_PROFILE in profile_names()
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "bank.toml", "bank-offline", "/nonexistent/x.toml"])
+def test_unknown_name(name: str) -> None:
+    """PERSO-001: the message lists what there is."""
+    with pytest.raises(ProfileError, match=r"neither a profile .*bank, dual-2.0-des.* nor a file") as caught:
+        load_profile(name)
+    assert str(caught.value).startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("description = 'x'", r"mine\.toml: a card has an \[ssse\] or a \[pse\] section"),
+        ("[pse]\nstructure = 'pse-debit'", r"mine\.toml: description is missing"),
+        ("description = 3\n[pse]\nstructure = 'pse-debit'", r"mine\.toml: description has the wrong type"),
+        ("description = 'x'\n[pse]\nstructure = 'none'", r"mine\.toml \[pse\]: none is neither a structure"),
+        ("description = 'x'\n[pse]", r"mine\.toml \[pse\]: structure is missing"),
+        ("description = 'x'\npse = 1", r"mine\.toml: pse has the wrong type"),
+        ("description = 'x'\n[ssse]\nstructure = 'ssse-2.0'", r"mine\.toml \[ssse\]: suite is missing"),
+        ("[ssse]\nstructure = 'ssse-2.0'\nsuite = 'aes'", r"mine\.toml \[ssse\]: suite is des or sm4, not aes"),
+        ("description =", r"mine\.toml: not valid TOML"),
+    ],
+)
+def test_broken_profile(tmp_path: Path, text: str, message: str) -> None:
+    """PERSO-001: file and place."""
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf8")
+    with pytest.raises(ProfileError, match=message):
+        load_profile(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version = '1'", r"own\.toml: \[\[df\]\] is missing"),
+        ("[[df]]\nfid = 'DDF1'\nname = 'x'", r"own\.toml: version is missing"),
+        ("[[df]]\nfid = 'zz'\nname = 'x'", r"own\.toml \[\[df\]\] 1: fid is not hex"),
+        ("[[df]]\nname = 'x'", r"own\.toml \[\[df\]\] 1: fid is missing"),
+        ("df = 3", r"own\.toml: df has the wrong type"),
+        (
+            HEAD + "[[key]]\ndf = 'DDF1'\nname = 'K'\nuse = 'odd'",
+            r"own\.toml \[\[key\]\] 1: use is internal, maintenance or external",
+        ),
+        (
+            HEAD + "[[file]]\ndf = 'DDF1'\nfid = 'EF05'\nread = 'sometimes'\nwrite = 'free'",
+            r"own\.toml \[\[file\]\] 1: 'sometimes' is no access rule",
+        ),
+    ],
+)
+def test_broken_structure(tmp_path: Path, text: str, message: str) -> None:
+    """PERSO-001: file and place, also inside an array of tables."""
+    own, profile = tmp_path / "own.toml", tmp_path / "mine.toml"
+    own.write_text(text, encoding="utf8")
+    profile.write_text(f"description = 'x'\n[ssse]\nstructure = '{own}'\nsuite = 'des'", encoding="utf8")
+    with pytest.raises(ProfileError, match=message):
+        load_profile(str(profile))
+
+
+def test_profile_of_a_file(tmp_path: Path) -> None:
+    """PERSO-001: a person's own profile."""
+    path = tmp_path / "mine-offline-pin.toml"
+    path.write_text("description = 'mine'\n[pse]\nstructure = 'pse-debit'", encoding="utf8")
+    profile = load_profile(str(path))
+    assert profile.pse == load_profile("bank").pse
+    assert profile.ssse is None
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("free", FREE), ("never", NEVER), ("PIN", AccessRule(Operator.A, 0xF0)),
+        ("key 0A", AccessRule(Operator.A, 0x0A)), ("PIN or key 84", AccessRule(Operator.A_OR_B, 0xF0, 0x84)),
+        ("PIN and key 84", AccessRule(Operator.A_AND_B, 0xF0, 0x84)),
+        ("(PIN and key 84) or key 05", AccessRule(Operator.A_AND_B_OR_C, 0xF0, 0x84, 0x05)),
+    ],
+)  # fmt: skip
+def test_rules(text: str, rule: AccessRule) -> None:
+    """PERSO-044: access rules in words."""
+    assert parse_rule(text, "here") == rule
+
+
+@pytest.mark.parametrize(
+    "text", ["", "key", "key zz", "PIN PIN", "PIN xor key 01", "PIN or", "free or PIN", "key 01 and"]
+)
+def test_broken_rules(text: str) -> None:
+    """PERSO-044."""
+    with pytest.raises(ProfileError, match=r"^here: .* is no access rule"):
+        parse_rule(text, "here")

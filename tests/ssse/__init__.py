@@ -1,0 +1,1 @@
+"""Tests of the social-security environment through commands."""
