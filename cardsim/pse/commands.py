@@ -86,7 +86,7 @@ GENERATE_AC: Final = Command(
     ),
     lc=range(256),
     data="values of CDOL1, then of CDOL2",
-    response="80, length, CID (1), ATC (2), cryptogram (8), issuer application data",
+    response="80, length, CID (1), ATC (2), cryptogram (8), issuer data; with CDA 77: 9F27, 9F36, 9F4B, 9F10",
     answers=answers(s.MEMORY_FAILURE, s.CONDITIONS_NOT_SATISFIED),
     clause="EMV Book 3 §6.5.5, PBOC part 5 ch. 14-16",
 )

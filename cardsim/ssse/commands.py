@@ -100,6 +100,20 @@ CARD_BLOCK: Final = Command(
     clause="SSC part 5 §6.2, part 7 §13.1, D10",
 )  # fmt: skip
 
+APPLICATION_BLOCK: Final = Command(
+    name="APPLICATION BLOCK",
+    cla=0x84,
+    ins=0x1E,
+    case=Case.COMMAND,
+    parameters=(Parameters((0x00,), (0x01,), "for ever; 00 (for a time) is not supported"),),
+    lc=(4,),
+    data="MAC (4)",
+    messaging=Messaging.MAC,
+    access="lock key of the application; no application of this version has one (C-44)",
+    answers=answers(s.SECURITY_NOT_SATISFIED),
+    clause="SSC part 5 §6.1, D20",
+)
+
 _CREATE_DATA: Final = (
     "DF: 38, space (2), 00, 00, SFI, FFFF, name (5-16) · EF: type, size (2), read rule (4), write rule (4), SFI · "
     "key file: 3F, slots (2)"
@@ -204,6 +218,6 @@ ERASE_PROTECTED: Final = Command(
 
 TABLE: Final = (
     SELECT, GET_RESPONSE, READ_RECORD, UPDATE_RECORD, VERIFY, GET_CHALLENGE, EXTERNAL_AUTHENTICATE,
-    INTERNAL_AUTHENTICATE, CARD_BLOCK, CREATE, CREATE_PROTECTED, WRITE_KEY, END_PERSONALISATION, ERASE,
-    ERASE_PROTECTED,
+    INTERNAL_AUTHENTICATE, APPLICATION_BLOCK, CARD_BLOCK, CREATE, CREATE_PROTECTED, WRITE_KEY, END_PERSONALISATION,
+    ERASE, ERASE_PROTECTED,
 )  # fmt: skip

@@ -74,6 +74,7 @@ class Ssse(Environment):
             GET_CHALLENGE.name: self._get_challenge,
             commands.EXTERNAL_AUTHENTICATE.name: self._external_authenticate,
             commands.INTERNAL_AUTHENTICATE.name: self._internal_authenticate,
+            commands.APPLICATION_BLOCK.name: self._application_block,
             commands.CARD_BLOCK.name: self._card_block,
             **self._set_up.handlers,
         }
@@ -318,6 +319,10 @@ class Ssse(Environment):
         if slot is None:
             raise StatusError(status.REFERENCE_NOT_FOUND)
         return social.authentication_data(self.suite, self.keys.value(slot), data[:8], data[8:16])
+
+    def _application_block(self, _p1: int, _p2: int, _data: bytes, _le: int) -> bytes:
+        """APPLICATION BLOCK: an application without a lock key cannot be blocked (C-44)."""
+        raise StatusError(status.SECURITY_NOT_SATISFIED)
 
     def _card_block(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """CARD BLOCK: stops this environment for good, or the whole card where the profile says so (D10)."""

@@ -137,3 +137,11 @@ class TestRefusals:
         ready.pse()
         ready.ssse()
         assert block(ready) == "6982"
+
+
+@pytest.mark.parametrize(("command", "answer"), [("841E000004AABBCCDD", "6A86"), ("841E000104AABBCCDD", "6982")])
+def test_application_block_exists_and_needs_a_lock_key(command: str, answer: str) -> None:
+    """D20, C-44: the row is there, and an application without a lock key cannot be blocked."""
+    bench = card()
+    bench.ssse()
+    assert bench.x(command) == answer
