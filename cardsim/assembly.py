@@ -12,12 +12,13 @@ from typing import Final
 from cardsim.chip.clock import Clock, ModelClock
 from cardsim.chip.cost import CommandReport
 from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Bus, Eeprom
+from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
 from cardsim.chip.image import open_image, read_image
 from cardsim.chip.journal import Journal
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
 from cardsim.control import ModelState, key_of_state
-from cardsim.cos.card import CardOs
+from cardsim.cos.card import CardMemory, CardOs
 from cardsim.cos.environment import CardServices, Environment
 from cardsim.cos.mf import MasterFile
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
@@ -52,6 +53,8 @@ class CardModel:
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
         self._record = CardRecord(Partition(eeprom, self._journal, 0, SIZE))
         self.environments: Final[dict[int, Environment]] = {}
+        self.on_environment: Final[list[Callable[[Environment], None]]] = []
+        """Called with each environment when its object comes into being: for those who change one card (defects)."""
         mf = MasterFile(
             self._record,
             self.environments,
@@ -75,7 +78,10 @@ class CardModel:
     ) -> Environment:
         make = {EnvironmentKind.SSSE: Ssse, EnvironmentKind.PSE: Pse}[kind]
         must_fit = not self._record.switches & Switch.DIRECT_ANSWERS
-        return make(partition, self._stream(f"environment {slot}"), card, le_must_fit=must_fit)
+        environment = make(partition, self._stream(f"environment {slot}"), card, le_must_fit=must_fit)
+        for listener in self.on_environment:
+            listener(environment)
+        return environment
 
     # --- ModelControl ------------------------------------------------------------------------------------------
 
@@ -89,6 +95,7 @@ class CardModel:
             os.mf.ram.copy(),
             {slot: environment.save() for slot, environment in self.environments.items()},
             tuple([stream.position for stream in self._streams.values()]),
+            self._journal.failed,
         )
 
     def restore(self, state: ModelState) -> None:
@@ -98,8 +105,10 @@ class CardModel:
         self._journal.forget()
         for stream, position in zip(self._streams.values(), state.positions, strict=False):
             stream.move(position)
-        if not state.powered:
+        if not state.powered or state.failed:
             self.os.power_off()
+            self._journal.failed = state.failed
+            self.os.resume(CardMemory(), powered=state.powered, same_layout=False)
             return
         same_layout = self.eeprom.layout == layout
         if not same_layout:
@@ -113,6 +122,18 @@ class CardModel:
         """Put a bus monitor or a plan of faults on the EEPROM, or take it off (None)."""
         self.eeprom.attach(bus)
 
+    def cut(self, after: int, inside: int | None = None) -> None:
+        """Cut the power when so many page programs more are done, or inside the next one after so many of its cells."""
+        self.eeprom.attach(PowerCutPlan(after, inside))
+
+    def fail_pages(self, times: int | None = 1) -> None:
+        """Let the next page programs fail: so many, or all (None)."""
+        self.eeprom.attach(PageFailurePlan(EVERY_PAGE, times))
+
+    def mend(self) -> None:
+        """No faults and no monitor any more."""
+        self.eeprom.attach(None)
+
     def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
         """Tell someone of every command with its cost, or nobody (None): then it costs nothing."""
         from cardsim.chip.cost import listening_transmit
@@ -125,7 +146,7 @@ class CardModel:
     def ranges(self) -> dict[str, range]:
         """Names and addresses of the parts of the memory: cos, journal, and each environment by its identifier."""
         parts = {"cos": range(SIZE), "journal": range(SIZE, SIZE + JOURNAL_SIZE)}
-        for entry in self._record.environments():
+        for entry in () if self._journal.failed else self._record.environments():
             start = entry.first_page * PAGE
             parts[f"{entry.fid:04X}"] = range(start, start + entry.pages * PAGE)
         return parts
@@ -133,6 +154,8 @@ class CardModel:
     def selected(self) -> str | None:
         """Identifier of the environment that is selected, as in `ranges`; None at the MF."""
         current = self.os.ram.current
+        if current is None or self._journal.failed:
+            return None
         return next((f"{e.fid:04X}" for e in self._record.environments() if e.slot == current), None)
 
     def state_key(self) -> bytes:

@@ -46,7 +46,8 @@ class Version(argparse.Action):
             text = version("cardsim")
         except PackageNotFoundError:
             text = "(not installed)"
-        parser.exit(Exit.OK, f"{parser.prog} {text}\n")
+        sys.stdout.write(f"{parser.prog} {text}\n")
+        parser.exit(Exit.OK)
 
 
 class PrintCompletion(argparse.Action):

@@ -22,6 +22,8 @@ class ModelState:
     mf: MasterFileMemory
     environments: dict[int, object]
     positions: tuple[int, ...]
+    failed: bool = False
+    """Whether the cells may hold half of a transaction, so that nothing is read from them until the next power-on."""
 
 
 class ModelControl(Protocol):
@@ -37,6 +39,15 @@ class ModelControl(Protocol):
 
     def attach(self, bus: Bus | None) -> None:
         """Put a monitor or a plan of faults on the EEPROM's bus, or take it off."""
+
+    def cut(self, after: int, inside: int | None = None) -> None:
+        """Cut the power when so many page programs more are done, or inside the next one after so many of its cells."""
+
+    def fail_pages(self, times: int | None = 1) -> None:
+        """Let the next page programs fail: so many, or all (None)."""
+
+    def mend(self) -> None:
+        """No faults and no monitor any more."""
 
     def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
         """Be told of every command and its cost."""

@@ -341,7 +341,6 @@ class CardOs:
         same_place = same_layout and ram.current == self.ram.current and not self._refuse_all
         self.ram = ram
         self._powered = powered
-        self.journal.failed = False
         if not same_place or self._place != self._place_of(ram.current):
             self._settle()
 

@@ -232,3 +232,28 @@ def test_restore_after_a_memory_that_failed() -> None:
     assert bench.ssse() == "6581"
     bench.model.restore(state)
     assert bench.ssse() == "9000"
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_snapshot_of_a_memory_that_failed(name: str) -> None:
+    """D14, D16: a cut, and at the reset no page can be written: 6581 to all, also from a snapshot; later repaired."""
+    scene = SCENES[name]()
+    bench = scene.bench
+    old, new = outcome(scene)
+    state = bench.model.snapshot()
+    for after in range(1, TOO_MANY):
+        bench.model.restore(state)
+        with bench.on_bus(PowerCutPlan(after, 5)):
+            if bench.raw(scene.command):
+                break
+        with bench.on_bus(PageFailurePlan(EVERY_PAGE, None)):
+            assert bench.power_on().startswith("3B6")
+        failed = bench.model.snapshot()
+        answer = bench.x("00A40000023F00")
+        for other in (state, failed):
+            bench.model.restore(other)
+        assert bench.model.selected() is None
+        assert {"cos", "journal"} <= set(bench.model.ranges())
+        assert bench.x("00A40000023F00") == answer
+        bench.power_on()
+        assert kept(bench) in (old, new)
