@@ -145,22 +145,22 @@ class _Ending:
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.number = signal.SIGTERM
         self._child: subprocess.Popen[bytes] | None = None
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The handler."""
-        if number != signal.SIGINT:
+        if self._child is None:
+            self.number = signal.SIGINT if number == signal.SIGINT else signal.SIGTERM
             self.asked.set()
-            if self._child is not None:
-                self._child.terminate()
-        elif self._child is None:
-            self.asked.set()
+        elif number != signal.SIGINT:
+            self._child.terminate()
 
     def wait_for(self, child: "subprocess.Popen[bytes]") -> int:
         """The exit status of a command, whatever signals come meanwhile."""
         self._child = child
         if self.asked.is_set():
-            child.terminate()
+            child.send_signal(self.number)  # it came while the command was started, which may have missed it
         try:
             return child.wait()
         finally:
@@ -182,6 +182,8 @@ def _ending() -> Iterator[_Ending]:
 
 def _run(argv: list[str], readers: _Readers, ending: _Ending) -> int:
     """Run a command with the readers in its environment, and hand on its exit status."""
+    if ending.asked.is_set():
+        return 128 + ending.number
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE} | dict(readers.environment)
     try:
         child = subprocess.Popen(argv, env=environment)

@@ -45,10 +45,15 @@ def pyscard() -> None:
         missing("pyscard is not installed: apt-get install gcc libpcsclite-dev swig, then pip install pyscard")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One worker has all tests of vpcd, so that the others do not wait for it; without xdist the mark means nothing."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that share a worker")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "station" in metafunc.fixturenames:
+    if "service" in metafunc.fixturenames:
         ways = [
             pytest.param("socket", marks=pytest.mark.pcsc),
-            pytest.param("vpcd", marks=[pytest.mark.pcsc, pytest.mark.vpcd]),
+            pytest.param("vpcd", marks=[pytest.mark.pcsc, pytest.mark.vpcd, pytest.mark.xdist_group("vpcd")]),
         ]
         metafunc.parametrize("service", ways, indirect=True, scope="module")

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pytest
 
@@ -160,11 +160,22 @@ def _until_vpcd_listens(process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
+def _lock_file() -> IO[bytes]:
+    """The file that users of vpcd lock, whoever made it: to lock it, reading is enough."""
+    path = Path(tempfile.gettempdir()) / "cardsim-vpcd.lock"
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        path.open("ab").close()
+        path.chmod(0o644)
+        return path.open("rb")
+
+
 @contextlib.contextmanager
 def pcscd() -> Iterator[None]:
     """The system's pcscd with vpcd, for one user at a time; started here where none runs, and ended then."""
     path = program("pcscd")
-    with (Path(tempfile.gettempdir()) / "cardsim-vpcd.lock").open("a") as lock:
+    with _lock_file() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if vpcd_listens():
             yield

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from cardsim.reader.trace import PowerEvent
-from tests.system.cards import SocialCard, Subject
+from tests.system.cards import SimpleCard, Subject
 from tests.system.station import Client, SocketStation, Station
 
 pytestmark = pytest.mark.usefixtures("pyscard")
@@ -138,7 +138,7 @@ def test_two_readers_at_once(station: Station, subject: Subject) -> None:
         assert one.call("readers") == [OK, [station.reader, station.other_reader]]
         status, state = two.call("wait", station.other_reader, 0, 0)
         assert (status, bool(state & EMPTY)) == (OK, True)
-        station.insert(SocialCard(), slot=1)
+        station.insert(SimpleCard(), slot=1)
         while not state & PRESENT:
             status, state = two.call("wait", station.other_reader, state, 10_000)
             assert status == OK
@@ -148,7 +148,7 @@ def test_two_readers_at_once(station: Station, subject: Subject) -> None:
             one.ask("transmit", subject.command.hex())
             two.ask("transmit", "00B0000012")
             assert one.answer() == [OK, subject.response.hex()]
-            assert two.answer() == [OK, SocialCard.FILE.hex() + "9000"]
+            assert two.answer() == [OK, SimpleCard.FILE.hex() + "9000"]
 
 
 def test_commands_are_answered_in_thousands_a_second(station: Station, subject: Subject) -> None:
@@ -163,7 +163,7 @@ def test_commands_are_answered_in_thousands_a_second(station: Station, subject: 
 def test_long_commands_and_answers(station: Station) -> None:
     """The longest short APDUs, and an extended one, pass unchanged."""
 
-    class Mirror(SocialCard):
+    class Mirror(SimpleCard):
         def transmit(self, command: bytes) -> bytes:
             return command[5:] + b"\x90\x00"
 
