@@ -29,7 +29,9 @@ class ModelState:
 class ModelControl(Protocol):
     """Snapshot, faults, clock and insight."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """The clock that the cost model moves."""
 
     def snapshot(self) -> ModelState:
         """The whole card as it is now."""

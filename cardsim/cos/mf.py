@@ -118,6 +118,7 @@ class MasterFile:
             commands.LOAD_MASTER_KEY.name: self._write_key,
             commands.ERASE_CARD.name: self._erase,
             commands.GET_STATUS.name: self._get_status,
+            commands.READ_NOTHING.name: self._read_nothing,
         }
 
     def wipe(self) -> None:
@@ -324,6 +325,11 @@ class MasterFile:
         self._environments.clear()
         self.ram.authenticated = False
         return b""
+
+    @staticmethod
+    def _read_nothing(_p1: int, p2: int, _data: bytes, _le: int) -> bytes:
+        """READ RECORD at the MF, which has no files: none is current, and none has an SFI (SCHEME-019, ATR-028)."""
+        raise StatusError(status.FILE_NOT_FOUND if p2 >> 3 else status.NO_CURRENT_EF)
 
     def _get_status(self, _p1: int, _p2: int, _data: bytes, _le: int) -> bytes:
         """GET STATUS: 70 { 80 card state, for each environment A1 { 83 identifier, 84 name, 8A state } }."""

@@ -2,26 +2,17 @@
 
 from typing import Final
 
-from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, SELECT
+from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, RECORD_NUMBERS, SELECT, record_p2
 from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, Phase, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
-
-RECORD_NUMBERS: Final = range(0xFF)
-"""P1 of record commands: record number or identifier 01..FE, 00 for the current record; FF is RFU."""
-
-
-def _record_p2(modes: range) -> tuple[int, ...]:
-    """P2 of record commands: SFI 0..30 in bits 8-4, mode in bits 3-1 (SSC part 5 tables 32, 44)."""
-    return tuple(sfi << 3 | mode for sfi in range(31) for mode in modes)
-
 
 READ_RECORD: Final = Command(
     name="READ RECORD",
     cla=0x00,
     ins=0xB2,
     case=Case.RESPONSE,
-    parameters=(Parameters(RECORD_NUMBERS, _record_p2(range(7)), "number or identifier, SFI and mode"),),
+    parameters=(Parameters(RECORD_NUMBERS, record_p2(range(7)), "number or identifier, SFI and mode"),),
     response="whole records, tag and length included",
     access="read rule of the file",
     answers=answers(
@@ -35,7 +26,7 @@ UPDATE_RECORD: Final = Command(
     cla=0x00,
     ins=0xDC,
     case=Case.COMMAND,
-    parameters=(Parameters(RECORD_NUMBERS, _record_p2(range(5)), "number or identifier, SFI and mode"),),
+    parameters=(Parameters(RECORD_NUMBERS, record_p2(range(5)), "number or identifier, SFI and mode"),),
     lc=range(1, 256),
     data="the whole record, tag and length included",
     access="write rule of the file; in set-up the master key appends",
@@ -95,7 +86,7 @@ CARD_BLOCK: Final = Command(
     access="BK, fresh challenge, STK",
     answers=answers(
         s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.REFERENCE_DATA_UNUSABLE, s.SM_OBJECT_INCORRECT,
-        s.REFERENCE_NOT_FOUND,
+        s.REFERENCE_NOT_FOUND, s.CONDITIONS_NOT_SATISFIED,
     ),
     clause="SSC part 5 §6.2, part 7 §13.1, D10",
 )  # fmt: skip

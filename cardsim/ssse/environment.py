@@ -325,7 +325,10 @@ class Ssse(Environment):
         raise StatusError(status.SECURITY_NOT_SATISFIED)
 
     def _card_block(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
-        """CARD BLOCK: stops this environment for good, or the whole card where the profile says so (D10)."""
+        """CARD BLOCK: stops this environment for good, or the whole card where the profile says so (D10). It belongs to
+        the environment: inside one of its applications 6985 (SSC5-6.2-09)."""
+        if self.ram.df != ROOT:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not self.ram.rights & bit_of(_BK):
             raise StatusError(status.SECURITY_NOT_SATISFIED)
         slot = self.keys.find(ROOT, KeyUse.MAINTENANCE, _STK)

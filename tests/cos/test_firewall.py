@@ -263,7 +263,7 @@ class TestSeparation:
         """SCHEME-010, SCHEME-019, D9: identifiers reach inside the environment alone, at the MF nothing but the MF."""
         for fid in ("EF05", "DDF1", "DDF2", "DF01"):
             assert bench.select_fid(fid) == "6A82"
-        assert bench.x("00B2012C00") == "6D00"
+        assert bench.x("00B2012C00") == "6A82"
         bench.ssse()
         for fid in ("DDF2", "ADF1", "EF0B"):
             assert bench.select_fid(fid) == "6A82"
