@@ -1,6 +1,6 @@
 """Speed of the card and of its readers: each figure beside a yardstick that was measured in the same run.
 
-    python tools/bench.py [--json] [--quick] [--only in-process|socket|vpcd]
+    python tools/bench.py [--json] [--quick] [--only in-process|conformance|socket|vpcd]
 
 Machines are noisy, so the figures to compare are the ratios; absolute rates say what this machine did just now. Each
 rate is the best of several short runs, taken in turn with its yardstick.
@@ -14,6 +14,7 @@ import platform
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ from pathlib import Path
 from typing import Final
 
 from cardsim.assembly import CardModel, new_card
+from cardsim.chip.image import create_image
 from cardsim.crypto import pboc
+from cardsim.keyfile import default_keyfile_path, write_keyfile
 from cardsim.making.card import activate, make_card
 from cardsim.making.structure import DEFAULT_PROFILE, load_profile
 from cardsim.reader.errors import ReaderError
@@ -264,8 +267,27 @@ def over_vpcd(scale: int) -> list[Figure]:
     ]
 
 
+def conformance(scale: int) -> list[Figure]:
+    """The conformance suite on the model, and the commands that it sent meanwhile."""
+    from terminal.conformance.campaign import figures
+
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "bench.card"
+        card = new_card(seed=0)
+        activate(card, None)
+        keys = make_card(card, load_profile(DEFAULT_PROFILE), None)
+        create_image(image, card.eeprom.snapshot().cells)
+        write_keyfile(default_keyfile_path(image), keys)
+        found = [figures(image) for _ in range(scale)]
+    best = max(found, key=lambda figures: figures["cases_per_second"])
+    rate, commands = best["cases_per_second"], best["commands_per_second"]
+    limit = "steps, patterns and transcripts of the cases"
+    return [Figure("conformance cases", rate, "the commands they sent", commands, rate / commands, limit)]
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
+    "conformance": conformance,
     "socket": over_socket,
     "vpcd": over_vpcd,
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the PC/SC system tests need: pcscd with vpcd, clients that others wrote, and pyscard. Installs it when it may,
-# and says exactly what to install or start when it may not.
+# What the system tests need: pcscd with vpcd, clients that others wrote, pyscard, and a browser for the HTML report.
+# Installs it when it may, and says exactly what to install or start when it may not.
 set -eu
 bin=${VENV:-.venv}/bin
-packages="pcscd vsmartcard-vpcd opensc pcsc-tools libpcsclite1 libpcsclite-dev swig gcc python3-dev"
+packages="pcscd vsmartcard-vpcd opensc pcsc-tools libpcsclite1 libpcsclite-dev swig gcc python3-dev chromium fonts-dejavu-core"
 
 driver() {
     for file in /usr/lib/pcsc/drivers/serial/libifdvpcd.so* /usr/lib/*/pcsc/drivers/serial/libifdvpcd.so*; do
@@ -13,7 +13,7 @@ driver() {
 }
 
 missing() {
-    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cc:gcc; do
+    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cc:gcc chromium:chromium; do
         command -v "${need%%:*}" >/dev/null || echo "${need#*:}"
     done
     command -v pcscd >/dev/null || [ -x /usr/sbin/pcscd ] || echo pcscd
@@ -34,7 +34,7 @@ if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; t
 fi
 still=$(missing | sort -u | tr '\n' ' ')
 if [ -n "$still" ]; then
-    echo "The PC/SC tests need: $still" >&2
+    echo "The system tests need: $still" >&2
     echo "Install it as root: apt-get install $still" >&2
     echo "Until then: make unit runs the tests that need no PC/SC." >&2
     exit 1

@@ -43,6 +43,14 @@ def build_parser() -> Parser:
     info.add_argument("image", metavar="IMAGE", help="the card image; it is not changed")
     info.add_argument("--json", action="store_true", help="one JSON document on standard output")
     _add_serve(commands)
+    defects = commands.add_parser(
+        "defects",
+        help="the named faults that --defect takes",
+        description="Named faults, one small deliberate deviation each: negative cards for terminals.",
+        epilog="example: cardsim defects ssse",
+    )
+    defects.add_argument("side", nargs="?", metavar="SIDE", help="only those of chip, card, ssse or pse")
+    defects.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 
 
@@ -50,7 +58,8 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     serve = commands.add_parser(
         "serve",
         help="put a card into a reader",
-        usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH] [--trace FILE] [-- COMMAND ...]",
+        usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH] [--trace FILE] [--defect NAME]"
+        " [-- COMMAND ...]",
         description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
         epilog="example: cardsim serve me.card -- opensc-tool -l",
     )
@@ -60,6 +69,9 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     serve.add_argument("--socket", metavar="PATH", help="the socket's path, at most 107 bytes (default: a new one)")
     serve.add_argument("--trace", metavar="FILE", help="write every exchange as a JSON line; PINs and keys are masked")
     serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in the trace")
+    serve.add_argument(
+        "--defect", metavar="NAME", help="a card with one named fault in slot 0, or FILE:NAME of your own"
+    )
     serve.add_argument("--seed", type=int, metavar="N", help="seed of the card's random numbers")
     serve.set_defaults(argv=[])
 
@@ -125,6 +137,10 @@ def _dispatch(asked: argparse.Namespace) -> int:
             from cardsim.cli.serve import serve
 
             return serve(asked)
+        case "defects":
+            from cardsim.cli.defects import list_defects
+
+            return list_defects(asked)
         case other:
             raise UsageError(f"{other} is not a command")
 

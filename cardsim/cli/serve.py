@@ -45,7 +45,9 @@ def serve(asked: argparse.Namespace) -> int:
     with _ending() as ending:
         try:
             with contextlib.ExitStack() as stack:
+                spoil = _defect(asked.defect)
                 cards = [stack.enter_context(_card(path, asked.seed)) for path in paths]
+                spoil(cards[0])
                 trace = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
                 readers = _put_in(stack, asked, cards, trace)
                 status = _run(asked.argv, readers, ending) if asked.argv else _wait(readers, ending)
@@ -56,6 +58,19 @@ def serve(asked: argparse.Namespace) -> int:
         except ReaderError as error:
             sys.stderr.write(f"{PROGRAM}: {error}\n")
             return Exit.UNREACHABLE
+
+
+def _defect(text: str | None) -> Callable[[CardModel], None]:
+    """What puts a named fault into a card; nothing where none is asked for."""
+    if text is None:
+        return lambda _card: None
+    from cardsim.defects import DefectError, apply_defect, find_defect
+
+    try:
+        defect = find_defect(text)
+    except DefectError as error:
+        raise UsageError(str(error)) from error
+    return lambda card: apply_defect(card, defect)
 
 
 def _images(asked: argparse.Namespace) -> list[Path]:

@@ -1,10 +1,10 @@
 """What must live here: a defect as a value, and the ways in which one card can be changed without touching a class.
 
-    on_ssse, on_pse     each environment of that kind, also those that are created or mounted later
-    on_levels           the rows of the command tables, once they are bound to handlers
-    on_card             the card itself
-    around              an object's method becomes another one that gets the old one
-    put                 an object's method or attribute becomes another one
+on_ssse, on_pse     each environment of that kind, also those that are created or mounted later
+on_levels, on_mf    the rows of the command tables, once they are bound to handlers
+on_answer, on_power each answer, each power-on
+around              an object's method becomes another one that gets the old one
+put                 an object's method or attribute becomes another one
 """
 
 import enum
@@ -112,7 +112,7 @@ def _on_environments(card: CardModel, change: Callable[[Environment], None]) -> 
 
 
 def on_levels(change: Callable[[Level], None]) -> Apply:
-    """A defect of the bound command tables: of the MF, and of each environment when it is entered for the first time."""
+    """A defect of the bound command tables: of the MF, and of each environment when it is first entered."""
 
     def apply(card: CardModel) -> None:
         os = card.os
@@ -154,8 +154,9 @@ def on_answer(change: Callable[[bytes, bytes], bytes]) -> Apply:
 
 def on_transmit(card: CardModel, wrap: Callable[[Callable[[bytes], bytes]], Callable[[bytes], bytes]]) -> None:
     """Put something around the whole card's `transmit`."""
-    card.os.transmit = wrap(card.os.transmit)  # type: ignore[method-assign]
-    card.transmit = card.os.transmit
+    transmit = wrap(card.os.transmit)
+    put(card.os, "transmit", transmit)
+    card.transmit = transmit
 
 
 def on_power(card: CardModel, before: Callable[[], None]) -> None:

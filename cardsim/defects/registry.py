@@ -59,7 +59,8 @@ def _one_of(found: Mapping[str, Defect], name: str, problem: str) -> Defect:
         return found[name]
     near = [known for known in found if name and (name in known or known in name)]
     known = near or (list(found) if len(found) <= 10 else [])
-    raise DefectError(f"{problem}; there is {', '.join(known)}" if known else f"{problem}; `cardsim defects` lists them")
+    hint = f"there is {', '.join(known)}" if known else "`cardsim defects` lists them"
+    raise DefectError(f"{problem}; {hint}")
 
 
 def _of_file(path: Path) -> dict[str, Defect]:

@@ -19,6 +19,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.apdu import apdu_command
 
                 return apdu_command(arguments)
+            case "conform":
+                from terminal.cli.conform import conform_command
+
+                return conform_command(arguments)
             case _:
                 from terminal.cli.flows import flow_command
 

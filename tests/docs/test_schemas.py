@@ -41,6 +41,14 @@ def test_info(kind: list[str], tmp_path: Path) -> None:
     check("cardsim-info", json.loads(output))
 
 
+def test_defects() -> None:
+    """cardsim defects --json, all and those of one side."""
+    for side in ([], ["pse"]):
+        status, output = run(["cardsim", "defects", *side, "--json"])
+        assert status == 0
+        check("cardsim-defects", json.loads(output))
+
+
 @pytest.mark.parametrize(
     ("argv", "status"),
     [

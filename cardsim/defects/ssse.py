@@ -1,0 +1,407 @@
+"""Faults of the social-security environment: selection, records, access rules, set-up."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from cardsim.cos.access import APPLICATION_BITS, MASTER_BIT, PIN_BIT
+from cardsim.cos.dispatch import Level
+from cardsim.cos.environment import Handler
+from cardsim.cos.files import ROOT, File
+from cardsim.cos.table import Phase
+from cardsim.crypto import social
+from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_levels, on_ssse, put, table
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+from cardsim.iso7816.tlv import ber
+from cardsim.ssse.environment import Ssse
+from cardsim.ssse.records import Mode
+
+_EVERYTHING: Final = (1 << 33) - 1
+_EF06: Final = 0xEF06
+
+
+def _handler(name: str, wrap: Callable[[Ssse, Handler], Handler]) -> Apply:
+    """A defect in one handler of SSSE, by the name of its method."""
+    return on_ssse(lambda ssse: around(ssse, name, lambda handler: wrap(ssse, handler)))
+
+
+def _status(name: str, right: int, wrong: int) -> Apply:
+    """A handler of SSSE that answers one status word for another."""
+    return _handler(name, lambda _ssse, handler: answering(lambda sw: wrong if sw == right else sw)(handler))
+
+
+# --- selection -------------------------------------------------------------------------------------------------------
+
+
+def _fci(suite: Callable[[int], bytes]) -> Apply:
+    """The FCI of SSSE with another template 9F0C."""
+
+    def change(ssse: Ssse) -> None:
+        def wrap(fci_of: Callable[[int], bytes]) -> Callable[[int], bytes]:
+            def changed(df: int) -> bytes:
+                if df != ROOT:
+                    return fci_of(df)
+                files = ssse.files
+                proprietary = ber(0x88, bytes((files.directory_sfi,))) + suite(files.suite)
+                return ber(0x6F, ber(0x84, files.index.files[ROOT].name) + ber(0xA5, proprietary))
+
+            return changed
+
+        around(ssse, "_fci_of", wrap)
+
+    return on_ssse(change)
+
+
+def _around_select(change: Callable[[Ssse, Callable[[int], bytes], int], bytes]) -> Apply:
+    """SELECT of a DF of SSSE with something before or behind it."""
+    return on_ssse(lambda ssse: around(ssse, "select_df", lambda select: lambda df: change(ssse, select, df)))
+
+
+def _df_rights_survive(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    rights = ssse.ram.rights & APPLICATION_BITS
+    fci = select(df)
+    ssse.ram.rights |= rights
+    return fci
+
+
+def _rights_end(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    if df != ssse.ram.df:
+        ssse.ram.rights = 0
+    return select(df)
+
+
+def _pin_ends(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    if df != ssse.ram.df:
+        ssse.ram.rights &= ~PIN_BIT
+    return select(df)
+
+
+def _again_drops(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    if df == ssse.ram.df:
+        ssse.ram.rights = 0
+    return select(df)
+
+
+def _challenge_stays(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    challenge = ssse.ram.challenge
+    fci = select(df)
+    ssse.ram.challenge = challenge
+    return fci
+
+
+def _ef_stays(ssse: Ssse, select: Callable[[int], bytes], df: int) -> bytes:
+    ef = ssse.ram.ef
+    fci = select(df)
+    ssse.ram.ef = ef
+    return fci
+
+
+def _ef_drops_challenge(ssse: Ssse, handler: Callable[[int, bytes], bytes]) -> Callable[[int, bytes], bytes]:
+    def changed(p1: int, data: bytes) -> bytes:
+        answer = handler(p1, data)
+        ssse.ram.challenge = b""
+        return answer
+
+    return changed
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def _moves_at_6c(_ssse: Ssse, handler: Handler) -> Handler:
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        try:
+            return handler(p1, p2, data, le)
+        except StatusError as ended:
+            if ended.sw >> 8 == 0x6C:
+                handler(p1, p2, data, ended.sw & 0xFF or 256)
+            raise
+
+    return changed
+
+
+def _number_moves(ssse: Ssse, handler: Handler) -> Handler:
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        answer = handler(p1, p2, data, le)
+        if p2 & 7 == Mode.NUMBER and p1:
+            ssse.ram.pointer = p1
+        return answer
+
+    return changed
+
+
+def _modes(swap: dict[int, int]) -> Callable[[Ssse, Handler], Handler]:
+    """A handler that takes one mode of P2 for another."""
+
+    def wrap(_ssse: Ssse, handler: Handler) -> Handler:
+        return lambda p1, p2, data, le: handler(p1, p2 & 0xF8 | swap.get(p2 & 7, p2 & 7), data, le)
+
+    return wrap
+
+
+def _sfi_not_current(ssse: Ssse, handler: Handler) -> Handler:
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        ef, pointer = ssse.ram.ef, ssse.ram.pointer
+        answer = handler(p1, p2, data, le)
+        if p2 >> 3:
+            ssse.ram.ef, ssse.ram.pointer = ef, pointer
+        return answer
+
+    return changed
+
+
+def _with_rights(holds: Callable[[Ssse, File], bool]) -> Callable[[Ssse, Handler], Handler]:
+    """A handler that opens a file without looking at its rule."""
+
+    def wrap(ssse: Ssse, handler: Handler) -> Handler:
+        def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+            rights = ssse.ram.rights
+            if holds(ssse, ssse._record_file(p2)):
+                ssse.ram.rights = _EVERYTHING & ~MASTER_BIT
+            try:
+                return handler(p1, p2, data, le)
+            finally:
+                ssse.ram.rights = rights
+
+        return changed
+
+    return wrap
+
+
+def _record_before_rule(ssse: Ssse, handler: Handler) -> Handler:
+    free = _with_rights(lambda _ssse, _file: True)(ssse, handler)
+
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        try:
+            return handler(p1, p2, data, le)
+        except StatusError as ended:
+            if ended.sw == status.SECURITY_NOT_SATISFIED:
+                try:
+                    free(p1, p2, data, 256)
+                except StatusError as other:
+                    if other.sw == status.RECORD_NOT_FOUND:
+                        raise
+            raise
+
+    return changed
+
+
+def _any_needs_all(ssse: Ssse) -> None:
+    put(ssse, "_allowed", lambda masks: bool(masks) and all(ssse.ram.rights & mask == mask for mask in masks))
+
+
+def _appends_anywhere(ssse: Ssse) -> None:
+    def wrap(target: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(file: File, mode: int, p1: int, pointer: int | None, count: int) -> int | None:
+            found: int | None = target(file, mode, p1, pointer, count)
+            return None if mode == Mode.NUMBER and p1 > count else found
+
+        return changed
+
+    around(ssse, "_target", wrap)
+
+
+def _never_appends(ssse: Ssse) -> None:
+    def wrap(target: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(file: File, mode: int, p1: int, pointer: int | None, count: int) -> int | None:
+            found: int | None = target(file, mode, p1, pointer, count)
+            return 0 if found is None and ssse.phase is Phase.ISSUED else found
+
+        return changed
+
+    around(ssse, "_target", wrap)
+
+
+def _length_corrected(_ssse: Ssse, handler: Handler) -> Handler:
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        return handler(p1, p2, data[:1] + bytes(((len(data) - 2) & 0xFF,)) + data[2:], le)
+
+    return changed
+
+
+def _not_written(ssse: Ssse, handler: Handler) -> Handler:
+    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+        replace = ssse.records.replace
+        put(ssse.records, "replace", nothing)
+        try:
+            return handler(p1, p2, data, le)
+        finally:
+            put(ssse.records, "replace", replace)
+
+    return changed
+
+
+def _no_application_block(level: Level) -> None:
+    if level.rows.pop(b"\x84\x1e", None) is not None:
+        level.instructions = level.instructions - {0x1E}
+
+
+# --- set-up ----------------------------------------------------------------------------------------------------------
+
+
+def _after_end(ssse: Ssse) -> None:
+    set_up = ssse._set_up
+
+    def wrap(authenticate: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+        def changed(data: bytes) -> bytes:
+            if ssse.phase is not Phase.ISSUED:
+                return authenticate(data)
+            challenge = ssse.take_challenge()
+            if not ssse.master.tries:
+                raise StatusError(status.BLOCKED)
+            left = ssse.master.lower()
+            right = social.authentication_data(ssse.suite, ssse.master.load().keys[0], challenge, data[8:16])
+            if right != data[:8]:
+                raise StatusError(0x63C0 | left)
+            ssse.master.restore()
+            ssse.partition.commit()
+            ssse.ram.rights |= MASTER_BIT
+            return b""
+
+        return changed
+
+    around(set_up, "authenticate", wrap)
+
+
+def _create_after_end(level: Level) -> None:
+    row = level.rows.get(b"\x80\xe0")
+    if row is not None and row.command.phases is Phase.SET_UP:
+        row.phases = None
+
+
+def _plain_create(card: Any) -> None:
+    on_ssse(_after_end)(card)
+    on_levels(_create_after_end)(card)
+
+
+def _mac(length: int) -> Callable[[Ssse], None]:
+    """So many bytes of the MAC under the environment master key are compared."""
+
+    def change(ssse: Ssse) -> None:
+        def wrap(opened: Callable[[bytes, bytes], bytes]) -> Callable[[bytes, bytes], bytes]:
+            def changed(header: bytes, data: bytes) -> bytes:
+                if ssse.ram.challenge:
+                    key = ssse.master.load().keys[0]
+                    message = header + bytes((len(data),)) + data[:-4]
+                    right = social.master_mac4(ssse.suite, key, message, ssse.ram.challenge)
+                    if right[:length] == data[-4:][:length]:
+                        data = data[:-4] + right
+                return opened(header, data)
+
+            return changed
+
+        around(ssse._set_up, "_open", wrap)
+
+    return change
+
+
+def _master_not_replaced(ssse: Ssse) -> None:
+    def wrap(write: Handler) -> Handler:
+        def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+            store = ssse.master.store
+            put(ssse.master, "store", nothing)
+            try:
+                return write(p1, p2, data, le)
+            finally:
+                put(ssse.master, "store", store)
+
+        return changed
+
+    around(ssse._set_up, "_write_key", wrap)
+
+
+def _erases_nothing(ssse: Ssse) -> None:
+    put(ssse._set_up, "_empty", lambda: b"")
+
+
+SSSE: Final = table(
+    Side.SSSE,
+    (
+        ("fci-without-algorithm", "SSC5-6.11-02", "The FCI of SSSE has no template 9F0C.", _fci(lambda _suite: b"")),
+        ("fci-wrong-algorithm", "SSC5-6.11-02, SSC7-5.3-01",
+         "The FCI of SSSE names the other cipher suite.",
+         _fci(lambda suite: ber(0x9F0C, ber(0x86, bytes((4 - suite,)))))),
+        ("df-rights-survive", "SSC5-6.11-14, SSC4-6.1-01",
+         "Key rights of an application are still there after it was left.", _around_select(_df_rights_survive)),
+        ("environment-rights-end-in-df", "SSC7-6.6-10, SSC7-5.8-02",
+         "Rights of SSSE end when one of its applications is selected.", _around_select(_rights_end)),
+        ("pin-ends-in-df", "SSC7-5.8-02, D11",
+         "The PIN is forgotten when another DF of SSSE is selected.", _around_select(_pin_ends)),
+        ("reselect-drops-rights", "SSC5-6.11-13",
+         "Selecting the current DF again takes its rights away.", _around_select(_again_drops)),
+        ("challenge-survives-df", "SSC5-6.5-05",
+         "A challenge can be used in another application than the one it was given in.",
+         _around_select(_challenge_stays)),
+        ("ef-survives-df", "SSC5-6.11-11",
+         "The current EF stays current when another DF is selected.", _around_select(_ef_stays)),
+        ("ef-drops-challenge", "SSC5-6.5-06",
+         "Selecting an EF takes the challenge away.",
+         on_ssse(lambda ssse: around(ssse, "select_file", lambda old: _ef_drops_challenge(ssse, old)))),
+        ("wrong-le-moves-pointer", "SSC2-9.3.1-01, D13",
+         "READ RECORD moves the record pointer although it is answered 6Cxx.",
+         _handler("_read_record", _moves_at_6c)),
+        ("number-moves-pointer", "SSC5-6.13-12", "Reading a record by its number moves the record pointer.",
+         _handler("_read_record", _number_moves)),
+        ("next-previous-swapped", "SSC3-5.3.1-04, SSC5-6.10-09",
+         "READ RECORD takes the previous record for the next one, and the other way round.",
+         _handler("_read_record", _modes({2: 3, 3: 2}))),
+        ("last-is-first", "SSC5-6.10-09",
+         "READ RECORD of the last record with an identifier gives the first one.",
+         _handler("_read_record", _modes({1: 0}))),
+        ("records-reversed", "SSC5-6.10-04, SSC5-6.10-06",
+         "READ RECORD gives all records from a number on in the wrong order.",
+         _handler("_read_record", _modes({5: 6, 6: 5}))),
+        ("sfi-not-current", "SSC5-6.13-18, SSC5-6.10-10",
+         "A file that is read by its SFI does not become current.", _handler("_read_record", _sfi_not_current)),
+        ("record-missing-6A82", "SSC5-6.10-17",
+         "READ RECORD answers 6A82 where a record is missing.",
+         _status("_read_record", status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND)),
+        ("file-missing-6A83", "SSC5-6.10-16",
+         "READ RECORD answers 6A83 where a file is missing.",
+         _status("_read_record", status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND)),
+        ("no-current-ef-6985", "SSC5-6.10-15",
+         "READ RECORD without a current EF is answered 6985 and not 6986.",
+         _status("_read_record", status.NO_CURRENT_EF, status.CONDITIONS_NOT_SATISFIED)),
+        ("record-before-rule", "SSC5-6.10-12",
+         "A missing record is told to those who may not read the file.",
+         _handler("_read_record", _record_before_rule)),
+        ("ef06-free", "SSCV2-5.2-09, D22", "EF06 can be read without RKSSSE.",
+         _handler("_read_record", _with_rights(lambda _ssse, file: file.fid == _EF06))),
+        ("update-free", "SSC5-6.13-24", "UPDATE RECORD does not look at the write rule.",
+         _handler("_update_record", _with_rights(lambda _ssse, _file: True))),
+        ("pin-opens-writing", "SSC4-7.1-04", "The PIN opens every file for writing.",
+         _handler("_update_record", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & PIN_BIT)))),
+        ("update-key-opens-reading", "SSC4-7.1-03", "Who may write a file may read it.",
+         _handler("_read_record", _with_rights(lambda ssse, file: ssse._allowed(file.write_masks)))),
+        ("master-key-opens-reading", "SSC4-5.3-01, D6", "The environment master key opens every file for reading.",
+         _handler("_read_record", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & MASTER_BIT)))),
+        ("either-needs-both", "SSCV2-5.3-01", "A file that PIN or key opens needs both.", on_ssse(_any_needs_all)),
+        ("update-appends-anywhere", "SSC5-6.13-03",
+         "UPDATE RECORD with a number far beyond the last record adds one.", on_ssse(_appends_anywhere)),
+        ("update-never-appends", "SSC5-6.13-02, SSC5-6.13-04",
+         "UPDATE RECORD with the next number does not add a record.", on_ssse(_never_appends)),
+        ("update-not-written", "SSC5-6.13-01, SSC7-7.5-01",
+         "UPDATE RECORD answers 9000 and writes nothing.", _handler("_update_record", _not_written)),
+        ("wrong-tlv-corrected", "SSC5-6.13-31",
+         "UPDATE RECORD sets the length of a record right and does not refuse it.",
+         _handler("_update_record", _length_corrected)),
+        ("application-block-missing", "SSC5-6.1-01, D20",
+         "APPLICATION BLOCK does not exist in SSSE.", on_levels(_no_application_block)),
+        ("master-key-after-end", "SSC5-6.4-08, D6",
+         "EXTERNAL AUTHENTICATE with P2=00 is possible after END PERSONALISATION.", on_ssse(_after_end)),
+        ("create-after-end", "SSC4-5.3-01, D6",
+         "The environment master key can create files without a MAC after END PERSONALISATION.", _plain_create),
+        ("set-up-without-key", "SSC4-5.3-01, D6",
+         "Files can be created and set-up ended without the environment master key.",
+         on_ssse(lambda ssse: put(ssse._set_up, "_need_master", nothing))),
+        ("master-mac-ignored", "SSC4-7.3-01, D8",
+         "The MAC under the environment master key is not looked at.", on_ssse(_mac(0))),
+        ("master-mac-three-bytes", "PBOC-CRY-016, D8",
+         "The MAC under the environment master key is compared in three bytes.", on_ssse(_mac(3))),
+        ("master-key-not-replaced", "SSC4-5.3-02",
+         "The environment master key stays what it was when it is replaced.", on_ssse(_master_not_replaced)),
+        ("erase-does-nothing", "D4", "ERASE of the environment answers 9000 and removes nothing.",
+         on_ssse(_erases_nothing)),
+    ),
+)  # fmt: skip
+"""Faults of files and set-up."""

@@ -1,0 +1,63 @@
+"""All functions of expressions, by name: those that fit everywhere are here, the others in the modules of each side."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cardsim.crypto import pboc
+from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.iso7816 import tlv
+from terminal.conformance.context import Context, Disproved, Function, FunctionError
+from terminal.conformance.functions_bank import BANK_FUNCTIONS
+from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
+from terminal.conformance.functions_ssse import SSSE_FUNCTIONS
+
+NAMES: Final[Mapping[str, bytes]] = {
+    "ssse": SSSE_NAME,
+    "pse": PSE_NAME,
+    "debit": bytes.fromhex("A000000333010101"),
+    "df01": bytes.fromhex("D15600000500"),
+}
+"""DF names by a short name."""
+
+
+def _tag(context: Context, words: tuple[str, ...]) -> bytes:
+    """tag VALUE TAG…: the value of a data object inside a captured value."""
+    found = tlv.find(context.value(words[0]), *(int(word, 16) for word in words[1:]))
+    if found is None:
+        raise Disproved(f"there is no data object {' '.join(words[1:])}")
+    return found
+
+
+def _holder(context: Context, name: str) -> bytes:
+    holder = context.keys.holder
+    pin = getattr(holder, name, None) if holder is not None else None
+    if pin is None:
+        raise FunctionError(f"the key file's [holder] has no {name}")
+    return bytes.fromhex(pin + "F" * (len(pin) % 2))
+
+
+def _wrong(context: Context, words: tuple[str, ...]) -> bytes:
+    """wrong VALUE: the value with its last bit turned over."""
+    value = context.evaluate(words[0], words[1:])
+    return value[:-1] + bytes((value[-1] ^ 1,))
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    **SOCIAL_FUNCTIONS,
+    **SSSE_FUNCTIONS,
+    **BANK_FUNCTIONS,
+    "tag": _tag,
+    "wrong": _wrong,
+    "name": lambda _context, words: NAMES[words[0]],
+    "challenge": lambda context, _words: context.challenge,
+    "historical": lambda context, _words: context.historical,
+    "pin": lambda context, _words: _holder(context, "pin"),
+    "offline-pin": lambda context, _words: pboc.pin_block_format2(_holder(context, "offline_pin").hex().rstrip("f")),
+    "random": lambda context, words: context.draw(int(words[0])),
+    "cut": lambda context, words: context.value(words[0])[int(words[1]) : int(words[2])],
+    "join": lambda context, words: b"".join(context.value(word) for word in words),
+    "add": lambda context, words: (int.from_bytes(context.value(words[0]), "big") + int(words[1])).to_bytes(
+        len(context.value(words[0])), "big"
+    ),
+}
+"""All functions by name."""

@@ -1,0 +1,146 @@
+"""Functions of expressions for card management and the social-security environment."""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import xor
+from typing import Final
+
+from cardsim.crypto import ciphers, scp02, social
+from cardsim.crypto.social import Suite
+from cardsim.iso7816.atr import Atr
+from terminal.conformance.context import Context, Function, FunctionError
+
+KEY_IDS: Final[Mapping[str, int]] = {
+    "STKSSSE": 0x02, "UKSSSE": 0x04, "BK": 0x05, "PUK": 0x06, "RKSSSE": 0x0A,
+    "UK1DF01": 0x83, "UK2DF01": 0x84, "UK3DF01": 0x85, "UK4DF01": 0x86, "UK5DF01": 0x87, "RK1DF01": 0x88,
+}  # fmt: skip
+"""P2 of EXTERNAL AUTHENTICATE by the key's name (fact sheet §3.3)."""
+
+_LONGEST_ATR: Final = 33
+_ORIGINAL: Final = b"\x01\x02\x03\x04\x05\x06\x07\x08"
+
+
+def _auth(context: Context, words: tuple[str, ...]) -> bytes:
+    """auth KEY [ORIGINAL]: cryptogram and original data of EXTERNAL AUTHENTICATE for the last challenge."""
+    original = context.value(words[1]) if len(words) > 1 else _ORIGINAL
+    key = context.key(words[0])
+    return social.authentication_data(context.suite_of(words[0]), key, context.challenge, original) + original
+
+
+def _auth_data(context: Context, words: tuple[str, ...]) -> bytes:
+    """auth-data KEY FACTOR ORIGINAL: the 8 bytes of INTERNAL AUTHENTICATE."""
+    factor, original = context.value(words[1]), context.value(words[2])
+    return social.authentication_data(context.suite_of(words[0]), context.key(words[0]), factor, original)
+
+
+def _mac(context: Context, words: tuple[str, ...]) -> bytes:
+    """mac KEY MESSAGE: MAC under the session key of the last challenge (SSC part 4 §8.2)."""
+    suite = context.suite_of(words[0])
+    session = social.session_key(suite, context.key(words[0]), context.challenge)
+    return social.mac4(suite, session, context.value(words[1]))
+
+
+def _protect(context: Context, words: tuple[str, ...]) -> bytes:
+    """protect KEY HEADER PLAIN: enciphered data and MAC of a card-management command, without Lc."""
+    suite, key = context.suite_of(words[0]), context.key(words[0])
+    body = social.master_encipher(suite, key, context.value(words[2])) if len(words) > 2 else b""
+    message = context.value(words[1]) + bytes((len(body) + 4,)) + body
+    return body + social.master_mac4(suite, key, message, context.challenge)
+
+
+def _card_auth(context: Context, words: tuple[str, ...]) -> bytes:
+    """card-auth KEY: as `auth`, at the level of the card, where the cipher is always 3DES."""
+    data = social.authentication_data(Suite.DES, context.key(words[0]), context.challenge, _ORIGINAL)
+    return data + _ORIGINAL
+
+
+def _card_protect(context: Context, words: tuple[str, ...]) -> bytes:
+    """card-protect KEY HEADER PLAIN: as `protect`, at the level of the card, where the cipher is always 3DES."""
+    key = context.key(words[0])
+    body = social.master_encipher(Suite.DES, key, context.value(words[2]))
+    message = context.value(words[1]) + bytes((len(body) + 4,)) + body
+    return body + social.master_mac4(Suite.DES, key, message, context.challenge)
+
+
+def _encipher(context: Context, words: tuple[str, ...]) -> bytes:
+    """encipher KEY VALUE: 3DES in ECB; `challenge` is the last challenge."""
+    value = context.challenge if words[1] == "challenge" else context.value(words[1])
+    return ciphers.des_ecb_encrypt(context.key(words[0]), value)
+
+
+def _channel_key(context: Context, name: str) -> bytes:
+    """A static key of the channel: pse-enc, pse-mac, pse-dek from the key file's KMC, or any other key by its name."""
+    if not name.startswith("pse-") or name in context.captured:
+        return context.key(name)
+    pse = context.keys.pse
+    if pse is None:
+        raise FunctionError("the key file has no [pse] section")
+    keys = scp02.diversify_kmc(pse.kmc, pse.keydata)
+    found = {"pse-enc": keys.enc, "pse-mac": keys.mac, "pse-dek": keys.dek}.get(name)
+    if found is None:
+        raise FunctionError(f"there is no key {name} of the channel")
+    return found
+
+
+def _channel_auth(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-auth ENC MAC HOST ANSWER LEVEL: data of EXTERNAL AUTHENTICATE after INITIALIZE UPDATE's answer."""
+    enc, mac = (_channel_key(context, name) for name in words[:2])
+    host, answer, level = (context.value(word) for word in words[2:5])
+    session = scp02.session_keys(scp02.CardKeys(enc, mac, mac), answer[12:14])
+    cryptogram = scp02.host_cryptogram(session.enc, host, answer[12:14], answer[14:20])
+    return cryptogram + scp02.command_mac(session.mac, b"\x84\x82" + level + b"\x00\x10" + cryptogram, bytes(8))
+
+
+def _channel_key_data(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-key DEK ANSWER KEY: one key of PUT KEY, enciphered, with its check value."""
+    dek, answer, key = _channel_key(context, words[0]), context.value(words[1]), context.key(words[2])
+    session = scp02.session_keys(scp02.CardKeys(dek, dek, dek), answer[12:14])
+    check = ciphers.des_ecb_encrypt(key, bytes(8))[:3]
+    return b"\x80\x10" + scp02.dek_encrypt(session.dek, key) + b"\x03" + check
+
+
+def _atr(context: Context, words: tuple[str, ...]) -> bytes:
+    """atr: the whole answer to reset. atr has TA1: 01 or 00. atr TB1: that byte.
+
+    atr first-protocol, atr protocols, atr sum (XOR from T0 on), atr announced (historical bytes by T0), atr length,
+    atr fits (33 bytes at most: 01).
+    """
+    raw = context.captured["atr"]
+    if not words:
+        return raw
+    atr = Atr.parse(raw)
+    match words[0]:
+        case "has":
+            return bytes((words[1] in atr.interface,))
+        case "first-protocol":
+            return bytes(atr.protocols[:1])
+        case "protocols":
+            return bytes(atr.protocols)
+        case "sum":
+            return bytes((reduce(xor, raw[1:]),))
+        case "length":
+            return bytes((len(raw),))
+        case "announced":
+            return bytes((raw[1] & 0x0F,))
+        case "fits":
+            return bytes((len(raw) <= _LONGEST_ATR,))
+        case name:
+            return bytes((atr.interface[name],))
+
+
+SOCIAL_FUNCTIONS: Final[Mapping[str, Function]] = {
+    "auth": _auth,
+    "auth-data": _auth_data,
+    "mac": _mac,
+    "protect": _protect,
+    "key": lambda context, words: context.key(words[0]),
+    "suite-id": lambda context, _words: bytes((context.suite.algorithm_id,)),
+    "suite-byte": lambda context, _words: bytes((context.suite.key_algorithm_byte,)),
+    "card-auth": _card_auth,
+    "card-protect": _card_protect,
+    "encipher": _encipher,
+    "channel-auth": _channel_auth,
+    "channel-key": _channel_key_data,
+    "atr": _atr,
+    "id": lambda _context, words: bytes((KEY_IDS[words[0]],)),
+}

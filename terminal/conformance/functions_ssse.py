@@ -1,0 +1,83 @@
+"""Functions of expressions for cases of the social-security environment: keys of the case, and MACs made wrongly."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cardsim.crypto import social
+from cardsim.crypto.mac import des_cbc_mac, sm4_cbc_mac
+from cardsim.crypto.padding import pad80
+from cardsim.crypto.social import Suite
+from terminal.conformance.context import Context, Function
+
+
+def _algorithm(context: Context, _words: tuple[str, ...]) -> bytes:
+    """algorithm: the algorithm byte of the card's own keys."""
+    return bytes((context.suite.key_algorithm_byte,))
+
+
+def _proof(context: Context, words: tuple[str, ...]) -> bytes:
+    """proof VALUE FACTOR ORIGINAL: authentication data under a key that the case itself loaded."""
+    key, factor, original = (context.value(word) for word in words)
+    return social.authentication_data(context.suite, key, factor, original)
+
+
+def _mac_of(context: Context, words: tuple[str, ...]) -> bytes:
+    """mac-of KEY FACTOR MESSAGE: as `mac`, for a challenge that need not be the last one."""
+    session = social.session_key(context.suite, context.key(words[0]), context.value(words[1]))
+    return social.mac4(context.suite, session, context.value(words[2]))
+
+
+def _mac_direct(context: Context, words: tuple[str, ...]) -> bytes:
+    """mac-direct KEY MESSAGE: the MAC under the stored key, without a session key: a fault."""
+    return social.mac4(context.suite, context.key(words[0]), context.value(words[1]))
+
+
+def _mac_chained(context: Context, words: tuple[str, ...]) -> bytes:
+    """mac-chained KEY MESSAGE: the MAC that starts from the challenge instead of zeros: a fault."""
+    suite = context.suite
+    session = social.session_key(suite, context.key(words[0]), context.challenge)
+    start = context.challenge[: suite.block_size].ljust(suite.block_size, b"\0")
+    return social.mac4(suite, session, context.value(words[1]), start)
+
+
+def _mac_block(context: Context, words: tuple[str, ...]) -> bytes:
+    """mac-block KEY MESSAGE: the whole last block of the chain, from which the MAC is made."""
+    suite = context.suite
+    session = social.session_key(suite, context.key(words[0]), context.challenge)
+    padded = pad80(context.value(words[1]), suite.block_size)
+    return des_cbc_mac(session, padded) if suite is Suite.DES else sm4_cbc_mac(session, padded)
+
+
+def _p2(context: Context, words: tuple[str, ...]) -> bytes:
+    """p2 SFI MODE: P2 of a record command, for a short identifier that the card told."""
+    return bytes((context.value(words[0])[0] << 3 | int(words[1]),))
+
+
+def _times(context: Context, words: tuple[str, ...]) -> bytes:
+    """times VALUE COUNT: the value so many times."""
+    return context.value(words[0]) * int(words[1])
+
+
+def _holds(context: Context, words: tuple[str, ...]) -> bytes:
+    """holds VALUE PART: 01 if the value contains the part, otherwise 00."""
+    return b"\x01" if context.value(words[1]) in context.value(words[0]) else b"\x00"
+
+
+def _card_number(context: Context, words: tuple[str, ...]) -> bytes:
+    """card-number VALUE: the nine characters of a card number whose first eight are given (V2 §8.1.1.7)."""
+    first = context.value(words[0])[:8].decode("ascii")
+    return (first + social.card_number_check(first)).encode("ascii")
+
+
+SSSE_FUNCTIONS: Final[Mapping[str, Function]] = {
+    "algorithm": _algorithm,
+    "proof": _proof,
+    "mac-of": _mac_of,
+    "mac-direct": _mac_direct,
+    "mac-chained": _mac_chained,
+    "mac-block": _mac_block,
+    "p2": _p2,
+    "times": _times,
+    "holds": _holds,
+    "card-number": _card_number,
+}

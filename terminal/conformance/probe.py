@@ -1,0 +1,242 @@
+"""Looks at a card without changing it: who it is, its profile, and whether its reader hides 61xx and 6Cxx.
+
+Only reset, SELECT, READ RECORD of EF05, GET DATA and GET STATUS are sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.iso7816 import tlv
+from cardsim.iso7816.atr import Atr, AtrError
+from cardsim.iso7816.card import Card
+from terminal.conformance.applicability import Applicability
+from terminal.errors import LinkError
+
+_DEBIT: Final = bytes.fromhex("A000000333010101")
+_BLOCKED: Final = ("6A81", "6283")
+_SUITES: Final = {"01": "des", "03": "sm4"}
+_ROUNDS: Final = 16
+_DEMO: Final = "519900D156000005000001ACD18203C0"
+"""Identification code of the demo card of `cardsim new`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a card shows of itself to anybody; no number of card or holder."""
+
+    atr: str
+    version: str
+    suite: str
+    environments: dict[str, str]
+    """`ssse`, `pse`, `debit` -> present, blocked, absent."""
+    state: str
+    """Card state of GET STATUS, where the card has that command."""
+    area: str
+    """Area code, six digits: card keys are derived with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found, and the profile drafted from it."""
+
+    identity: Identity
+    profile: Applicability
+    hides_status: bool
+    """The reader follows 61xx and 6Cxx by itself (D33)."""
+
+
+class _Prober:
+    """Sends the few commands and follows what has to be followed."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self.direct = False
+        """Data came where T=0 has 61xx."""
+
+    def power_on(self) -> bytes:
+        self._card.power_off()
+        atr = self._card.power_on()
+        if not atr:
+            raise LinkError("the card is mute: it does not answer to reset; is it put in the right way?")
+        return atr
+
+    def send(self, text: str) -> tuple[bytes, str]:
+        """Data and status word of a command, 61xx and 6Cxx followed."""
+        command = bytes.fromhex(text)
+        answer = self._one(command)
+        if answer[-2] == 0x6C:
+            answer = self._one(command[:4] + answer[-1:])
+        data = answer[:-2]
+        for _ in range(_ROUNDS):
+            if answer[-2] != 0x61:
+                break
+            answer = self._one(b"\x00\xc0\x00\x00" + answer[-1:])
+            data += answer[:-2]
+        return data, answer[-2:].hex().upper()
+
+    def select(self, name: bytes) -> tuple[bytes, str]:
+        """SELECT by name without Le: a card on T=0 whose reader hides nothing answers 61xx."""
+        command = bytes((0x00, 0xA4, 0x04, 0x00, len(name))) + name
+        answer = self._one(command)
+        if len(answer) > 2:
+            self.direct = True
+            return answer[:-2], answer[-2:].hex().upper()
+        if answer[0] != 0x61:
+            return b"", answer.hex().upper()
+        return self.send(f"00C00000{answer[1]:02X}")
+
+    def _one(self, command: bytes) -> bytes:
+        answer = self._card.transmit(command)
+        if len(answer) < 2:
+            raise LinkError(f"the card is mute: it answers nothing to {command[:4].hex().upper()}")
+        return answer
+
+
+def probe(card: Card, *, reader: bool, model: bool = False) -> Probe:
+    """Look at a card. It is left powered off.
+
+    Args:
+        card: what answers bytes.
+        reader: whether a reader stands between, which might follow 61xx and 6Cxx by itself.
+        model: whether each case finds the card as it is now; only then byte-exact cases of the demo card fit it (D30).
+
+    Raises:
+        LinkError: the card is mute, or the reader is gone.
+    """
+    prober = _Prober(card)
+    try:
+        return _probe(prober, reader=reader, model=model)
+    finally:
+        card.power_off()
+
+
+def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
+    atr = prober.power_on()
+    state, template = _status(prober)
+    environments: dict[str, str] = {}
+    fci, word = prober.select(SSSE_NAME)
+    environments["ssse"] = _presence(word)
+    version, number = _issued(prober) if environments["ssse"] == "present" else ("", b"")
+    area = number[:3].hex() if number[:3].hex().isdigit() else ""
+    suite = _suite(fci, area)
+    directory, word = prober.select(PSE_NAME)
+    environments["pse"] = _presence(word)
+    listed = _lists(prober, directory)
+    environments["debit"] = _presence(prober.select(_DEBIT)[1])
+    offline_pin, options = _options(prober, environments, number if model else b"")
+    t0 = _protocols(atr) == (0,)
+    hides = prober.direct and reader and t0
+    blank = state == "activated" or (not state and set(environments.values()) == {"absent"})
+    profile = Applicability(
+        name="drafted by probing",
+        ssse=version[:3] or None,
+        suite=suite or "des",
+        pse="present" in (environments["pse"], environments["debit"]),
+        offline_pin=offline_pin,
+        protocol="direct" if prober.direct and not hides else "t0",
+        blank=blank,
+        management="cardsim" if template else "none",
+        options=frozenset(options | ({"directory"} if listed else set())),
+    )
+    return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
+
+
+def _presence(word: str) -> str:
+    if word == "9000":
+        return "present"
+    return "blocked" if word in _BLOCKED else "absent"
+
+
+def _status(prober: _Prober) -> tuple[str, bytes | None]:
+    """Card state of GET STATUS, and its template; foreign cards refuse it."""
+    data, word = prober.send("80F2000000")
+    template = _find(data, 0x70) if word == "9000" else None
+    if template is None:
+        return "", None
+    names = {0: "virgin", 1: "activated", 2: "initialised", 3: "operational"}
+    value = _find(template, 0x80) or b""
+    return names.get(value[0], f"{value[0]:02X}") if value else "", template
+
+
+def _find(data: bytes, *path: int) -> bytes | None:
+    try:
+        return tlv.find(data, *path)
+    except ValueError:
+        return None
+
+
+def _issued(prober: _Prober) -> tuple[str, bytes]:
+    """Specification version (item 03) and identification code (item 01) of EF05; an empty version is 1.0."""
+    if prober.send("00A4020002EF05")[1] != "9000":
+        return "", b""
+    number, word = prober.send("00B2010400")
+    number = number[2:] if word == "9000" else b""
+    record, word = prober.send("00B2030400")
+    text = record[2:].decode("ascii", "replace").strip("\0 ") if word == "9000" else ""
+    return text or "1.0", number
+
+
+def _lists(prober: _Prober, fci: bytes) -> bool:
+    """Whether the payment environment has a directory that can be read."""
+    found = _find(fci, 0x6F, 0xA5, 0x88)
+    return bool(found) and prober.send(f"00B201{(found or b'0')[0] << 3 | 4:02X}00")[1] == "9000"
+
+
+def _options(prober: _Prober, environments: dict[str, str], number: bytes) -> tuple[bool, set[str]]:
+    """Whether there is an offline PIN, and the optional functions that GET DATA shows; the ADF is selected."""
+    if environments["debit"] != "present":
+        return False, set()
+    offline_pin = prober.send("80CA9F1700")[1] == "9000"
+    options = set() if offline_pin else {"no-offline-pin"}
+    balance, word = prober.send("80CA9F7900")
+    if word == "9000":
+        options.add("ec")
+        if any(_find(balance, 0x9F79) or b""):
+            options.add("ec-loaded")
+    counter, _ = prober.send("80CA9F3600")
+    if number.hex().upper() == _DEMO and not offline_pin and word == "9000" and _find(counter, 0x9F36) == bytes(2):
+        options.add("demo-card")
+    return offline_pin, options
+
+
+def _suite(fci: bytes, area: str) -> str:
+    """Algorithm of the FCI (A5, 9F0C, 86); without it 3DES, as the terminals take it."""
+    for path in ((0x6F, 0xA5, 0x9F0C, 0x86), (0x6F, 0xA5, 0x86)):
+        found = _find(fci, *path)
+        if found:
+            return _SUITES.get(found.hex(), "")
+    return "des" if area else ""
+
+
+def _protocols(atr: bytes) -> tuple[int, ...]:
+    try:
+        return Atr.parse(atr).protocols
+    except AtrError:
+        return (0,)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def profile_toml(profile: Applicability, notes: Sequence[str] = ()) -> str:
+    """The profile as the TOML text that `load_applicability` reads."""
+
+    def flag(value: bool) -> str:
+        return "true" if value else "false"
+
+    lines = [f"# {note}" for note in notes]
+    lines.append(f"name = {_quoted(profile.name)}")
+    if profile.ssse is not None:
+        lines += [f"ssse = {_quoted(profile.ssse)}", f"suite = {_quoted(profile.suite)}"]
+    lines += [
+        f"pse = {flag(profile.pse)}",
+        f"offline_pin = {flag(profile.offline_pin)}",
+        f"protocol = {_quoted(profile.protocol)}",
+        f"blank = {flag(profile.blank)}",
+        f"management = {_quoted(profile.management)}",
+        f"options = [{', '.join(map(_quoted, sorted(profile.options)))}]",
+    ]
+    return "\n".join(lines) + "\n"

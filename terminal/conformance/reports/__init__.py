@@ -1,0 +1,1 @@
+"""Reports of a conformance run: text, JUnit XML, JSON, HTML, comparison and coverage."""

@@ -1,0 +1,266 @@
+"""Runs the steps of one case against one card, and keeps the transcript."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from cardsim.control import ModelControl
+from cardsim.decode.commands import Session as Names
+from cardsim.decode.commands import command_name, masked_hex
+from cardsim.iso7816.atr import Atr, AtrError
+from cardsim.iso7816.card import Card
+from cardsim.iso7816.status import StatusWord
+from terminal.conformance.case import (
+    Check,
+    Control,
+    Each,
+    Expect,
+    Let,
+    Place,
+    Repeat,
+    Reset,
+    Send,
+    Step,
+    Use,
+    Vocabulary,
+)
+from terminal.conformance.context import Context, Disproved, FunctionError
+from terminal.conformance.pattern import Match, Mismatch
+from terminal.conformance.results import Difference, Line
+from terminal.conformance.template import TemplateError
+
+
+class Unequal(Exception):
+    """A step found something else than it expects."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(str(difference.place))
+        self.difference = difference
+
+
+class CannotRun(Exception):
+    """A step cannot be done at all; the message says why."""
+
+
+class Hidden(Exception):
+    """The reader hides what the step looks at (D33)."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """One card on the bench: how it is reached, and what is known of it."""
+
+    card: Card
+    vocabulary: Vocabulary
+    context: Context
+    control: ModelControl | None = None
+    hides_status: bool = False
+    """The reader follows 61xx and 6Cxx by itself, so that they cannot be seen."""
+    show_secrets: bool = False
+    strict: bool = False
+    transcript: list[Line] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
+    answer: bytes = b""
+    command: bytes = b""
+    depth: int = 0
+    blank: "Bench | None" = None
+    """A model card with the transport key alone, for cases that need one (`needs blank`)."""
+
+    def fresh(self) -> None:
+        """Forget the last case: captures and transcript."""
+        self.transcript = []
+        self.context.captured = {}
+        self.context.arguments = {}
+        self.context.challenge = b""
+        self.answer = b""
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Do the steps.
+
+        Raises:
+            Unequal: an answer or a value is not what the case expects.
+            CannotRun: a step cannot be done.
+            Hidden: the reader hides what the case looks at.
+        """
+        for step in steps:
+            match step:
+                case Send():
+                    self._send(step)
+                case Expect():
+                    self._expect(step)
+                case Reset():
+                    self.reset(step.place)
+                case Let():
+                    self.context.captured[step.name] = self._render(step.place, step.value.render)
+                case Check():
+                    self._check(step)
+                case Use():
+                    self._use(step)
+                case Control():
+                    self._control(step)
+                case Repeat():
+                    for _ in range(step.times):
+                        self.run(step.steps)
+                case Each():
+                    self._each(step)
+                case _:
+                    assert_never(step)
+
+    def _render(self, place: Place, render: object) -> bytes:
+        try:
+            return render(self.context.evaluate)  # type: ignore[operator, no-any-return]
+        except (FunctionError, TemplateError) as error:
+            raise CannotRun(f"{place}: {error}") from error
+        except Disproved as found:
+            raise self._disproved(place, found) from found
+
+    def _disproved(self, place: Place, found: Disproved) -> Unequal:
+        return Unequal(Difference(place, "", self.answer.hex().upper(), 0, "", str(found)))
+
+    def _each(self, step: Each) -> None:
+        value = self._render(step.place, step.value.render)
+        for at in range(0, len(value), step.size):
+            self.context.captured[step.name] = value[at : at + step.size]
+            self.run(step.steps)
+
+    # --- exchanges ---------------------------------------------------------------------------------------------
+
+    def reset(self, place: Place | None) -> None:
+        """Power off and on; the ATR gives the historical bytes."""
+        start = time.perf_counter()
+        self.card.power_off()
+        atr = self.card.power_on()
+        self.names.reset()
+        self.context.captured["atr"] = atr
+        self.context.challenge = b""
+        try:
+            self.context.historical = Atr.parse(atr).historical
+        except AtrError as error:
+            raise CannotRun(f"the card's answer to reset is no ATR: {error}") from error
+        self._note(place, "reset", "", atr.hex().upper(), time.perf_counter() - start)
+
+    def exchange(self, place: Place | None, command: bytes) -> bytes:
+        """One APDU as it is."""
+        self.names.sent(command)
+        start = time.perf_counter()
+        answer = self.card.transmit(command)
+        seconds = time.perf_counter() - start
+        environment = self.names.environment
+        shown = masked_hex(environment, command, show_secrets=self.show_secrets)
+        self._note(place, command_name(environment, command), shown, answer.hex().upper(), seconds)
+        if len(answer) >= 2:
+            self.names.answered(int.from_bytes(answer[-2:], "big"))
+        if command[:2] == b"\x00\x84" and answer[-2:] == b"\x90\x00":
+            self.context.challenge = answer[:-2]
+        return answer
+
+    def _note(self, place: Place | None, name: str, command: str, answer: str, seconds: float) -> None:
+        self.transcript.append(Line(str(place or ""), name, command, answer, seconds))
+
+    def _send(self, step: Send) -> None:
+        self.command = self._render(step.place, step.command.render)
+        answer = self.exchange(step.place, self.command)
+        if step.follow:
+            answer = self._follow(step.place, self.command, answer)
+        self.answer = answer
+        self.context.captured["answer"] = answer
+
+    def _follow(self, place: Place, command: bytes, answer: bytes) -> bytes:
+        if answer[-2:-1] == b"\x6c":
+            answer = self.exchange(place, command[:4] + (command[4:-1] if len(command) > 5 else b"") + answer[-1:])
+        data = answer[:-2]
+        while answer[-2:-1] == b"\x61":
+            answer = self.exchange(place, b"\x00\xc0\x00\x00" + answer[-1:])
+            data += answer[:-2]
+        return data + answer[-2:]
+
+    # --- expectations ------------------------------------------------------------------------------------------
+
+    def _expect(self, step: Expect) -> None:
+        if len(self.answer) < 2:
+            pattern = str(step.alternatives[0])
+            raise Unequal(Difference(step.place, pattern, "", 0, pattern, "the card does not answer"))
+        if self.hides_status and any(s[:2] in ("61", "6C") for p in step.alternatives for s in p.statuses):
+            raise Hidden("the reader follows 61xx and 6Cxx by itself")
+        first: Mismatch | None = None
+        for number, alternative in enumerate(step.alternatives):
+            try:
+                found = alternative.match(self.answer, self.context.evaluate)
+            except FunctionError as error:
+                raise CannotRun(f"{step.place}: {error}") from error
+            except Disproved as problem:
+                raise self._disproved(step.place, problem) from problem
+            if isinstance(found, Match):
+                if self.strict and (number or not found.recommended):
+                    break
+                self.context.captured |= found.captured
+                return
+            first = first or found
+        recommended = step.alternatives[0]
+        wanted = first or Mismatch(len(self.answer) - 2, f"status {recommended.statuses[0]}")
+        word = StatusWord(int.from_bytes(self.answer[-2:], "big"))
+        shown = " | ".join(str(pattern) for pattern in step.alternatives)
+        meaning = f"status {word}: {word.meaning}"
+        raise Unequal(Difference(step.place, shown, self.answer.hex().upper(), wanted.offset, wanted.wanted, meaning))
+
+    def _check(self, step: Check) -> None:
+        left, right = self._render(step.place, step.left.render), self._render(step.place, step.right.render)
+        if (left == right) is not step.equal:
+            relation = "equal to" if step.equal else "different from"
+            expected, received = f"{step.left} {relation} {right.hex().upper()}", left.hex().upper()
+            raise Unequal(Difference(step.place, expected, received, 0, right.hex().upper(), "the values differ"))
+
+    # --- words and control -------------------------------------------------------------------------------------
+
+    def _use(self, step: Use) -> None:
+        word = self.vocabulary.words.get(step.word)
+        if word is None:
+            known = ", ".join(sorted(self.vocabulary.words))
+            raise CannotRun(f"{step.place}: {step.word!r} is no word of the vocabulary ({known})")
+        if len(step.arguments) != len(word.parameters):
+            raise CannotRun(f"{step.place}: {word.name} takes {len(word.parameters)} arguments: {word.parameters}")
+        if self.depth > 8:
+            raise CannotRun(f"{step.place}: words use each other without end")
+        outer = self.context.arguments
+        given = [outer.get(argument, argument) for argument in step.arguments]
+        self.context.arguments = dict(zip(word.parameters, given, strict=True))
+        self.depth += 1
+        try:
+            self.run(word.steps)
+        except Unequal as found:
+            raise Unequal(replace(found.difference, place=step.place)) from found
+        finally:
+            self.context.arguments = outer
+            self.depth -= 1
+
+    def _control(self, step: Control) -> None:
+        control = self.control
+        if control is None:
+            raise CannotRun(f"{step.place}: only a model can do {step.action}")
+        numbers = self._numbers(step.arguments)
+        match step.action:
+            case "cut":
+                control.cut(numbers[0])
+            case "cut-inside":
+                control.cut(numbers[0], numbers[1])
+            case "fail-page":
+                control.fail_pages(numbers[0] if numbers else 1)
+            case "mend":
+                control.mend()
+            case "new-card":
+                from cardsim.assembly import new_card
+
+                control.restore(new_card(seed=1).snapshot())
+            case other:
+                raise CannotRun(f"{step.place}: {other} is not known")
+
+    def _numbers(self, words: Sequence[str]) -> list[int]:
+        """Numbers as they are written, or captured values; other words are no numbers."""
+        captured = self.context.captured
+        known = [self.context.arguments.get(word, word) for word in words]
+        return [
+            int.from_bytes(captured[word], "big") if word in captured else int(word)
+            for word in known
+            if word in captured or word.lstrip("-").isdigit()
+        ]

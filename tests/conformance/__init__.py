@@ -1,0 +1,1 @@
+"""Conformance: the case language, the command, its reports, the pytest plugin."""

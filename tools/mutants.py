@@ -1,0 +1,240 @@
+"""Runs the conformance suite against cards with one known defect each, and tells which defects no case finds.
+
+    PYTHONPATH=. python tools/mutants.py                      every defect; exit status 1 if one survives
+    PYTHONPATH=. python tools/mutants.py pin-tries-late gpo-twice
+    PYTHONPATH=. python tools/mutants.py my_defects.py:late --json
+    PYTHONPATH=. python tools/mutants.py --document           write docs/defects.md
+
+The clean card comes first: on it no case may report anything. A defect is found by a case that fails or that cannot
+be run although it runs on the clean card.
+"""
+
+import argparse
+import dataclasses
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cardsim.assembly import CardModel, new_card, seeded
+from cardsim.chip.eeprom import Eeprom
+from cardsim.chip.rng import SeededRandom
+from cardsim.defects import Defect, DefectError, apply_defect, defects, find_defect
+from cardsim.defects.registry import document
+from cardsim.keyfile import CardKeys, KeyFile
+from cardsim.making.card import activate, make_card
+from cardsim.making.structure import Profile, load_profile
+from terminal.conformance.applicability import Applicability
+from terminal.conformance.campaign import catalogue
+from terminal.conformance.case import Case, Vocabulary
+from terminal.conformance.context import Context
+from terminal.conformance.dialect import load_dialect, with_dialect
+from terminal.conformance.functions import FUNCTIONS
+from terminal.conformance.probe import probe
+from terminal.conformance.results import Verdict
+from terminal.conformance.runner import Runner
+from terminal.conformance.selection import read_library
+from terminal.conformance.session import Bench
+
+DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "defects.md"
+PROFILE: Final = "dual-3.0-sm4"
+_BAD: Final = (Verdict.FAILED, Verdict.ERROR)
+_CLEAN: Final = "the clean card"
+_SEED: Final = 1
+_SHOWN: Final = 4
+_APPROVES: Final = {"9F58": "FF", "9F59": "FF", "9F53": "00", "9F72": "00", "9F52": "0000", "9F56": "00"}
+_DEMO: Final = frozenset({"dda", "authentication-mandatory", "referral-accepted"})
+_OTHERS: Final[tuple[tuple[dict[str, str], frozenset[str]], ...]] = (
+    (_APPROVES | {"9F79": "000000010000"}, frozenset({"dda", "offline-approval"})),
+    (_APPROVES | {"9F54": "000000010000"}, frozenset({"dda", "offline-approval", "total-limit"})),
+    (_APPROVES | {"9F58": "02"}, frozenset({"dda", "offline-approval", "offline-limit-2"})),
+    (_APPROVES | {"9F53": "01"}, frozenset({"dda", "offline-approval", "foreign-limit-1"})),
+)
+"""Further cards: what their risk data say, and what they support besides what probing finds (docs/coverage-pse.md).
+The first of them has money in electronic cash and an offline PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Cells and keys of one card that a run starts from, and what it supports."""
+
+    cells: bytes
+    blank: bytes
+    keys: KeyFile
+    blank_keys: KeyFile
+    profile: Applicability
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The cards, and what is to be run on them: each case on the first card to which it applies."""
+
+    kinds: tuple[Kind, ...]
+    cases: tuple[Case, ...]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One card: which cases reported something, and what."""
+
+    name: str
+    title: str = ""
+    ran: int = 0
+    found: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def prepare(cases: Sequence[str] = (), profile: str = PROFILE) -> Made:
+    """Make the cards by their own commands, ask each what it supports, read the cases."""
+    library, demo = read_library(tuple(cases)), load_profile(profile)
+    pse, kinds = demo.pse or {}, [_kind(demo, library.vocabulary, _DEMO)]
+    for number, (risk, options) in enumerate(_OTHERS):
+        other = {**pse, "risk": {**pse["risk"], **risk}}
+        profile_of = dataclasses.replace(demo, pse=other, offline_pin=not number)
+        kinds.append(_kind(profile_of, library.vocabulary, options))
+    return Made(tuple(kinds), tuple(library.cases))
+
+
+def _kind(profile: Profile, words: Vocabulary, options: frozenset[str]) -> Kind:
+    card, blank = new_card(seed=_SEED), new_card(seed=_SEED)
+    activate(card, None)
+    keys = make_card(card, profile, None)
+    made = activate(blank, None)
+    transport = made.card.transport if made.card else None
+    master = keys.card.master if keys.card else None
+    cells = card.eeprom.snapshot().cells
+    found = probe(_card(cells, None), reader=False).profile
+    found = dataclasses.replace(found, options=found.options | options)
+    vocabulary = with_dialect(words, load_dialect(found.management))
+    blank_keys = dataclasses.replace(keys, card=CardKeys(transport, master))
+    return Kind(cells, blank.eeprom.snapshot().cells, keys, blank_keys, found, vocabulary)
+
+
+def _card(cells: bytes, defect: Defect | None) -> CardModel:
+    card = CardModel(Eeprom(bytearray(cells)), seeded(_SEED))
+    if defect is not None:
+        apply_defect(card, defect)
+    return card
+
+
+def run(made: Made, defect: Defect | None, cases: Sequence[Case], *, first: bool = False) -> Outcome:
+    """All cases on a card with a defect, or on a clean card; with `first` no further than the first that finds it."""
+    outcome = Outcome(_CLEAN if defect is None else defect.name, "" if defect is None else defect.title)
+    start = time.perf_counter()
+    runners = [_runner(kind, defect) for kind in made.kinds]
+    for case in cases:
+        runner = next((runner for runner in runners if runner.left_out(case) is None), runners[0])
+        bench = runner.bench
+        for context in (bench.context, bench.blank.context if bench.blank is not None else bench.context):
+            context.draw = SeededRandom(_SEED, f"case {case.id}").take
+        try:
+            result = runner.run_one(case)
+        except Exception as error:
+            outcome.found[case.id] = f"the card falls over: {type(error).__name__}: {error}"
+        else:
+            outcome.ran += result.verdict in (*_BAD, Verdict.PASSED)
+            if result.verdict in _BAD:
+                outcome.found[case.id] = result.reason or _difference(result.difference)
+        if first and outcome.found:
+            break
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def _runner(kind: Kind, defect: Defect | None) -> Runner:
+    card, blank = _card(kind.cells, defect), _card(kind.blank, defect)
+    area = kind.keys.ssse.area if kind.keys.ssse is not None else ""
+    bench = Bench(card, kind.vocabulary, Context(kind.keys, functions=FUNCTIONS, area=area), control=card)
+    beside = Context(kind.blank_keys, functions=FUNCTIONS, area=area)
+    bench.blank = Bench(blank, kind.vocabulary, beside, control=blank)
+    return Runner(bench, catalogue(), kind.profile)
+
+
+def _difference(found: object) -> str:
+    place, expected = getattr(found, "place", ""), getattr(found, "expected", "")
+    return f"{place}: expected {expected}, received {getattr(found, 'received', '')}"
+
+
+# --- many cards ------------------------------------------------------------------------------------------------------
+
+_SHARED: list[tuple[Made, Sequence[Case], bool]] = []
+
+
+def _one(name: str) -> Outcome:
+    made, cases, first = _SHARED[0]
+    return run(made, find_defect(name), cases, first=first)
+
+
+def outcomes(made: Made, names: Sequence[str], cases: Sequence[Case], jobs: int, *, first: bool) -> Iterator[Outcome]:
+    """The outcome of each defect as it comes."""
+    _SHARED[:] = [(made, cases, first)]
+    if jobs == 1:
+        yield from map(_one, names)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(_one, names)
+
+
+def _row(outcome: Outcome) -> str:
+    if not outcome.found:
+        return f"{outcome.name:<34} SURVIVES   {outcome.title}"
+    first = list(outcome.found)
+    more = f" and {len(first) - _SHOWN} more" if len(first) > _SHOWN else ""
+    return f"{outcome.name:<34} {len(first):>4} cases  {', '.join(first[:_SHOWN])}{more}"
+
+
+def _report(clean: Outcome, found: Sequence[Outcome]) -> dict[str, object]:
+    return {
+        "format": "cardsim-mutants",
+        "clean": {"ran": clean.ran, "reported": clean.found},
+        "defects": [{"name": o.name, "title": o.title, "found_by": o.found} for o in found],
+        "survivors": [o.name for o in found if not o.found],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; the exit status."""
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog="mutants.py", description=__doc__, formatter_class=raw)
+    parser.add_argument("name", nargs="*", metavar="NAME", help="a defect, or FILE:NAME (default: all)")
+    parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="so many processes (default 1)")
+    parser.add_argument("--first", action="store_true", help="stop at the first case that finds a defect")
+    parser.add_argument("--cases", action="append", default=[], metavar="PATH", help="further case files")
+    parser.add_argument("--json", action="store_true", help="write the outcome as JSON")
+    parser.add_argument("--document", action="store_true", help="write docs/defects.md and stop")
+    asked = parser.parse_args(argv)
+    if asked.document:
+        DOCUMENT.write_text(document(), encoding="utf8")
+        return 0
+    try:
+        names = [find_defect(name).name and name for name in asked.name] or list(defects())
+    except DefectError as error:
+        parser.error(str(error))
+    made = prepare(asked.cases)
+    clean = run(made, None, made.cases)
+    sys.stderr.write(f"{_CLEAN}: {clean.ran} cases ran, {len(clean.found)} reported ({clean.seconds:.1f} s)\n")
+    for case, what in clean.found.items():
+        sys.stderr.write(f"  {case}: {what}\n")
+    # A case that complains about the clean card proves nothing about the others.
+    useful = [case for case in made.cases if case.id not in clean.found]
+    found = []
+    for outcome in outcomes(made, names, useful, asked.jobs, first=asked.first):
+        found.append(outcome)
+        sys.stderr.write(f"{len(found)}/{len(names)} {_row(outcome)}\n")
+    survivors = [outcome for outcome in found if not outcome.found]
+    if asked.json:
+        print(json.dumps(_report(clean, found), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(map(_row, found)))
+        print(f"\n{len(found) - len(survivors)} of {len(found)} defects found; {len(survivors)} survive; "
+              f"{len(clean.found)} cases report something on the clean card")  # fmt: skip
+    return 1 if survivors or clean.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
