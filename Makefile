@@ -31,8 +31,7 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	@VENV=$(VENV) sh tools/setup-pcsc.sh
-	$(BIN)/python -m coverage erase
-	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov=cardsim --cov=terminal --cov-report=term
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not pcsc and not vpcd and not slow"
