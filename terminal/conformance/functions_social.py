@@ -99,6 +99,27 @@ def _channel_key_data(context: Context, words: tuple[str, ...]) -> bytes:
     return b"\x80\x10" + scp02.dek_encrypt(session.dek, key) + b"\x03" + check
 
 
+def _channel_secret(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-secret DEK ANSWER VALUE: a value under S-DEK, as STORE DATA takes keys."""
+    dek, answer = _channel_key(context, words[0]), context.value(words[1])
+    session = scp02.session_keys(scp02.CardKeys(dek, dek, dek), answer[12:14])
+    return scp02.dek_encrypt(session.dek, context.value(words[2]))
+
+
+def _channel_sealed(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-sealed MAC ANSWER BEFORE HEADER DATA: Lc, data and C-MAC at level 01; BEFORE is the C-MAC before it."""
+    mac, answer = _channel_key(context, words[0]), context.value(words[1])
+    key = scp02.session_keys(scp02.CardKeys(mac, mac, mac), answer[12:14]).mac
+    before, header, data = (context.value(word) for word in words[2:5])
+    body = bytes((len(data) + len(before),)) + data
+    return body + scp02.command_mac(key, header + body, scp02.encrypt_icv(key, before))
+
+
+def _check_value(context: Context, words: tuple[str, ...]) -> bytes:
+    """check-value KEY…: the check values of 3DES keys, three bytes each."""
+    return b"".join(ciphers.des_ecb_encrypt(context.key(word), bytes(8))[:3] for word in words)
+
+
 def _atr(context: Context, words: tuple[str, ...]) -> bytes:
     """atr: the whole answer to reset. atr has TA1: 01 or 00. atr TB1: that byte.
 
@@ -141,6 +162,9 @@ SOCIAL_FUNCTIONS: Final[Mapping[str, Function]] = {
     "encipher": _encipher,
     "channel-auth": _channel_auth,
     "channel-key": _channel_key_data,
+    "channel-secret": _channel_secret,
+    "channel-sealed": _channel_sealed,
+    "check-value": _check_value,
     "atr": _atr,
     "id": lambda _context, words: bytes((KEY_IDS[words[0]],)),
 }

@@ -108,10 +108,10 @@ def test_a_command_that_is_none(image: Path, capsys: pytest.CaptureFixture[str])
 
 HANDLES = """
     import signal, sys
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: sys.exit(40 + number))
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
     print("up", flush=True)
-    signal.pause()
+    sys.exit(40 + signal.sigwait(wanted))
 """
 
 
