@@ -49,7 +49,7 @@ _SHOWN: Final = 4
 _APPROVES: Final = {"9F58": "FF", "9F59": "FF", "9F53": "00", "9F72": "00", "9F52": "0000", "9F56": "00"}
 _DEMO: Final = frozenset({"dda", "authentication-mandatory", "referral-accepted"})
 _OTHERS: Final[tuple[tuple[dict[str, str], frozenset[str]], ...]] = (
-    (_APPROVES | {"9F79": "000000010000"}, frozenset({"dda", "offline-approval"})),
+    (_APPROVES | {"9F79": "000000010000"}, frozenset({"dda", "offline-approval", "ec-loaded", "new-card"})),
     (_APPROVES | {"9F54": "000000010000"}, frozenset({"dda", "offline-approval", "total-limit"})),
     (_APPROVES | {"9F58": "02"}, frozenset({"dda", "offline-approval", "offline-limit-2"})),
     (_APPROVES | {"9F53": "01"}, frozenset({"dda", "offline-approval", "foreign-limit-1"})),

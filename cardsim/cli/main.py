@@ -58,8 +58,8 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     serve = commands.add_parser(
         "serve",
         help="put a card into a reader",
-        usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH] [--trace FILE] [--defect NAME]"
-        " [-- COMMAND ...]",
+        usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH]\n"
+        "                     [--trace FILE] [--defect NAME] [-- COMMAND ...]",
         description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
         epilog="example: cardsim serve me.card -- opensc-tool -l",
     )

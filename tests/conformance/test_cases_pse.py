@@ -19,10 +19,11 @@ from cardsim.resources import resource
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import Case, Mark
 from terminal.conformance.context import Context
+from terminal.conformance.dialect import load_dialect, with_dialect
 from terminal.conformance.functions import FUNCTIONS
 from terminal.conformance.library import Library, load, standard_library
 from terminal.conformance.results import Result, Verdict
-from terminal.conformance.runner import Options, Runner
+from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.script import ScriptError, parse_script
 from terminal.conformance.session import Bench as CaseBench
 from tests.cards import AID, Bench, card, of_cells, unhex
@@ -190,8 +191,17 @@ def test_other_kinds(kind: str) -> None:
     assert found[Verdict.PASSED]
 
 
+def test_blank_card() -> None:
+    """The cases of personalisation that need a blank card pass on one, and leave the finished card alone."""
+    run = runner(card(), DUAL)
+    run.bench.vocabulary = with_dialect(run.bench.vocabulary, load_dialect("cardsim"))
+    run.bench.blank = blank_bench(run.bench)
+    found = verdicts(list(run.run([case for case in pse_cases() if "blank" in case.needs])))
+    assert found == {Verdict.PASSED: 4}
+
+
 def test_every_option_is_proved() -> None:
-    known = {"pse", "dual", "t0", "offline-pin", "own-management"} | DEMO | {"no-offline-pin"}
+    known = {"pse", "dual", "ssse", "blank", "t0", "offline-pin", "own-management"} | DEMO | {"no-offline-pin"}
     proved = known.union(*(options for _, options in KINDS.values()))
     left = {need for case in pse_cases() for need in case.needs} - proved
     assert left == {"no-remainder", "enciphered-pin"}, "those two have no card here"
