@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint bench docs clean
+.PHONY: help demo test unit lint mutants bench docs clean
 
 help:
 	@echo "make demo    set up and run a card in a reader with the three terminals"
 	@echo "make test    set up and run all tests"
 	@echo "make unit    the tests that need no PC/SC"
 	@echo "make lint    ruff, mypy --strict, import contracts"
+	@echo "make mutants the conformance suite against every named defect"
 	@echo "make bench   speed, each figure beside its yardstick"
 	@echo "make docs    write the command reference from the command tables"
 
@@ -45,8 +46,13 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py
 
+mutants: $(VENV)/.dev
+	$(BIN)/python tools/mutants.py --first -j 2
+
 docs: $(VENV)/.dev
 	$(BIN)/python tools/make_docs.py
+	$(BIN)/python tools/make_requirements.py
+	$(BIN)/python tools/mutants.py --document
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

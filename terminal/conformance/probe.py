@@ -18,6 +18,8 @@ _DEBIT: Final = bytes.fromhex("A000000333010101")
 _BLOCKED: Final = ("6A81", "6283")
 _SUITES: Final = {"01": "des", "03": "sm4"}
 _ROUNDS: Final = 16
+_SPENDABLE: Final = 50
+"""Fen of electronic cash that cases spend at most."""
 _DEMO: Final = "519900D156000005000001ACD18203C0"
 """Identification code of the demo card of `cardsim new`."""
 
@@ -119,6 +121,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     fci, word = prober.select(SSSE_NAME)
     environments["ssse"] = _presence(word)
     version, number = _issued(prober) if environments["ssse"] == "present" else ("", b"")
+    named = _find(fci, 0x6F, 0xA5, 0x88) is not None
     area = number[:3].hex() if number[:3].hex().isdigit() else ""
     suite = _suite(fci, area)
     directory, word = prober.select(PSE_NAME)
@@ -138,7 +141,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
         management="cardsim" if template else "none",
-        options=frozenset(options | ({"directory"} if listed else set())),
+        options=frozenset(options | ({"directory"} if listed else set()) | ({"ssse-directory"} if named else set())),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
 
@@ -193,12 +196,29 @@ def _options(prober: _Prober, environments: dict[str, str], number: bytes) -> tu
     balance, word = prober.send("80CA9F7900")
     if word == "9000":
         options.add("ec")
-        if any(_find(balance, 0x9F79) or b""):
+        if int((_find(balance, 0x9F79) or b"\0").hex()) >= _SPENDABLE:
             options.add("ec-loaded")
+    indicator, word = prober.send("80CA9F5600")
+    if word == "9000" and (_find(indicator, 0x9F56) or b"\0")[0] & 0x80:
+        options.add("authentication-mandatory")
+    if _signs(prober):
+        options.add("dda")
     counter, _ = prober.send("80CA9F3600")
-    if number.hex().upper() == _DEMO and not offline_pin and word == "9000" and _find(counter, 0x9F36) == bytes(2):
+    if number.hex().upper() == _DEMO and not offline_pin and _find(counter, 0x9F36) == bytes(2):
         options.add("demo-card")
     return offline_pin, options
+
+
+def _signs(prober: _Prober) -> bool:
+    """Whether a record holds a certificate of the card's own key (9F46), so that it signs dynamic data."""
+    for sfi in range(1, 11):
+        for number in range(1, 17):
+            record, word = prober.send(f"00B2{number:02X}{sfi << 3 | 4:02X}00")
+            if word != "9000":
+                break
+            if _find(record, 0x70, 0x9F46) is not None:
+                return True
+    return False
 
 
 def _suite(fci: bytes, area: str) -> str:

@@ -16,7 +16,12 @@ from cardsim.assembly import CardModel, copy_of
 from cardsim.cli.main import main as cardsim
 from terminal.cli.main import main as cardterm
 from terminal.conformance.library import Library, load
+from terminal.conformance.probe import probe
 from tests.docs.console import ROOT
+
+_MANY = 1_000_000
+_BEHIND_PROBING = 8
+"""Commands of the first cases, after which the faulty cards show their fault."""
 
 CASES = """
 group GOOD
@@ -157,18 +162,18 @@ class Faulty:
 
     def __init__(self, after: int, fault: Callable[[], bytes], atr: bytes | None = None) -> None:
         self._card: CardModel = copy_of(_made() / "me.card", seed=1)
-        self._left, self._fault, self._atr = after, fault, atr
+        self.left, self._fault, self._atr = after, fault, atr
 
     def power_on(self) -> bytes:
         """The ATR, or what was given as the ATR of a card with a fault."""
-        if self._left <= 0 and self._atr is not None:
+        if self.left <= 0 and self._atr is not None:
             return self._atr
         return self._card.power_on()
 
     def transmit(self, command: bytes) -> bytes:
         """The answer, or the fault."""
-        self._left -= 1
-        return self._card.transmit(command) if self._left >= 0 else self._fault()
+        self.left -= 1
+        return self._card.transmit(command) if self.left >= 0 else self._fault()
 
     def power_off(self) -> None:
         """As the card."""
@@ -206,9 +211,17 @@ def _gone() -> bytes:
     raise OSError("unplugged")
 
 
+@functools.cache
+def _middle() -> int:
+    """So many commands that a run is in its first cases: those of probing, and a few more."""
+    card = Faulty(_MANY, bytes)
+    probe(card, reader=False)
+    return _MANY - card.left + _BEHIND_PROBING
+
+
 def healthy() -> Faulty:
     """A card without control."""
-    return Faulty(1_000_000, bytes)
+    return Faulty(_MANY, bytes)
 
 
 def mute() -> Faulty:
@@ -218,24 +231,24 @@ def mute() -> Faulty:
 
 def half() -> Faulty:
     """Goes mute for good in the middle of the run."""
-    return Faulty(28, bytes, b"")
+    return Faulty(_middle(), bytes, b"")
 
 
 def once() -> Faulty:
     """Answers nothing to one command, and to all that follow; the answer to reset still comes."""
-    return Faulty(28, bytes)
+    return Faulty(_middle(), bytes)
 
 
 def unplugged() -> Faulty:
     """Its reader goes away."""
-    return Faulty(28, _gone, b"")
+    return Faulty(_middle(), _gone, b"")
 
 
 def interrupted() -> Faulty:
     """Someone presses Ctrl-C in the middle of the run."""
-    return Faulty(28, _interrupt)
+    return Faulty(_middle(), _interrupt)
 
 
 def terminated() -> Faulty:
     """SIGTERM in the middle of the run."""
-    return Faulty(28, _terminate)
+    return Faulty(_middle(), _terminate)
