@@ -1,5 +1,7 @@
 """What ends a run of the terminal's side before it has a verdict."""
 
+from pathlib import Path
+
 
 class TerminalError(Exception):
     """One sentence for the person at the keyboard; `exit_status` is what the command ends with."""
@@ -21,3 +23,16 @@ class Cancelled(TerminalError):
     """Someone stopped the run; the card has been powered off."""
 
     exit_status = 130
+
+
+def output_path(text: str, *inputs: str | None) -> Path:
+    """The path of a file that a command is to write; never one that it reads, such as the card image.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    path = Path(text)
+    for name in inputs:
+        if name is not None and path.exists() and Path(name).exists() and path.samefile(name):
+            raise UsageError(f"{path} is read by this command and is not written over; name another file")
+    return path

@@ -1,8 +1,16 @@
 """Fixtures of all tests: cards on a bench."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests.cards import DUAL_DES, Bench, card
+
+# Machines are noisy, so no example has a deadline; CI takes the same examples each time, people take new ones.
+settings.register_profile("people", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 
 @pytest.fixture

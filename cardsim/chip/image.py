@@ -65,7 +65,8 @@ def create_image(path: Path, cells: bytes, *, force: bool = False, wear: "list[i
     counters = struct.pack(f"<{geometry.pages}I", *(wear or [0] * geometry.pages))
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("xb") as file:
+        # The cells hold keys, so nobody but the owner reads them.
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(header + cells + counters)
             file.flush()
             os.fsync(file.fileno())

@@ -108,4 +108,4 @@ def item_text(item: Item, value: bytes) -> str:
 
 def value_text(tag: int, value: bytes, *, simple: bool = False) -> str:
     """The value of a tag as text, see `item_text`."""
-    return item_text(item_of(tag, simple=simple), value)
+    return item_text(item_of(tag, simple=simple), value) or value.hex().upper() or "(empty)"

@@ -20,7 +20,7 @@ from terminal.conformance.reports.junit import junit
 from terminal.conformance.reports.record import Record
 from terminal.conformance.reports.text import report
 from terminal.conformance.selection import read_library
-from terminal.errors import UsageError
+from terminal.errors import UsageError, output_path
 from terminal.links.target import Target
 
 _SHARD: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
@@ -158,6 +158,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {path}: there is no folder {folder}")
         if Path(path).is_dir():
             raise UsageError(f"--{name} {path}: this is a folder")
+        output_path(path, arguments.card, arguments.keys, arguments.profile)
 
 
 def _write(path: str, text: str) -> None:

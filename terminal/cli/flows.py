@@ -19,7 +19,7 @@ from terminal.cli.documents import Document, JsonTranscript, financial_document,
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
-from terminal.errors import UsageError
+from terminal.errors import UsageError, output_path
 from terminal.flows.financial.flow import FinancialOutcome, financial
 from terminal.flows.financial.transaction import FinancialConfig, TransactionType
 from terminal.flows.full import FullConfig, FullOutcome, Side, full
@@ -53,7 +53,9 @@ def flow_command(arguments: argparse.Namespace) -> int:
         link = stack.enter_context(open_target(target))
         listeners: list[Listener] = []
         if arguments.record is not None:
-            file = stack.enter_context(_create(arguments.record))
+            keyfile = None if arguments.card is None else str(default_keyfile_path(Path(arguments.card)))
+            path = output_path(arguments.record, arguments.card, arguments.keys, keyfile)
+            file = stack.enter_context(_create(path))
             listeners.append(recorder(file.write, show_secrets=arguments.show_secrets))
         if arguments.json:
             transcript = JsonTranscript(show_secrets=arguments.show_secrets)
@@ -68,9 +70,9 @@ def flow_command(arguments: argparse.Namespace) -> int:
     return _status(outcome, getattr(arguments, "expect", None))
 
 
-def _create(name: str) -> TextIO:
+def _create(name: Path) -> TextIO:
     try:
-        return Path(name).open("w", encoding="utf-8")
+        return name.open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{name}: the recording cannot be written: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cardsim.cli.main import main as cardsim_main
 from cardsim.keyfile import write_keyfile
 from terminal.cli.main import main
 from terminal.cli.parser import build_parser
@@ -264,3 +265,14 @@ def test_help_imports_nothing_heavy() -> None:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_recording_never_replaces_what_the_run_reads(tmp_path: Path) -> None:
+    """`--record` onto the card image would cut the ground from under the card: refused, and the image stands."""
+    image = tmp_path / "me.card"
+    assert cardsim_main(["new", str(image)]) == 0
+    before = image.read_bytes()
+    for name in (str(image), f"{image}.keys.toml"):
+        assert main(["full", "--card", str(image), "--record", name]) == 2
+    assert image.read_bytes() == before
+    assert image.stat().st_mode & 0o777 == 0o600
