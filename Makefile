@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    set up and run a card in a reader with the three terminals"
 	@echo "make test    set up and run all tests"
-	@echo "make unit    the tests that need no PC/SC"
+	@echo "make unit    the tests that need no PC/SC and no process of their own"
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
 	@echo "make bench   speed, each figure beside its yardstick"
@@ -35,7 +35,7 @@ test: $(VENV)/.dev
 	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov=cardsim --cov=terminal --cov-report=term
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not pcsc and not vpcd and not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not pcsc and not vpcd and not process and not slow"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -13,6 +13,22 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 
+_PROCESSES = (
+    "tests/cli/",
+    "tests/conformance/test_html.py",
+    "tests/conformance/test_ci.py",
+    "tests/defects/test_registry.py",
+)
+"""Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start processes, by their place."""
+    for item in items:
+        if item.nodeid.startswith(_PROCESSES):
+            item.add_marker(pytest.mark.process)
+
+
 @pytest.fixture
 def bench() -> Bench:
     """The operational demo card with both environments (SM4), powered on."""
