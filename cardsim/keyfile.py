@@ -14,6 +14,9 @@ table but the first two lines optional; key values are hex:
     suite = "sm4"               # "des" or "sm4"
     area = "519900"             # area code of the issuing place, six digits
     master = "…"                # environment master key, 16 bytes (optional)
+    command = "ask-hsm --slot 2"  # asks an HSM for keys that are neither in keys nor in roots (optional): it is run
+                                # with the key's name, suite, area code and historical bytes (hex) as further words
+                                # and prints the card's key in hex
 
     [ssse.roots]                # national root keys, from which the card's keys are derived (STD-9 §7.3)
     IRK = "…"                   # names as in the standard: IRK, RKSSSE, UKSSSE, STKSSSE, PUK, BK, UK1DF01, …
@@ -48,8 +51,11 @@ No message of this module holds a key or PIN value.
 """
 
 import datetime as dt
+import functools
 import os
 import re
+import shlex
+import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +66,8 @@ from cardsim.crypto.social import Suite, card_key
 
 FORMAT: Final = "cardsim-keys"
 VERSION: Final = 1
+_PATIENCE: Final = 30
+"""Seconds that the command for keys may take."""
 
 _T = TypeVar("_T")
 
@@ -76,6 +84,33 @@ class CardKeys:
     master: bytes | None = field(default=None, repr=False)
 
 
+@functools.cache
+def _ask(command: str, *words: str) -> bytes:
+    """A card key from the key file's command, asked for once; what it printed stands in no message."""
+    try:
+        program = shlex.split(command)
+    except ValueError as error:
+        raise KeyFileError(f"the command for keys cannot be read: {error}") from error
+    if not program:
+        raise KeyFileError("the command for keys is empty")
+    named = f"the command for keys, {program[0]},"  # its words may hold a PIN
+    try:
+        done = subprocess.run([*program, *words], capture_output=True, timeout=_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        raise KeyFileError(f"{named} gave no answer in {_PATIENCE} seconds") from None
+    except OSError as error:
+        raise KeyFileError(f"{named} cannot be run: {error.strerror}") from error
+    if done.returncode:
+        raise KeyFileError(f"{named} has no key {words[0]}: it ended with {done.returncode}")
+    try:
+        key = bytes.fromhex(done.stdout.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) not in (8, 16):
+        raise KeyFileError(f"{named} printed no key for {words[0]}: 8 or 16 bytes in hex")
+    return key
+
+
 @dataclass(frozen=True, slots=True)
 class SsseKeys:
     """Keys of the social-security environment: national roots by name, and card keys that win over them."""
@@ -85,6 +120,7 @@ class SsseKeys:
     master: bytes | None = field(default=None, repr=False)
     roots: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    command: str | None = None
 
     def card_key(self, name: str, suite: Suite, area: str, historical: bytes) -> bytes | None:
         """The card's own key of that name, or None if the file has neither it nor its root.
@@ -97,11 +133,14 @@ class SsseKeys:
 
         Raises:
             ValueError: area code or historical bytes do not have that form.
+            KeyFileError: the command for keys fails, or what it prints is no key.
         """
         if name in self.keys:
             return self.keys[name]
         root = self.roots.get(name)
-        return None if root is None else card_key(suite, root, area, historical)
+        if root is not None:
+            return card_key(suite, root, area, historical)
+        return None if self.command is None else _ask(self.command, name, suite.value, area, historical.hex().upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +355,7 @@ def _read_card(table: _Table) -> CardKeys:
 
 
 def _read_ssse(table: _Table) -> SsseKeys:
-    table.known("suite", "area", "master", "roots", "keys")
+    table.known("suite", "area", "master", "command", "roots", "keys")
     suite = table.need("suite", _suite)
     return SsseKeys(
         suite=suite,
@@ -324,6 +363,7 @@ def _read_ssse(table: _Table) -> SsseKeys:
         master=table.get("master", _key16),
         roots=_named_keys(table.table("roots"), suite),
         keys=_named_keys(table.table("keys"), suite),
+        command=table.get("command", _text(r".+", "the words of a command")),
     )
 
 
@@ -416,7 +456,7 @@ def render_keyfile(keyfile: KeyFile) -> str:
     if (card := keyfile.card) is not None:
         parts.append(_section("[card]", {"transport": card.transport, "master": card.master}))
     if (ssse := keyfile.ssse) is not None:
-        parts.append(_section("[ssse]", {"suite": ssse.suite.value, "area": ssse.area, "master": ssse.master}))
+        parts.append(_section("[ssse]", _ssse_values(ssse)))
         parts.extend(_section(f"[ssse.{n}]", keys) for n, keys in (("roots", ssse.roots), ("keys", ssse.keys)) if keys)
     if (pse := keyfile.pse) is not None:
         values: dict[str, _Value] = {"kmc": pse.kmc, "key_version": pse.key_version, "keydata": pse.keydata or None}
@@ -428,6 +468,10 @@ def render_keyfile(keyfile: KeyFile) -> str:
         pins = {"pin": holder.pin, "offline_pin": holder.offline_pin, "online_pin": holder.online_pin}
         parts.append(_section("[holder]", {"name": holder.name, **pins}))
     return "".join(parts)
+
+
+def _ssse_values(ssse: SsseKeys) -> dict[str, _Value]:
+    return {"suite": ssse.suite.value, "area": ssse.area, "master": ssse.master, "command": ssse.command}
 
 
 def _render_ca(ca: CaKey) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
 from cardsim.crypto.padding import xor
 from cardsim.crypto.social import authentication_data
-from cardsim.keyfile import SsseKeys
+from cardsim.keyfile import KeyFileError, SsseKeys
 from terminal.effects import PinEntered, PinEntry, PinPurpose, Proof, ProveKey
 
 
@@ -23,6 +23,8 @@ class KeyFileModule:
             if key is None:
                 return Proof(None, f"the key file has neither a root nor a card key {request.key}")
             return Proof(authentication_data(card.suite, key, request.factor, request.original))
+        except KeyFileError as error:
+            return Proof(None, str(error))
         except ValueError as error:
             return Proof(None, f"{request.key} cannot be derived for this card: {error}")
 

@@ -1,6 +1,7 @@
 """The key file: round trip, mode, and errors that say where and what to do."""
 
 import stat
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -115,3 +116,35 @@ def test_card_keys_win_over_roots() -> None:
     assert keys.card_key("IRK", Suite.DES, "519900", historical) == b"\1" * 16
     assert keys.card_key("PUK", Suite.DES, "519900", historical) == card_key(Suite.DES, bytes(16), "519900", historical)
     assert keys.card_key("BK", Suite.DES, "519900", historical) is None
+
+
+def test_a_command_is_asked_for_keys_that_the_file_does_not_hold(tmp_path: Path) -> None:
+    """It gets name, suite, area code and historical bytes, and prints the card's key."""
+    script = tmp_path / "hsm.py"
+    script.write_text(
+        "import sys\n"
+        "name, suite, area, historical = sys.argv[1:]\n"
+        "if name == 'BK': sys.exit(4)\n"
+        "print('no key' if name == 'PUK' else (suite + area + historical[:8]).encode().hex()[:32])\n"
+    )
+    head = 'format = "cardsim-keys"\nversion = 1\n[ssse]\nsuite = "des"\narea = "519900"\n'
+    path = tmp_path / "asking.toml"
+    path.write_text(
+        head + f'command = "{sys.executable} {script}"\n' + '[ssse.roots]\nIRK = "00112233445566778899AABBCCDDEEFF"\n'
+    )
+    ssse = load_keyfile(path).ssse
+    assert ssse is not None
+    historical = bytes.fromhex("00814A444686605199000001AC")
+    assert ssse.card_key("RKSSSE", Suite.DES, "519900", historical) == b"des519900008" + b"14A4"
+    assert ssse.card_key("IRK", Suite.DES, "519900", historical) == bytes.fromhex("BDCF2343CB7B3CA0A0614648289B7736")
+    for name, problem in (("BK", "ended with 4"), ("PUK", "printed no key for PUK")):
+        with pytest.raises(KeyFileError, match=problem):
+            ssse.card_key(name, Suite.DES, "519900", historical)
+    other = SsseKeys(Suite.DES, "519900", command="/no/such/program")
+    with pytest.raises(KeyFileError, match="cannot be run: No such file"):
+        other.card_key("RKSSSE", Suite.DES, "519900", historical)
+    secret = SsseKeys(Suite.DES, "519900", command="false --pin 8642")
+    with pytest.raises(KeyFileError, match="false, has no key RKSSSE: it ended with 1") as failed:
+        secret.card_key("RKSSSE", Suite.DES, "519900", historical)
+    assert "8642" not in str(failed.value), "words of the command may be secret"
+    assert "command = " in render_keyfile(KeyFile(ssse=other))

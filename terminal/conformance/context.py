@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cardsim.crypto.social import Suite
-from cardsim.keyfile import KeyFile
+from cardsim.keyfile import KeyFile, KeyFileError
 
 
 class FunctionError(Exception):
@@ -49,7 +49,10 @@ class Context:
         found = fixed.get(name) or self.captured.get(name)
         if found is None and ssse is not None and name not in fixed:
             area = self.area or ssse.area
-            found = ssse.card_key(name, ssse.suite, area, self.historical) if self.historical else None
+            try:
+                found = ssse.card_key(name, ssse.suite, area, self.historical) if self.historical else None
+            except KeyFileError as error:
+                raise FunctionError(str(error)) from error
         if found is None:
             raise FunctionError(f"the key file has no key {name}, and no root of it")
         return found
