@@ -124,7 +124,7 @@ def test_places_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.Capt
     for path in (tmp_path / "no" / "me.card", tmp_path / "file" / "me.card", Path("/proc/me.card"), tmp_path, Path()):
         refused(capsys, path)
     refused(capsys, tmp_path, "--force")
-    for length in (240, 245, 300):
+    for length in (245, 250, 300):  # the key file's name or its draft's, which ends in a process number, is too long
         refused(capsys, tmp_path / ("a" * length))
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
