@@ -52,7 +52,6 @@ No message of this module holds a key or PIN value.
 
 import datetime as dt
 import functools
-import os
 import re
 import shlex
 import subprocess
@@ -63,6 +62,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from cardsim.crypto.social import Suite, card_key
+from cardsim.privatefile import write_private
 
 FORMAT: Final = "cardsim-keys"
 VERSION: Final = 1
@@ -493,12 +493,7 @@ def write_keyfile(path: Path, keyfile: KeyFile) -> None:
     Raises:
         KeyFileError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(render_keyfile(keyfile))
-        temporary.replace(path)
+        write_private(path, render_keyfile(keyfile).encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise KeyFileError(f"{path}: the key file cannot be written ({error.strerror})") from error

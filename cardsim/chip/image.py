@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from cardsim.chip.eeprom import MAX_SIZE, MIN_SIZE, PAGE_SIZE, Eeprom
+from cardsim.privatefile import write_private
 
 MAGIC: Final = b"CARDSIM\x00"
 FORMAT_VERSION: Final = 1
@@ -63,16 +64,9 @@ def create_image(path: Path, cells: bytes, *, force: bool = False, wear: "list[i
     fields = _FIELDS.pack(MAGIC, FORMAT_VERSION, PAGE_SIZE, geometry.size)
     header = (fields + _CRC.pack(zlib.crc32(fields))).ljust(HEADER_SIZE, b"\0")
     counters = struct.pack(f"<{geometry.pages}I", *(wear or [0] * geometry.pages))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # The cells hold keys, so nobody but the owner reads them.
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(header + cells + counters)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_private(path, header + cells + counters)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise ImageError(f"{path} cannot be written: {error.strerror}") from error
 
 
