@@ -5,10 +5,12 @@ on_levels, on_mf    the rows of the command tables, once they are bound to handl
 on_answer, on_power each answer, each power-on
 around              an object's method becomes another one that gets the old one
 put                 an object's method or attribute becomes another one
+meanwhile           the same while a block runs
 """
 
+import contextlib
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +73,19 @@ def put(owner: object, name: str, value: object) -> None:
 def around(owner: object, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
     """Replace a method of one object by one that is made from it."""
     put(owner, name, wrap(getattr(owner, name)))
+
+
+@contextlib.contextmanager
+def meanwhile(owner: object, **values: object) -> Iterator[None]:
+    """Replace methods or attributes of one object while a block runs."""
+    real = {name: getattr(owner, name) for name in values}
+    for name, value in values.items():
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for name, value in real.items():
+            setattr(owner, name, value)
 
 
 def nothing(*_arguments: object) -> None:

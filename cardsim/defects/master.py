@@ -11,7 +11,7 @@ from cardsim.cos.record import CardState, EnvironmentEntry, EnvironmentState
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
-from cardsim.defects.defect import Apply, Side, around, nothing, on_mf, put, table
+from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_mf, put, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -28,11 +28,8 @@ def _unkeyed(card: CardModel, handler: Handler) -> Handler:
         def pretended() -> tuple[EnvironmentEntry, ...]:
             return tuple(replace(entry, state=EnvironmentState.CREATED) for entry in real())
 
-        put(record, "environments", pretended)
-        try:
+        with meanwhile(record, environments=pretended):
             return handler(p1, p2, data, le)
-        finally:
-            put(record, "environments", real)
 
     return changed
 
@@ -178,14 +175,8 @@ def _erase_keeps(card: CardModel, handler: Handler) -> Handler:
     record = card.os.record
 
     def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        clear, set_state = record.master.clear, record.set_state
-        put(record.master, "clear", nothing)
-        put(record, "set_state", nothing)
-        try:
+        with meanwhile(record.master, clear=nothing), meanwhile(record, set_state=nothing):
             return handler(p1, p2, data, le)
-        finally:
-            put(record.master, "clear", clear)
-            put(record, "set_state", set_state)
 
     return changed
 

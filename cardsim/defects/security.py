@@ -9,7 +9,7 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT
 from cardsim.cos.keys import KeyUse, Slot
 from cardsim.crypto import social
-from cardsim.defects.defect import Apply, Side, around, nothing, on_power, on_ssse, put, table
+from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_power, on_ssse, put, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.ssse.environment import Ssse
@@ -87,14 +87,8 @@ def _pin_late(ssse: Ssse, handler: Handler) -> Handler:
         slot, keys = ssse.keys.find(*_PIN), ssse.keys
         if slot is None or keys.value(slot) != data or keys.tries(slot) != slot.limit:
             return handler(p1, p2, data, le)
-        lower, restore = keys.lower, keys.restore
-        put(keys, "lower", lambda slot: keys.tries(slot) - 1)
-        put(keys, "restore", nothing)
-        try:
+        with meanwhile(keys, lower=lambda slot: keys.tries(slot) - 1, restore=nothing):
             return handler(p1, p2, data, le)
-        finally:
-            put(keys, "lower", lower)
-            put(keys, "restore", restore)
 
     return changed
 
@@ -131,22 +125,18 @@ def _query_lowers(ssse: Ssse, handler: Handler) -> Handler:
 # --- comparisons -----------------------------------------------------------------------------------------------------
 
 
-def _pin_prefix(ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        slot = ssse.keys.find(*_PIN)
-        value = ssse.keys.value(slot) if slot is not None else b""
-        return handler(p1, p2, value if data and value.startswith(data) else data, le)
+def _pin_taken(matches: Callable[[bytes, bytes], bool]) -> Callable[[Ssse, Handler], Handler]:
+    """What matches the PIN counts as the PIN: sent data and PIN, neither of them empty."""
 
-    return changed
+    def wrap(ssse: Ssse, handler: Handler) -> Handler:
+        def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
+            slot = ssse.keys.find(*_PIN)
+            value = ssse.keys.value(slot) if slot is not None else b""
+            return handler(p1, p2, value if data and value and matches(data, value) else data, le)
 
+        return changed
 
-def _pin_extension(ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        slot = ssse.keys.find(*_PIN)
-        value = ssse.keys.value(slot) if slot is not None else b""
-        return handler(p1, p2, value if value and data.startswith(value) else data, le)
-
-    return changed
+    return wrap
 
 
 def _wrong_pin_ends_right(ssse: Ssse, handler: Handler) -> Handler:
@@ -248,12 +238,8 @@ def _global_as_local(ssse: Ssse, handler: Handler) -> Handler:
 
 def _irk_in_df(ssse: Ssse, handler: Handler) -> Handler:
     def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        df = ssse.ram.df
-        ssse.ram.df = ROOT
-        try:
+        with meanwhile(ssse.ram, df=ROOT):
             return handler(p1, p2, data, le)
-        finally:
-            ssse.ram.df = df
 
     return changed
 
@@ -305,9 +291,9 @@ SECURITY: Final = table(
         ("verify-query-lowers", "SSC5-6.14-02", "Asking for the tries of the PIN takes one away.",
          _handler("_verify", _query_lowers)),
         ("pin-prefix-accepted", "SSC5-6.14-09", "The first digits of the PIN are enough.",
-         _handler("_verify", _pin_prefix)),
+         _handler("_verify", _pin_taken(lambda sent, pin: pin.startswith(sent)))),
         ("pin-extension-accepted", "SSC5-6.14-09", "What stands behind the PIN is not looked at.",
-         _handler("_verify", _pin_extension)),
+         _handler("_verify", _pin_taken(lambda sent, pin: sent.startswith(pin)))),
         ("wrong-pin-ends-right", "SSC7-5.8-06", "A wrong PIN takes the right away that an earlier one gave.",
          _handler("_verify", _wrong_pin_ends_right)),
         ("key-tries-not-lowered", "SSC7-6.6-03, SSC5-6.4-10",

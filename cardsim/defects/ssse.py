@@ -9,7 +9,7 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, File
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
-from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_levels, on_ssse, put, table
+from cardsim.defects.defect import Apply, Side, answering, around, meanwhile, nothing, on_levels, on_ssse, put, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
@@ -155,13 +155,9 @@ def _with_rights(holds: Callable[[Ssse, File], bool]) -> Callable[[Ssse, Handler
 
     def wrap(ssse: Ssse, handler: Handler) -> Handler:
         def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-            rights = ssse.ram.rights
-            if holds(ssse, ssse._record_file(p2)):
-                ssse.ram.rights = _EVERYTHING & ~MASTER_BIT
-            try:
+            opened = holds(ssse, ssse._record_file(p2))
+            with meanwhile(ssse.ram, rights=_EVERYTHING & ~MASTER_BIT if opened else ssse.ram.rights):
                 return handler(p1, p2, data, le)
-            finally:
-                ssse.ram.rights = rights
 
         return changed
 
@@ -221,12 +217,8 @@ def _length_corrected(_ssse: Ssse, handler: Handler) -> Handler:
 
 def _not_written(ssse: Ssse, handler: Handler) -> Handler:
     def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        replace = ssse.records.replace
-        put(ssse.records, "replace", nothing)
-        try:
+        with meanwhile(ssse.records, replace=nothing):
             return handler(p1, p2, data, le)
-        finally:
-            put(ssse.records, "replace", replace)
 
     return changed
 
@@ -298,12 +290,8 @@ def _mac(length: int) -> Callable[[Ssse], None]:
 def _master_not_replaced(ssse: Ssse) -> None:
     def wrap(write: Handler) -> Handler:
         def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-            store = ssse.master.store
-            put(ssse.master, "store", nothing)
-            try:
+            with meanwhile(ssse.master, store=nothing):
                 return write(p1, p2, data, le)
-            finally:
-                put(ssse.master, "store", store)
 
         return changed
 
