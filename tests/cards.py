@@ -201,10 +201,11 @@ def secrets(seed: int | None = None) -> Secrets:
 
 
 @functools.cache
-def _made(profile: str, switches: int) -> tuple[bytes, KeyFile]:
-    model = new_card(seed=1)
-    activate(model, None, switches=switches)
-    keys = make_card(model, load_profile(profile), None)
+def made(profile: str, switches: int = 0, seed: int | None = None) -> tuple[bytes, KeyFile]:
+    """Cells and keys of a finished card; with a seed another holder, other keys and numbers (`cardsim new --seed`)."""
+    model = new_card(seed=1 if seed is None else seed)
+    activate(model, seed, switches=switches)
+    keys = make_card(model, load_profile(profile), seed)
     return model.eeprom.snapshot().cells, keys
 
 
@@ -225,7 +226,7 @@ def of_cells(cells: bytes, keys: KeyFile, *, seed: int = RNG_SEED, on: bool = Tr
 
 def card(profile: str = DUAL, *, switches: int = 0, seed: int = RNG_SEED, on: bool = True) -> Bench:
     """An operational demo card of a profile, powered on."""
-    return of_cells(*_made(profile, switches), seed=seed, on=on)
+    return of_cells(*made(profile, switches), seed=seed, on=on)
 
 
 def blank(*, switches: int = 0, size: int = DEFAULT_SIZE) -> Bench:

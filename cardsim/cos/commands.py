@@ -149,9 +149,10 @@ RECORD_NUMBERS: Final = range(0xFF)
 """P1 of record commands: record number or identifier 01..FE, 00 for the current record; FF is RFU."""
 
 
-def record_p2(modes: range) -> tuple[int, ...]:
-    """P2 of record commands: SFI 0..30 in bits 8-4, mode in bits 3-1 (SSC part 5 tables 32, 44)."""
-    return tuple(sfi << 3 | mode for sfi in range(31) for mode in modes)
+def record_parameters(modes: range) -> tuple[Parameters, ...]:
+    """P1 and P2 of record commands: P2 has SFI 0..30 in bits 8-4, mode in bits 3-1 (SSC part 5 tables 32, 44)."""
+    p2 = tuple(sfi << 3 | mode for sfi in range(31) for mode in modes)
+    return (Parameters(RECORD_NUMBERS, p2, "number or identifier, SFI and mode"),)
 
 
 READ_NOTHING: Final = Command(
@@ -159,7 +160,7 @@ READ_NOTHING: Final = Command(
     cla=0x00,
     ins=0xB2,
     case=Case.RESPONSE,
-    parameters=(Parameters(RECORD_NUMBERS, record_p2(range(7)), "number or identifier, SFI and mode"),),
+    parameters=record_parameters(range(7)),
     response="nothing: the MF has no files",
     answers=answers(s.NO_CURRENT_EF, s.FILE_NOT_FOUND),
     clause="SSC part 3 §5.1.2; before an environment is selected no data can be reached (SCHEME-019)",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, RECORD_NUMBERS, SELECT, record_p2
+from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, SELECT, record_parameters
 from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, Phase, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
@@ -12,7 +12,7 @@ READ_RECORD: Final = Command(
     cla=0x00,
     ins=0xB2,
     case=Case.RESPONSE,
-    parameters=(Parameters(RECORD_NUMBERS, record_p2(range(7)), "number or identifier, SFI and mode"),),
+    parameters=record_parameters(range(7)),
     response="whole records, tag and length included",
     access="read rule of the file",
     answers=answers(
@@ -26,7 +26,7 @@ UPDATE_RECORD: Final = Command(
     cla=0x00,
     ins=0xDC,
     case=Case.COMMAND,
-    parameters=(Parameters(RECORD_NUMBERS, record_p2(range(5)), "number or identifier, SFI and mode"),),
+    parameters=record_parameters(range(5)),
     lc=range(1, 256),
     data="the whole record, tag and length included",
     access="write rule of the file; in set-up the master key appends",

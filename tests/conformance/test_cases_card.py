@@ -8,13 +8,10 @@ from typing import cast
 
 import pytest
 
-from cardsim.assembly import CardModel, new_card, seeded
+from cardsim.assembly import CardModel, seeded
 from cardsim.chip.eeprom import Eeprom
 from cardsim.control import ModelControl
 from cardsim.iso7816.card import Card
-from cardsim.keyfile import KeyFile
-from cardsim.making.card import activate, make_card
-from cardsim.making.structure import load_profile
 from cardsim.resources import resource
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import Case, Expect, Mark, Vocabulary
@@ -34,6 +31,7 @@ from terminal.conformance.requirements import load_requirements
 from terminal.conformance.results import Result, Verdict
 from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.session import Bench
+from tests.cards import made
 
 GROUPS = ("ATR", "CARD_LIFE", "FIREWALL", "T0")
 DIRECT = 0x0002
@@ -57,15 +55,6 @@ def library() -> Library:
 def vocabulary(dialect: str = "cardsim") -> Vocabulary:
     """The vocabulary in a dialect."""
     return with_dialect(library().vocabulary, load_dialect(dialect))
-
-
-@functools.cache
-def made(profile: str, switches: int) -> tuple[bytes, KeyFile]:
-    """Cells and keys of a finished card."""
-    card = new_card(seed=1)
-    activate(card, None, switches=switches)
-    keys = make_card(card, load_profile(profile), None)
-    return card.eeprom.snapshot().cells, keys
 
 
 def bench_of(profile: str, switches: int = 0, *, strict: bool = False) -> Bench:

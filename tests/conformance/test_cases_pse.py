@@ -4,17 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from cardsim.assembly import new_card
 from cardsim.iso7816.tlv import ber
 from cardsim.keyfile import Holder, KeyFile
-from cardsim.making.card import activate, make_card
-from cardsim.making.structure import load_profile
 from cardsim.resources import resource
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import Case, Mark
@@ -26,7 +22,7 @@ from terminal.conformance.results import Result, Verdict
 from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.script import ScriptError, parse_script
 from terminal.conformance.session import Bench as CaseBench
-from tests.cards import AID, Bench, card, of_cells, unhex
+from tests.cards import AID, Bench, card, made, of_cells, unhex
 from tests.pse.perso import amount, bank_card, ec, empty, job_of, pay, structure
 from tests.pse.test_oda import static_only
 from tests.pse.test_selection import second_application
@@ -56,15 +52,6 @@ def verdicts(results: list[Result]) -> Counter[Verdict]:
     return Counter(result.verdict for result in results)
 
 
-@cache
-def seeded_card(profile: str) -> tuple[bytes, KeyFile]:
-    """What `cardsim new --seed 5` makes."""
-    model = new_card(seed=5)
-    activate(model, 5)
-    keys = make_card(model, load_profile(profile), 5)
-    return model.eeprom.snapshot().cells, keys
-
-
 def test_demo_card() -> None:
     found = verdicts(list(runner(card(), DUAL).run(pse_cases())))
     assert found[Verdict.PASSED] > 280
@@ -74,7 +61,7 @@ def test_demo_card() -> None:
 def test_seeded_card(profile: str, claims: Applicability) -> None:
     """Another PAN, other keys and another holder: nothing but the demo cases depends on those."""
     claims = replace(claims, options=claims.options - {"demo-card"})
-    found = verdicts(list(runner(of_cells(*seeded_card(profile)), claims).run(pse_cases())))
+    found = verdicts(list(runner(of_cells(*made(profile, seed=5)), claims).run(pse_cases())))
     assert found[Verdict.PASSED] > 220
 
 
@@ -87,7 +74,7 @@ def test_bank_cards(profile: str, claims: Applicability) -> None:
 @pytest.mark.parametrize(("profile", "claims"), [("bank-offline-pin", PIN), ("dual-3.0-sm4", DUAL)])
 def test_as_on_a_physical_card(profile: str, claims: Applicability) -> None:
     """Without snapshots, one case after the other, destructive ones last: what one leaves behind harms no other."""
-    bench = of_cells(*seeded_card(profile))
+    bench = of_cells(*made(profile, seed=5))
     run = runner(bench, replace(claims, options=claims.options - {"demo-card"}))
     run.bench.control, run.options = None, Options(destructive=True)
     results = list(run.run(pse_cases()))
@@ -112,7 +99,7 @@ def test_recommended_answers() -> None:
 
 def test_demo_cases_are_marked() -> None:
     """Cases that name golden values say so, and the seeded card fails them: they are really about the demo card."""
-    results = list(runner(of_cells(*seeded_card("dual-3.0-sm4")), DUAL).run(pse_cases()))
+    results = list(runner(of_cells(*made("dual-3.0-sm4", seed=5)), DUAL).run(pse_cases()))
     failed = {result.case.id for result in results if result.verdict is Verdict.FAILED}
     assert {"PBOC-GAC-001", "PBOC-GA2-001-b", "PBOC-REC-011-b", "PBOC-CRM-020"} <= failed
     assert all("demo-card" in result.case.needs for result in results if result.case.id in failed)
@@ -263,7 +250,7 @@ def test_each_says_what_is_wrong(line: str) -> None:
 
 def test_another_cards_keys_are_not_genuine() -> None:
     """The bank's keys matter: with another bank's the cryptograms of a right card are wrong."""
-    _, keys = seeded_card("dual-3.0-sm4")
+    _, keys = made("dual-3.0-sm4", seed=5)
     assert keys.bank is not None
     other = card()
     assert other.keys.bank is not None

@@ -4,17 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from cardsim.assembly import new_card
 from cardsim.cos.record import Switch
-from cardsim.keyfile import KeyFile
-from cardsim.making.card import activate, make_card
-from cardsim.making.structure import load_profile
 from cardsim.resources import resource
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import Case, Expect, Mark, Repeat, Use
@@ -26,7 +21,7 @@ from terminal.conformance.requirements import load_requirements
 from terminal.conformance.results import Result, Verdict
 from terminal.conformance.runner import Options, Runner
 from terminal.conformance.session import Bench as CaseBench
-from tests.cards import Bench, card, of_cells
+from tests.cards import Bench, card, made, of_cells
 
 FILES: Final = (
     "SSSE_RECORD", "SSSE_SAFETY", "SSSE_SELECT", "SSSE_AUTH", "SSSE_PIN", "DF01_RECORD", "DF01_SAFETY",
@@ -72,15 +67,6 @@ def wrong(results: Iterable[Result], allowed: tuple[Verdict, ...] = GOOD) -> lis
     ]
 
 
-@cache
-def seeded_card(profile: str) -> tuple[bytes, KeyFile]:
-    """What `cardsim new --seed 5` makes: another holder, other keys and numbers."""
-    model = new_card(seed=5)
-    activate(model, 5)
-    keys = make_card(model, load_profile(profile), 5)
-    return model.eeprom.snapshot().cells, keys
-
-
 class TestGoodCards:
     """Every case passes on a card of this project, or does not apply."""
 
@@ -94,7 +80,7 @@ class TestGoodCards:
     @pytest.mark.parametrize("profile", ["dual-3.0-sm4", "social-1.0"])
     def test_another_holder(self, profile: str) -> None:
         """No case leans on the demo card's numbers or keys."""
-        cells, keys = seeded_card(profile)
+        cells, keys = made(profile, seed=5)
         assert wrong(run(of_cells(cells, keys, on=False), claims(profile), cases())) == []
 
     def test_direct_answers(self) -> None:

@@ -1,11 +1,13 @@
 """Power cuts at every page program and inside each, and pages that fail, during every writing command."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from cardsim.chip.eeprom import PageFailure
 from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
+from cardsim.control import ModelState
 from cardsim.cos.record import JOURNAL_SIZE, SIZE
 from tests.cards import Bench
 from tests.cos.scenes import COUNTED, SCENES, Scene
@@ -51,6 +53,21 @@ def outcome(scene: Scene) -> tuple[bytes, bytes]:
     assert new != old
     scene.bench.model.restore(state)
     return old, new
+
+
+def failures(scene: Scene, state: ModelState) -> Iterator[None]:
+    """Page programs 1, 2, 3 … fail, one at a time and each answered 6581, until none is left."""
+    bench = scene.bench
+    for number in range(1, TOO_MANY):
+        bench.model.restore(state)
+        with bench.on_bus(FailAt(number)) as plan:
+            answer = bench.raw(scene.command)
+        if plan.programs < number:
+            assert answer.hex().upper() == scene.word
+            return
+        assert answer.hex() == "6581"
+        yield
+    raise AssertionError(f"more than {TOO_MANY} page programs")
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -142,20 +159,15 @@ def test_page_failure(name: str) -> None:
     bench = scene.bench
     old, new = outcome(scene)
     state = bench.model.snapshot()
-    for number in range(1, TOO_MANY):
-        bench.model.restore(state)
-        with bench.on_bus(FailAt(number)) as plan:
-            answer = bench.raw(scene.command)
-        if plan.programs < number:
-            assert answer.hex().upper() == scene.word
-            break
-        assert answer.hex() == "6581"
+    failed = 0
+    for _ in failures(scene, state):
+        failed += 1
         committed = kept(bench) != old
         assert not committed or name.startswith("ERASE")  # scrubbing comes behind the commit
         assert bench.raw(b"\x00\xc0\x00\x00\x00") == b"\x6f\x00"
         bench.power_on()
         assert kept(bench) == (new if committed else old)
-    assert number > 2
+    assert failed > 1
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -190,14 +202,7 @@ def test_page_failure_of_counters(name: str) -> None:
     state = bench.model.snapshot()
     before = scene.counter(bench)
     found = []
-    for number in range(1, TOO_MANY):
-        bench.model.restore(state)
-        with bench.on_bus(FailAt(number)) as plan:
-            answer = bench.raw(scene.command)
-        if plan.programs < number:
-            assert answer.hex().upper() == scene.word
-            break
-        assert answer.hex() == "6581"
+    for _ in failures(scene, state):
         for command in scene.opens:
             assert bench.x(command) == "6982"
         found.append(scene.counter(bench))
