@@ -121,11 +121,11 @@ def _word(sw: int) -> tuple[str, str]:
 
 def _words(row: Command) -> list[str]:
     lines = ["| status word | meaning | from |", "|---|---|---|"]
-    for sw in sorted(row.answers | row.checks()):
+    for sw in sorted(row.words | row.checks()):
         if sw == status.OK:
             continue
         name, meaning = _word(sw)
-        lines.append(f"| {name} | {meaning} | {'the command' if sw in row.answers else 'the checks before it'} |")
+        lines.append(f"| {name} | {meaning} | {'the command' if sw in row.words else 'the checks before it'} |")
     return lines
 
 

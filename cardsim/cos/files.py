@@ -44,6 +44,8 @@ class FileType(enum.IntEnum):
     LINEAR_FIXED = 0x2A
     LINEAR_VARIABLE = 0x2C
     CYCLIC = 0x2E
+    ACCOUNT = 0x2F
+    """Amounts, counters and dates of the medical-insurance account: reached by its own commands alone."""
     KEYS = 0x3F
     OBJECT = 0x21
     """One data grouping of the payment environment, named by its DGI."""

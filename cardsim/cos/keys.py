@@ -31,9 +31,15 @@ class KeyUse(enum.IntEnum):
     """Internal authentication: IRK."""
     MAINTENANCE = 0x36
     """MAC and encryption of maintenance commands: STK."""
+    TAC = 0x35
+    """Transaction authentication code of medical transactions: DTK."""
     EXTERNAL = 0x39
     """External authentication: RK, UK, PUK, BK, LK, DSK."""
     PIN = 0x3A
+    PURCHASE = 0x3E
+    """Medical purchase: DPK; its versions are the key indices 01..03."""
+    LOAD = 0x3F
+    """Account load: DLK."""
 
 
 _LENGTHS: Final = {

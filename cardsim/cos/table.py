@@ -58,12 +58,21 @@ class Parameters:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """One way in which a command fails after the checks: its status word, and what is wrong in words."""
+
+    sw: int
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One row: what a command looks like, when it runs, what it may answer, and which clause says so.
 
     `lc` and `le` hold the allowed lengths of command data (a trailing Le is no part of it) and of P3 as Le;
     an empty `le` leaves the length to the data: another Le than their length is answered 6Cxx on T=0.
-    `answers` are the status words besides those of `COMMON`; the low byte of 61xx, 63Cx and 6Cxx stands as 00.
+    `answers` are the status words besides those of the checks, in the order in which they win when several things are
+    wrong at once; the low byte of 61xx, 63Cx and 6Cxx stands as 00.
     """
 
     name: str
@@ -71,7 +80,7 @@ class Command:
     ins: int
     case: Case
     parameters: tuple[Parameters, ...]
-    answers: frozenset[int]
+    answers: tuple[Fault, ...]
     clause: str
     lc: Iterable[int] = ()
     le: Iterable[int] = ()
@@ -94,7 +103,12 @@ class Command:
             sw &= 0xFF00
         elif sw & 0xFFF0 == 0x63C0:
             sw = 0x63C0
-        return sw in self.answers or sw in self.checks()
+        return sw in self.words or sw in self.checks()
+
+    @property
+    def words(self) -> frozenset[int]:
+        """Status words of the command itself."""
+        return frozenset(fault.sw for fault in self.answers)
 
     def checks(self) -> frozenset[int]:
         """Status words of the checks before the handler: each command may answer them."""
@@ -120,6 +134,6 @@ BEFORE_ANY_ROW: Final = frozenset(
 """Status words that can be answered before a row is found."""
 
 
-def answers(*words: int) -> frozenset[int]:
-    """The status words of a row."""
-    return frozenset(words)
+def answers(*faults: int | Fault) -> tuple[Fault, ...]:
+    """What can go wrong in a command, in the order in which it wins."""
+    return tuple(fault if isinstance(fault, Fault) else Fault(fault) for fault in faults)

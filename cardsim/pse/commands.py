@@ -155,7 +155,7 @@ CREATE: Final = Command(
     parameters=(Parameters(ANY_BYTE, ANY_BYTE, "file identifier"),),
     lc=range(12, 25),
     data="ADF: 38, space (2), 00, 00, 00, FFFF, name (5-16) · log file: 2E, records, length, rules (8), SFI",
-    answers=_CHANNEL_ANSWERS | {s.WRONG_DATA, s.NO_SPACE, s.FILE_EXISTS},
+    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.NO_SPACE, s.FILE_EXISTS),
     clause="D7",
 )
 
@@ -167,7 +167,7 @@ STORE_DATA: Final = Command(
     parameters=(Parameters((0x00, 0x60, 0x80, 0xE0), ANY_BYTE, "b8: last block; b7 b6: under S-DEK; block number"),),
     lc=range(1, 256),
     data="DGI (2), length (1, or FF and 2), content; several",
-    answers=_CHANNEL_ANSWERS | {s.WRONG_DATA, s.NO_SPACE, s.REFERENCE_NOT_FOUND, s.WRONG_P1P2},
+    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.NO_SPACE, s.REFERENCE_NOT_FOUND, s.WRONG_P1P2),
     clause="PBOC part 10, EMV CPS §2.4",
 )
 
@@ -180,7 +180,7 @@ PUT_KEY: Final = Command(
     lc=(67,),
     data="new version (1), for ENC, MAC, DEK: 80 10, key under S-DEK (16), 03, check value (3)",
     response="new version (1), three check values (9)",
-    answers=_CHANNEL_ANSWERS | {s.WRONG_DATA, s.REFERENCE_NOT_FOUND},
+    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.REFERENCE_NOT_FOUND),
     clause="GlobalPlatform §11.8, D7",
 )
 

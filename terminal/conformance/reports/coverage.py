@@ -111,7 +111,7 @@ def coverage(records: Iterable[Record], states: Iterable[str], rows: Mapping[str
 def _command(environment: Environment, row: Command, reached: Coverage) -> dict[str, Any]:
     key = _key(environment, row)
     seen = reached.words.get(key, set())
-    declared = {family(word) for word in row.answers | row.checks()}
+    declared = {family(word) for word in row.words | row.checks()}
     return {
         "environment": environment.value,
         "name": row.name,
