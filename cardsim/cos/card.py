@@ -82,8 +82,8 @@ class CardOs:
         self._rows = self._level.rows
         self._place = ""
         self._direct = False
-        self._refuse_all = False
-        master_file.close_gate = self._close_gate
+        self._slow = False
+        master_file.close_gate = master_file.attend = self._slow_down
 
     # --- power -------------------------------------------------------------------------------------------------
 
@@ -126,8 +126,8 @@ class CardOs:
 
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU; an unpowered card, and one whose supply was cut while it wrote, is mute (b"")."""
-        if self._refuse_all or not self._powered:
-            return self._refuse(command)
+        if self._slow or not self._powered:
+            return self._slowly(command)
         if self.ram.pending and command[:2] != _GET_RESPONSE:
             self.ram.pending = b""
         length = len(command)
@@ -215,21 +215,38 @@ class CardOs:
             return _SW[status.INS_NOT_SUPPORTED]
         return _SW[status.CLA_NOT_SUPPORTED]
 
-    def _refuse(self, command: bytes) -> bytes:
-        """The slow way: no power, a blocked environment, or memory that could not be recovered."""
+    def _slowly(self, command: bytes) -> bytes:
+        """The slow way: no power, memory that could not be recovered, an environment that is blocked or attentive."""
         if not self._powered:
             return _MUTE
-        self.ram.pending = b""
+        slot = self.ram.current
+        if self.journal.failed or self.record.blocked or slot is None or self.environments[slot].blocked:
+            self.ram.pending = b""
+            return self._refuse(command)
+        environment = self.environments[slot]
+        refused = environment.before(command)
+        if refused is not None:
+            self.ram.pending = b""
+            return _SW[refused]
+        self._slow = False
+        answer = self.transmit(command)
+        if self.ram.current == slot:
+            environment.after(command, answer)
+            self._slow = self._slow or environment.attentive
+        return answer
+
+    def _refuse(self, command: bytes) -> bytes:
+        """Refuse everything; a blocked environment still lets itself be left (D10)."""
         if self.journal.failed:
             return _SW[status.MEMORY_FAILURE]
         if self.record.blocked:
             return _SW[status.NOT_SUPPORTED]
         if len(command) >= 4 and command[:2] == b"\x00\xa4" and (command[2] == 4 or self._names_mf(command)):
-            self._refuse_all = False
+            self._slow = False
             before = self.ram.current
             answer = self.transmit(command)
             if self.ram.current == before:
-                self._refuse_all = True
+                self._slow = True
                 return _SW[status.NOT_SUPPORTED]
             return answer
         return _SW[status.NOT_SUPPORTED]
@@ -326,8 +343,8 @@ class CardOs:
         self._level = self._mf_level if slot is None else self._level_of(slot)
         self._rows = self._level.rows
         self._direct = bool(self.record.switches & Switch.DIRECT_ANSWERS)
-        closed = slot is not None and self.environments[slot].blocked
-        self._refuse_all = closed or self.journal.failed or self.record.blocked
+        special = slot is not None and (self.environments[slot].blocked or self.environments[slot].attentive)
+        self._slow = special or self.journal.failed or self.record.blocked
 
     def levels(self) -> list[Level]:
         """All rows that are in use, by place: for those who watch or replace handlers, such as the bench."""
@@ -338,15 +355,17 @@ class CardOs:
 
     def resume(self, ram: CardMemory, *, powered: bool, same_layout: bool) -> None:
         """Go on from a saved state; `same_layout` says that directories and switches are what they were before."""
-        same_place = same_layout and ram.current == self.ram.current and not self._refuse_all
+        slot = ram.current
+        attentive = slot is not None and self.environments[slot].attentive
+        same_place = same_layout and slot == self.ram.current and not (self._slow or attentive)
         self.ram = ram
         self._powered = powered
         if not same_place or self._place != self._place_of(ram.current):
             self._settle()
 
-    def _close_gate(self) -> None:
-        """The current environment has blocked itself: from now on it refuses everything (D10)."""
-        self._refuse_all = True
+    def _slow_down(self) -> None:
+        """The current environment has blocked itself (D10), or has become attentive: look at each command first."""
+        self._slow = True
 
     def _level_of(self, slot: int | None) -> Level:
         shared = {"SELECT": self.select, "GET RESPONSE": self.get_response}

@@ -37,6 +37,9 @@ class CardServices(Protocol):
         """Carry out a CARD BLOCK that the environment has judged right and written down: make both stand in one
         transaction, and close the gate behind it, or stop the whole card where the profile says so (D10)."""
 
+    def attend(self) -> None:
+        """The environment has become attentive: show it each command from the next one on."""
+
 
 class Environment(abc.ABC):
     """One environment (系统环境) behind the firewall.
@@ -103,6 +106,21 @@ class Environment(abc.ABC):
     @abc.abstractmethod
     def select_file(self, p1: int, data: bytes) -> bytes:
         """SELECT by file identifier inside the environment."""
+
+    @property
+    def attentive(self) -> bool:
+        """Whether volatile state makes the environment look at each command before and after it (`before`, `after`).
+
+        Commands in the ordinary state pay nothing for this: who becomes attentive says so (`CardServices.attend`).
+        """
+        return False
+
+    def before(self, command: bytes) -> int | None:  # noqa: ARG002 - those who are attentive look at it
+        """While attentive: a status word that refuses the command, whatever it is; None to let it run."""
+        return None
+
+    def after(self, command: bytes, answer: bytes) -> None:  # noqa: B027 - most have nothing to do
+        """While attentive: a command has run in this environment, with this answer."""
 
     @abc.abstractmethod
     def save(self) -> object:

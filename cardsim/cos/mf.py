@@ -84,6 +84,10 @@ class _Services:
         self._record.commit()
         self._mf.close_gate()
 
+    def attend(self) -> None:
+        """Show this environment each command from the next one on."""
+        self._mf.attend()
+
 
 class MasterFile:
     """The level before any environment is selected."""
@@ -109,6 +113,8 @@ class MasterFile:
         self._built: dict[int, tuple[EnvironmentKind, int, int]] = {}
         self.close_gate: Callable[[], None] = lambda: None
         """Set by the dispatcher: refuse everything that the current environment is sent from now on."""
+        self.attend: Callable[[], None] = lambda: None
+        """Set by the dispatcher: show the current environment each command as long as it is attentive."""
         self.handlers: dict[str, Handler] = {
             commands.GET_CHALLENGE.name: self._get_challenge,
             commands.ACTIVATE.name: self._activate,
