@@ -18,7 +18,8 @@ from cardsim.chip.journal import Journal
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
 from cardsim.control import ModelState, key_of_state
-from cardsim.cos.card import CardMemory, CardOs
+from cardsim.cos.card import CardOs
+from cardsim.cos.dispatcher import CardMemory
 from cardsim.cos.environment import CardServices, Environment
 from cardsim.cos.mf import MasterFile
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch

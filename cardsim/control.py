@@ -8,7 +8,7 @@ from typing import Protocol
 from cardsim.chip.clock import Clock
 from cardsim.chip.cost import CommandReport
 from cardsim.chip.eeprom import Bus, Snapshot
-from cardsim.cos.card import CardMemory
+from cardsim.cos.dispatcher import CardMemory
 from cardsim.cos.mf import MasterFileMemory
 
 
