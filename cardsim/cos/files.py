@@ -127,6 +127,8 @@ class NewFile:
     name: bytes = b""
     aligned: bool = False
     """The body begins at a page boundary, so that nobody else's cells stand in its first page."""
+    content: bytes = b""
+    """What the body begins with; otherwise four bytes 00, the head of a record file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Index:
     files: tuple[File, ...]
     by_fid: dict[int, File]
     by_sfi: dict[int, File]
+    accounts: dict[int, File]
+    """The account file of each DF that has one."""
 
 
 class FileSystem:
@@ -222,7 +226,8 @@ class FileSystem:
             )  # fmt: skip
         by_fid = {file.parent << 16 | file.fid: file for file in files}
         by_sfi = {file.parent << 8 | file.sfi: file for file in files if file.sfi and file.type is not FileType.DF}
-        return Index(tuple(files), by_fid, by_sfi)
+        accounts = {file.parent: file for file in files if file.type is FileType.ACCOUNT}
+        return Index(tuple(files), by_fid, by_sfi, accounts)
 
     def child(self, parent: int, fid: int) -> File | None:
         """The file with this identifier in a DF."""
@@ -264,7 +269,7 @@ class FileSystem:
         self.partition.write(at, entry)
         self.partition.write(4, bytes((count + 1,)))
         self.partition.write(8, offset.to_bytes(4, "big"))
-        head = new.name or bytes(min(length, 4))
+        head = new.name or new.content or bytes(min(length, 4))
         if head:
             self.partition.write(offset, head)
         return self.index.files[count]

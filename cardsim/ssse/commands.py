@@ -107,7 +107,7 @@ APPLICATION_BLOCK: Final = Command(
 
 _CREATE_DATA: Final = (
     "DF: 38, space (2), 00, 00, SFI, FFFF, name (5-16) · EF: type, size (2), read rule (4), write rule (4), SFI · "
-    "key file: 3F, slots (2)"
+    "account file: 2F, starting day mmdd (2), read rule (4), write rule (4), 00 · key file: 3F, slots (2)"
 )
 _CREATE_ANSWERS: Final = (
     s.MEMORY_FAILURE,

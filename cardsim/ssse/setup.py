@@ -17,6 +17,7 @@ from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
+from cardsim.ssse import account
 
 if TYPE_CHECKING:
     from cardsim.ssse.environment import Ssse
@@ -90,6 +91,8 @@ class SetUp:
     def _make(self, fid: int, data: bytes) -> bytes:
         """Add a DF below SSSE, or an EF or key file to the current DF."""
         ssse = self._ssse
+        if data[:1] == bytes((FileType.ACCOUNT,)):
+            return self._make_account(fid, data)
         new = parse_create(fid, ssse.ram.df, data)
         if new.type is FileType.DF:
             if ssse.ram.df != ROOT:
@@ -105,6 +108,17 @@ class SetUp:
             ssse.card.register(new.name, file.index)
         elif new.type is FileType.KEYS:
             ssse.partition.write(file.offset, bytes(file.length))
+        return b""
+
+    def _make_account(self, fid: int, data: bytes) -> bytes:
+        """Add the account file of the current application; its commands are there from the next SELECT on."""
+        ssse = self._ssse
+        new = account.parse_create(fid, ssse.ram.df, data)
+        if new.parent == ROOT:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        if new.parent in ssse.files.index.accounts:
+            raise StatusError(status.FILE_EXISTS)
+        ssse.files.create(new)
         return b""
 
     def _write_key(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:

@@ -1,0 +1,114 @@
+"""The account file (医疗保险金额文件) of the medical-insurance application, and what its CREATE asks for.
+
+Its body has a page of its own, so that each change of the account is one page program:
+
+     0  load sequence (联网计数器, 2)
+     2  purchase sequence (脱网计数器, 2)
+     4  balance of the personal account (CIA, 4), in fen
+     8  paid by the holder in the settlement year (SPIP, 4)
+    12  paid by the pool in the settlement year (SPFP, 4)
+    16  settlement year (支付年度, 2, BCD)
+    18  starting day of the settlement year (年度起始日期, 2, mmdd in BCD)
+    20  proof of the last transaction: type (1; 00 none), sequence (2), MAC2 (4), TAC (4)
+
+Counters, amounts and dates are those of V2 table 9; the proof is what GET TRANSACTION PROOF answers (SSC part 7 §14).
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final, Self
+
+from cardsim.chip.partition import Partition
+from cardsim.cos.access import RULE_SIZE, AccessRule
+from cardsim.cos.files import File, FileType, NewFile
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+
+MAX_COUNTER: Final = 0xFFFF
+"""Sequences end here; the next INITIALIZE is refused."""
+MAX_AMOUNT: Final = 0xFFFFFFFF
+
+_LAYOUT: Final = struct.Struct(">HHIII2s2sB2s4s4s")
+SIZE: Final = _LAYOUT.size
+_STARTING_DAY_AT: Final = 18
+_CREATE_SIZE: Final = 4 + 2 * RULE_SIZE
+_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What proves the last transaction: its type (0: there was none), sequence (2), MAC2 (4) and TAC (4)."""
+
+    type: int = 0
+    sequence: bytes = bytes(2)
+    mac2: bytes = bytes(4)
+    tac: bytes = bytes(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that the account file holds. Amounts are in fen, year and starting day in BCD."""
+
+    load_sequence: int = 0
+    purchase_sequence: int = 0
+    balance: int = 0
+    self_paid: int = 0
+    pool: int = 0
+    year: bytes = bytes(2)
+    starting_day: bytes = bytes(2)
+    proof: Proof = Proof()
+
+    def __bytes__(self) -> bytes:
+        proof = self.proof
+        return _LAYOUT.pack(
+            self.load_sequence, self.purchase_sequence, self.balance, self.self_paid, self.pool, self.year,
+            self.starting_day, proof.type, proof.sequence, proof.mac2, proof.tac,
+        )  # fmt: skip
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read the body of the file."""
+        loads, purchases, balance, self_paid, pool, year, day, *proof = _LAYOUT.unpack(raw)
+        return cls(loads, purchases, balance, self_paid, pool, year, day, Proof(*proof))
+
+    @classmethod
+    def read(cls, partition: Partition, file: File) -> Self:
+        """The account as the running command sees it."""
+        return cls.parse(partition.read(file.offset, SIZE))
+
+    def write(self, partition: Partition, file: File) -> None:
+        """Write all of it, with the command."""
+        partition.write(file.offset, bytes(self))
+
+
+def write_starting_day(partition: Partition, file: File, day: bytes) -> None:
+    """Write the starting day (2) alone, with the command."""
+    partition.write(file.offset + _STARTING_DAY_AT, day)
+
+
+def is_day(day: bytes) -> bool:
+    """Whether two bytes are a day of the year: mmdd in BCD."""
+    text = day.hex()
+    if not text.isdecimal():
+        return False
+    month, number = int(text[:2]), int(text[2:])
+    return 1 <= month <= len(_DAYS) and 1 <= number <= _DAYS[month - 1]
+
+
+def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
+    """The account file that a CREATE asks for: 2F, starting day (2), read rule (4), write rule (4), SFI 00.
+
+    The read rule says who may GET STARTING DAY, the write rule who may UPDATE it. An account without a settlement year
+    of its own (personal account alone) has the starting day 0000.
+
+    Raises:
+        StatusError: 6A80, the data have not this form.
+    """
+    day = data[1:3]
+    if len(data) != _CREATE_SIZE or data[-1] or not (is_day(day) or day == bytes(2)):
+        raise StatusError(status.WRONG_DATA)
+    read, write = AccessRule.parse(data[3 : 3 + RULE_SIZE]), AccessRule.parse(data[3 + RULE_SIZE : -1])
+    content = bytes(Account(starting_day=day))
+    return NewFile(
+        FileType.ACCOUNT, fid, parent, SIZE, records=0, read=read, write=write, aligned=True, content=content
+    )
