@@ -1,6 +1,7 @@
 """What must live here: a defect as a value, and the ways in which one card can be changed without touching a class.
 
 on_ssse, on_pse     each environment of that kind, also those that are created or mounted later
+on_handler          one handler of the social-security environment
 on_levels, on_mf    the rows of the command tables, once they are bound to handlers
 on_answer, on_power each answer, each power-on
 around              an object's method becomes another one that gets the old one
@@ -103,6 +104,11 @@ def on_ssse(change: Callable[[Ssse], None]) -> Apply:
             change(environment)
 
     return lambda card: _on_environments(card, each)
+
+
+def on_handler(part: str, name: str, wrap: Callable[[Ssse, Handler], Handler]) -> Apply:
+    """A defect in one handler of SSSE: the part of the environment that has it, and the method's name."""
+    return on_ssse(lambda ssse: around(getattr(ssse, part), name, lambda handler: wrap(ssse, handler)))
 
 
 def on_pse(change: Callable[[Pse], None]) -> Apply:

@@ -9,17 +9,13 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT
 from cardsim.cos.keys import KeyUse, Slot
 from cardsim.crypto import social
-from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_power, on_ssse, put, table
+from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_handler, on_power, on_ssse, put, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.ssse.environment import Ssse
 
 _BK: Final = 0x05
 _PIN: Final = (ROOT, KeyUse.PIN, 0)
-
-
-def _handler(name: str, wrap: Callable[[Ssse, Handler], Handler]) -> Apply:
-    return on_ssse(lambda ssse: around(ssse, name, lambda handler: wrap(ssse, handler)))
 
 
 def _external_key(ssse: Ssse, p2: int, data: bytes) -> Slot | None:
@@ -178,7 +174,7 @@ def _mac(length: int) -> Callable[[Ssse], None]:
             if social.mac4(ssse.suite, session, message)[:length] != mac[:length]:
                 raise StatusError(status.SM_OBJECT_INCORRECT)
 
-        put(ssse, "check_mac", check)
+        put(ssse.messaging, "check_mac", check)
 
     return change
 
@@ -267,7 +263,7 @@ def _maintenance_counts(ssse: Ssse) -> None:
 
         return changed
 
-    around(ssse, "check_mac", wrap)
+    around(ssse.messaging, "check_mac", wrap)
 
 
 SECURITY: Final = table(
@@ -280,22 +276,22 @@ SECURITY: Final = table(
         ("pin-tries-restored-by-reset", "SSC7-5.8-05",
          "A reset gives the tries of the PIN back.", _restored_at_reset(KeyUse.PIN)),
         ("pin-tries-late", "SSC7-5.8-05, D13",
-         "The try counter of the PIN is written after the comparison.", _handler("_verify", _pin_late)),
+         "The try counter of the PIN is written after the comparison.", on_handler("pin", "verify", _pin_late)),
         ("pin-blocked-works", "SSC7-5.8-04, SSC5-6.14-13",
          "A locked PIN is still compared.", on_ssse(_blocked_works(KeyUse.PIN))),
         ("pin-blocked-63C0", "SSC5-6.14-13",
          "VERIFY with a locked PIN is answered 63C0 and not 6983.",
-         _handler("_verify", _counts(lambda sw: 0x63C0 if sw == status.BLOCKED else sw))),
+         on_handler("pin", "verify", _counts(lambda sw: 0x63C0 if sw == status.BLOCKED else sw))),
         ("verify-one-more", "SSC5-6.14-11", "63Cx of VERIFY shows one try too many.",
-         _handler("_verify", _counts(_one_more))),
+         on_handler("pin", "verify", _counts(_one_more))),
         ("verify-query-lowers", "SSC5-6.14-02", "Asking for the tries of the PIN takes one away.",
-         _handler("_verify", _query_lowers)),
+         on_handler("pin", "verify", _query_lowers)),
         ("pin-prefix-accepted", "SSC5-6.14-09", "The first digits of the PIN are enough.",
-         _handler("_verify", _pin_taken(lambda sent, pin: pin.startswith(sent)))),
+         on_handler("pin", "verify", _pin_taken(lambda sent, pin: pin.startswith(sent)))),
         ("pin-extension-accepted", "SSC5-6.14-09", "What stands behind the PIN is not looked at.",
-         _handler("_verify", _pin_taken(lambda sent, pin: sent.startswith(pin)))),
+         on_handler("pin", "verify", _pin_taken(lambda sent, pin: sent.startswith(pin)))),
         ("wrong-pin-ends-right", "SSC7-5.8-06", "A wrong PIN takes the right away that an earlier one gave.",
-         _handler("_verify", _wrong_pin_ends_right)),
+         on_handler("pin", "verify", _wrong_pin_ends_right)),
         ("key-tries-not-lowered", "SSC7-6.6-03, SSC5-6.4-10",
          "Failures of a key are not counted.", on_ssse(_never_lowered(KeyUse.EXTERNAL))),
         ("key-tries-not-restored", "SSC7-6.6-02",
@@ -305,32 +301,32 @@ SECURITY: Final = table(
         ("key-blocked-works", "SSC5-6.4-12", "A locked key can still be authenticated.",
          on_ssse(_blocked_works(KeyUse.EXTERNAL))),
         ("authenticate-one-more", "SSC5-6.4-10", "63Cx of EXTERNAL AUTHENTICATE shows one try too many.",
-         _handler("_external_authenticate", _counts(_one_more))),
+         on_handler("authentication", "external", _counts(_one_more))),
         ("challenge-before-lock", "SSC7-6.6-01",
          "A locked key without a challenge is answered 6984 and not 6983.",
-         _handler("_external_authenticate", _challenge_first)),
+         on_handler("authentication", "external", _challenge_first)),
         ("authentication-seven-bytes", "PBOC-CRY-016, SSC5-6.4-01",
-         "Authentication data are compared in seven bytes.", _handler("_external_authenticate", _compared(7))),
+         "Authentication data are compared in seven bytes.", on_handler("authentication", "external", _compared(7))),
         ("challenge-reusable", "SSC5-6.5-03, SSC4-8.4.1-04", "A challenge can be used twice.", on_ssse(_reusable)),
         ("failure-keeps-challenge", "SSC5-6.5-04", "A failed authentication does not use the challenge up.",
-         _handler("_external_authenticate", _failure_keeps)),
+         on_handler("authentication", "external", _failure_keeps)),
         ("last-right-alone", "SSC7-6.6-07", "A new authentication takes the rights of the others away.",
-         _handler("_external_authenticate", _only_last_right)),
+         on_handler("authentication", "external", _only_last_right)),
         ("key-version-ignored", "SSC5-6.4-05, SSC5-6.7-08", "Any key version is taken for the right one.",
          on_ssse(_any_version)),
         ("local-key-is-global", "SSC5-6.4-06", "A key of an application names a key of SSSE where there is none.",
-         _handler("_external_authenticate", _global_as_local)),
+         on_handler("authentication", "external", _global_as_local)),
         ("irk-inside-df", "SSC5-6.7-04, SSC5-6.7-08", "INTERNAL AUTHENTICATE uses IRK inside DF01.",
-         _handler("_internal_authenticate", _irk_in_df)),
+         on_handler("authentication", "internal", _irk_in_df)),
         ("internal-halves-swapped", "SSC5-6.7-02", "INTERNAL AUTHENTICATE takes session factor and data the wrong way.",
-         _handler("_internal_authenticate", _halves_swapped)),
+         on_handler("authentication", "internal", _halves_swapped)),
         ("mac-ignored", "SSC5-6.2-10", "The MAC of CARD BLOCK is not looked at.", on_ssse(_mac(0))),
         ("mac-three-bytes", "PBOC-CRY-016, SSC5-6.2-10", "The MAC of CARD BLOCK is compared in three bytes.",
          on_ssse(_mac(3))),
         ("wrong-mac-ends-right", "SSC7-13.1-01", "A wrong MAC of CARD BLOCK takes the right of BK away.",
          on_ssse(_maintenance_counts)),
         ("block-without-bk", "SSC5-6.2-07", "CARD BLOCK does not need BK.",
-         _handler("_card_block", _block_without_key)),
+         on_handler("block", "card", _block_without_key)),
     ),
 )  # fmt: skip
 """Faults of PIN, keys and authentication."""

@@ -9,7 +9,19 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, File
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
-from cardsim.defects.defect import Apply, Side, answering, around, meanwhile, nothing, on_levels, on_ssse, put, table
+from cardsim.defects.defect import (
+    Apply,
+    Side,
+    answering,
+    around,
+    meanwhile,
+    nothing,
+    on_handler,
+    on_levels,
+    on_ssse,
+    put,
+    table,
+)
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
@@ -20,14 +32,9 @@ _EVERYTHING: Final = (1 << 33) - 1
 _EF06: Final = 0xEF06
 
 
-def _handler(name: str, wrap: Callable[[Ssse, Handler], Handler]) -> Apply:
-    """A defect in one handler of SSSE, by the name of its method."""
-    return on_ssse(lambda ssse: around(ssse, name, lambda handler: wrap(ssse, handler)))
-
-
-def _status(name: str, right: int, wrong: int) -> Apply:
+def _status(part: str, name: str, right: int, wrong: int) -> Apply:
     """A handler of SSSE that answers one status word for another."""
-    return _handler(name, lambda _ssse, handler: answering(lambda sw: wrong if sw == right else sw)(handler))
+    return on_handler(part, name, lambda _ssse, handler: answering(lambda sw: wrong if sw == right else sw)(handler))
 
 
 # --- selection -------------------------------------------------------------------------------------------------------
@@ -155,7 +162,7 @@ def _with_rights(holds: Callable[[Ssse, File], bool]) -> Callable[[Ssse, Handler
 
     def wrap(ssse: Ssse, handler: Handler) -> Handler:
         def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-            opened = holds(ssse, ssse._record_file(p2))
+            opened = holds(ssse, ssse.record_commands.file(p2))
             with meanwhile(ssse.ram, rights=_EVERYTHING & ~MASTER_BIT if opened else ssse.ram.rights):
                 return handler(p1, p2, data, le)
 
@@ -183,7 +190,7 @@ def _record_before_rule(ssse: Ssse, handler: Handler) -> Handler:
 
 
 def _any_needs_all(ssse: Ssse) -> None:
-    put(ssse, "_allowed", lambda masks: bool(masks) and all(ssse.ram.rights & mask == mask for mask in masks))
+    put(ssse, "allowed", lambda masks: bool(masks) and all(ssse.ram.rights & mask == mask for mask in masks))
 
 
 def _appends_anywhere(ssse: Ssse) -> None:
@@ -194,7 +201,7 @@ def _appends_anywhere(ssse: Ssse) -> None:
 
         return changed
 
-    around(ssse, "_target", wrap)
+    around(ssse.record_commands, "target", wrap)
 
 
 def _never_appends(ssse: Ssse) -> None:
@@ -205,7 +212,7 @@ def _never_appends(ssse: Ssse) -> None:
 
         return changed
 
-    around(ssse, "_target", wrap)
+    around(ssse.record_commands, "target", wrap)
 
 
 def _length_corrected(_ssse: Ssse, handler: Handler) -> Handler:
@@ -232,7 +239,7 @@ def _no_application_block(level: Level) -> None:
 
 
 def _after_end(ssse: Ssse) -> None:
-    set_up = ssse._set_up
+    set_up = ssse.set_up
 
     def wrap(authenticate: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
         def changed(data: bytes) -> bytes:
@@ -282,7 +289,7 @@ def _mac(length: int) -> Callable[[Ssse], None]:
 
             return changed
 
-        around(ssse._set_up, "_open", wrap)
+        around(ssse.set_up, "_open", wrap)
 
     return change
 
@@ -295,11 +302,11 @@ def _master_not_replaced(ssse: Ssse) -> None:
 
         return changed
 
-    around(ssse._set_up, "_write_key", wrap)
+    around(ssse.set_up, "_write_key", wrap)
 
 
 def _erases_nothing(ssse: Ssse) -> None:
-    put(ssse._set_up, "_empty", lambda: b"")
+    put(ssse.set_up, "_empty", lambda: b"")
 
 
 SSSE: Final = table(
@@ -327,52 +334,53 @@ SSSE: Final = table(
          on_ssse(lambda ssse: around(ssse, "select_file", lambda old: _ef_drops_challenge(ssse, old)))),
         ("wrong-le-moves-pointer", "SSC2-9.3.1-01, D13",
          "READ RECORD moves the record pointer although it is answered 6Cxx.",
-         _handler("_read_record", _moves_at_6c)),
+         on_handler("record_commands", "read", _moves_at_6c)),
         ("number-moves-pointer", "SSC5-6.13-12", "Reading a record by its number moves the record pointer.",
-         _handler("_read_record", _number_moves)),
+         on_handler("record_commands", "read", _number_moves)),
         ("next-previous-swapped", "SSC3-5.3.1-04, SSC5-6.10-09",
          "READ RECORD takes the previous record for the next one, and the other way round.",
-         _handler("_read_record", _modes({2: 3, 3: 2}))),
+         on_handler("record_commands", "read", _modes({2: 3, 3: 2}))),
         ("last-is-first", "SSC5-6.10-09",
          "READ RECORD of the last record with an identifier gives the first one.",
-         _handler("_read_record", _modes({1: 0}))),
+         on_handler("record_commands", "read", _modes({1: 0}))),
         ("records-reversed", "SSC5-6.10-04, SSC5-6.10-06",
          "READ RECORD gives all records from a number on in the wrong order.",
-         _handler("_read_record", _modes({5: 6, 6: 5}))),
+         on_handler("record_commands", "read", _modes({5: 6, 6: 5}))),
         ("sfi-not-current", "SSC5-6.13-18, SSC5-6.10-10",
-         "A file that is read by its SFI does not become current.", _handler("_read_record", _sfi_not_current)),
+         "A file that is read by its SFI does not become current.",
+         on_handler("record_commands", "read", _sfi_not_current)),
         ("record-missing-6A82", "SSC5-6.10-17",
          "READ RECORD answers 6A82 where a record is missing.",
-         _status("_read_record", status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND)),
+         _status("record_commands", "read", status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND)),
         ("file-missing-6A83", "SSC5-6.10-16",
          "READ RECORD answers 6A83 where a file is missing.",
-         _status("_read_record", status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND)),
+         _status("record_commands", "read", status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND)),
         ("no-current-ef-6985", "SSC5-6.10-15",
          "READ RECORD without a current EF is answered 6985 and not 6986.",
-         _status("_read_record", status.NO_CURRENT_EF, status.CONDITIONS_NOT_SATISFIED)),
+         _status("record_commands", "read", status.NO_CURRENT_EF, status.CONDITIONS_NOT_SATISFIED)),
         ("record-before-rule", "SSC5-6.10-12",
          "A missing record is told to those who may not read the file.",
-         _handler("_read_record", _record_before_rule)),
+         on_handler("record_commands", "read", _record_before_rule)),
         ("ef06-free", "SSCV2-5.2-09, D22", "EF06 can be read without RKSSSE.",
-         _handler("_read_record", _with_rights(lambda _ssse, file: file.fid == _EF06))),
+         on_handler("record_commands", "read", _with_rights(lambda _ssse, file: file.fid == _EF06))),
         ("update-free", "SSC5-6.13-24", "UPDATE RECORD does not look at the write rule.",
-         _handler("_update_record", _with_rights(lambda _ssse, _file: True))),
+         on_handler("record_commands", "update", _with_rights(lambda _ssse, _file: True))),
         ("pin-opens-writing", "SSC4-7.1-04", "The PIN opens every file for writing.",
-         _handler("_update_record", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & PIN_BIT)))),
+         on_handler("record_commands", "update", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & PIN_BIT)))),
         ("update-key-opens-reading", "SSC4-7.1-03", "Who may write a file may read it.",
-         _handler("_read_record", _with_rights(lambda ssse, file: ssse._allowed(file.write_masks)))),
+         on_handler("record_commands", "read", _with_rights(lambda ssse, file: ssse.allowed(file.write_masks)))),
         ("master-key-opens-reading", "SSC4-5.3-01, D6", "The environment master key opens every file for reading.",
-         _handler("_read_record", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & MASTER_BIT)))),
+         on_handler("record_commands", "read", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & MASTER_BIT)))),
         ("either-needs-both", "SSCV2-5.3-01", "A file that PIN or key opens needs both.", on_ssse(_any_needs_all)),
         ("update-appends-anywhere", "SSC5-6.13-03",
          "UPDATE RECORD with a number far beyond the last record adds one.", on_ssse(_appends_anywhere)),
         ("update-never-appends", "SSC5-6.13-02, SSC5-6.13-04",
          "UPDATE RECORD with the next number does not add a record.", on_ssse(_never_appends)),
         ("update-not-written", "SSC5-6.13-01, SSC7-7.5-01",
-         "UPDATE RECORD answers 9000 and writes nothing.", _handler("_update_record", _not_written)),
+         "UPDATE RECORD answers 9000 and writes nothing.", on_handler("record_commands", "update", _not_written)),
         ("wrong-tlv-corrected", "SSC5-6.13-31",
          "UPDATE RECORD sets the length of a record right and does not refuse it.",
-         _handler("_update_record", _length_corrected)),
+         on_handler("record_commands", "update", _length_corrected)),
         ("application-block-missing", "SSC5-6.1-01, D20",
          "APPLICATION BLOCK does not exist in SSSE.", on_levels(_no_application_block)),
         ("master-key-after-end", "SSC5-6.4-08, D6",
@@ -381,7 +389,7 @@ SSSE: Final = table(
          "The environment master key can create files without a MAC after END PERSONALISATION.", _plain_create),
         ("set-up-without-key", "SSC4-5.3-01, D6",
          "Files can be created and set-up ended without the environment master key.",
-         on_ssse(lambda ssse: put(ssse._set_up, "_need_master", nothing))),
+         on_ssse(lambda ssse: put(ssse.set_up, "_need_master", nothing))),
         ("master-mac-ignored", "SSC4-7.3-01, D8",
          "The MAC under the environment master key is not looked at.", on_ssse(_mac(0))),
         ("master-mac-three-bytes", "PBOC-CRY-016, D8",
