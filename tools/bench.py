@@ -116,7 +116,7 @@ def in_process(scale: int) -> list[Figure]:
     empty = demo_card()
     empty.transmit(SSSE)
     for level in empty.os.levels():
-        for row in level.rows.values():
+        for row in level.every_row():
             row.handler = lambda _p1, _p2, _data, _le: NULL_ANSWER[:18]
     empty_transmit = empty.transmit
     check(transmit(SSSE), "611E")

@@ -14,10 +14,11 @@ class Row:
     """One command with its handler.
 
     `allowed[p1][p2]` is 1 for the values of P1 and P2 that the row has; `lc[n]` for the lengths of command data;
-    `le[p3]` for the values of P3 as Le, or None where the data set the length.
+    `le[p3]` for the values of P3 as Le, or None where the data set the length. Other commands of the same CLA INS stand
+    in `others`, and their values of P1 and P2 in `allowed` of the first row, as 2 and up.
     """
 
-    __slots__ = ("allowed", "case", "command", "handler", "lc", "le", "phases")
+    __slots__ = ("allowed", "case", "command", "handler", "lc", "le", "others", "phases")
 
     def __init__(self, command: Command, handler: Handler) -> None:
         self.command = command
@@ -27,6 +28,16 @@ class Row:
         self.lc = _mask(command.lc if command.case in (Case.COMMAND, Case.BOTH) else (0,))
         self.le = _mask(command.le) if command.le else None
         self.phases = None if command.phases is Phase.ANY else command.phases
+        self.others: tuple[Row, ...] = ()
+
+    def join(self, other: "Row") -> None:
+        """Let another command of the same CLA INS answer to its own values of P1 and P2."""
+        self.others += (other,)
+        place = len(self.others) + 1
+        self.allowed = tuple(
+            ours if added is _NOTHING else bytes(a or place * b for a, b in zip(ours, added, strict=True))
+            for ours, added in zip(self.allowed, other.allowed, strict=True)
+        )
 
 
 class Level:
@@ -38,10 +49,19 @@ class Level:
     def __init__(
         self, commands: Iterable[Command], handlers: dict[str, Handler], phase: Callable[[], Phase] | None = None
     ) -> None:
-        self.rows = {command.header: Row(command, handlers[_key(command, handlers)]) for command in commands}
+        self.rows: dict[bytes, Row] = {}
+        for command in commands:
+            row = Row(command, handlers[_key(command, handlers)])
+            first = self.rows.setdefault(command.header, row)
+            if first is not row:
+                first.join(row)
         self.classes = frozenset(header[0] for header in self.rows)
         self.instructions = frozenset(header[1] for header in self.rows)
         self.phase = phase
+
+    def every_row(self) -> list[Row]:
+        """All rows, those that share CLA INS with another one too."""
+        return [row for first in self.rows.values() for row in (first, *first.others)]
 
 
 def _key(command: Command, handlers: dict[str, Handler]) -> str:

@@ -139,8 +139,11 @@ class Dispatcher(abc.ABC):
         if row is None:
             return self._unknown(command)
         p1, p2 = command[2], command[3]
-        if not row.allowed[p1][p2]:
-            return _WRONG_P1P2
+        which = row.allowed[p1][p2]
+        if which != 1:
+            if not which:
+                return _WRONG_P1P2
+            row = row.others[which - 2]
         case = row.case
         if case == _RESPONSE:
             if length > 5:

@@ -38,7 +38,7 @@ def _on_row(name: str, wrap: Callable[[CardModel, Handler], Handler]) -> Apply:
 
     def apply(card: CardModel) -> None:
         def change(level: Level) -> None:
-            for row in level.rows.values():
+            for row in level.every_row():
                 if row.command.name == name:
                     row.handler = wrap(card, row.handler)
 
@@ -101,13 +101,13 @@ def _unknown(word: int) -> Apply:
 
 
 def _parameters_ignored(level: Level) -> None:
-    for row in level.rows.values():
+    for row in level.every_row():
         if sum(map(sum, row.allowed)) == 1 and row.allowed[0][0]:
             row.allowed = (_ALL,) * 256
 
 
 def _parameter_2_ignored(level: Level) -> None:
-    for row in level.rows.values():
+    for row in level.every_row():
         if sum(map(sum, row.allowed)) == 1 and row.allowed[0][0]:
             row.allowed = (_ALL, *row.allowed[1:])
 
@@ -134,7 +134,7 @@ def _length_first(card: CardModel) -> None:
 def _lc_ignored(level: Level) -> None:
     if _UPDATE_RECORD not in level.rows:
         return
-    for row in level.rows.values():
+    for row in level.every_row():
         if row.command.name == "VERIFY":
             row.lc = _ALL
         elif row.command.name in ("EXTERNAL AUTHENTICATE", "INTERNAL AUTHENTICATE"):
@@ -149,7 +149,7 @@ def _length_byte_ignored(card: CardModel) -> None:
 
 
 def _le_ignored(level: Level) -> None:
-    for row in level.rows.values():
+    for row in level.every_row():
         if row.le is not None:
             row.le = _NUMBERED
 

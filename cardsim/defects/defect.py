@@ -157,7 +157,7 @@ def on_mf(name: str, wrap: Callable[[CardModel, Handler], Handler]) -> Apply:
     """A defect in the handler of one row of the MF, by the row's name."""
 
     def apply(card: CardModel) -> None:
-        for row in card.os._mf_level.rows.values():
+        for row in card.os._mf_level.every_row():
             if row.command.name == name:
                 row.handler = wrap(card, row.handler)
 
