@@ -13,3 +13,5 @@ class Environment(enum.Enum):
     CARD = "card"
     SSSE = "ssse"
     PSE = "pse"
+    PSAM = "psam"
+    """The security access module, a card of its own; whoever sends it commands knows that it is one."""

@@ -24,6 +24,7 @@ _MODULES: Final = MappingProxyType(
         Environment.CARD: "cardsim.cos.commands",
         Environment.SSSE: "cardsim.ssse.commands",
         Environment.PSE: "cardsim.pse.commands",
+        Environment.PSAM: "cardsim.psam.commands",
     }
 )
 
@@ -67,17 +68,33 @@ _PSE: Final = {
     (0x80, 0xD8): "PUT KEY",
     (0x84, 0xD8): "PUT KEY",
 }
+_PSAM: Final = {
+    (0x00, 0xB0): "READ BINARY",
+    (0x00, 0xD6): "UPDATE BINARY",
+    (0x00, 0xDC): "UPDATE RECORD",
+    (0xBF, 0xEC): "INITIALIZE ENVIRONMENT",
+    (0xBF, 0xDE): "DELIVERY SESSION KEY",
+    (0x80, 0xFA): "CIPHER DATA",
+    (0x80, 0x70): "INIT SAM FOR PURCHASE",
+    (0x80, 0x72): "CREDIT SAM FOR PURCHASE",
+    (0x84, 0xD4): "CREATE KEY or CHANGE KEY",
+}
 _FALLBACK: Final[Mapping[Environment, Mapping[tuple[int, int], str]]] = MappingProxyType(
     {
         Environment.CARD: MappingProxyType(_COMMON),
         Environment.SSSE: MappingProxyType(_COMMON | _SSSE),
         Environment.PSE: MappingProxyType(_COMMON | _PSE),
+        Environment.PSAM: MappingProxyType(_COMMON | _PSAM),
     }
 )
 """Names in the standards, for commands that no table of this project has (foreign cards)."""
 
 _SECRET_INS: Final = frozenset({0x20, 0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0xF0})
 _SECRET_NAME: Final = re.compile(r"\b(KEY|PIN|VERIFY|STORE DATA)\b", re.IGNORECASE)
+_OPEN_NAMES: Final = frozenset({"DELIVERY SESSION KEY"})
+"""Commands that name a key and carry none: diversification factors and a random number."""
+_ENCRYPTS: Final = ((0x80, 0xFA, 0x00), (0x80, 0xFA, 0x02))
+"""CIPHER DATA of the PSAM that enciphers: what goes in may be a new PIN (SSC part 9 §9.8)."""
 
 
 @cache
@@ -107,7 +124,8 @@ def command_name(environment: Environment, command: CommandApdu | bytes) -> str:
     if len(header) < 4:
         return "cut-off command"
     cla, ins, p1, p2 = header
-    for where in dict.fromkeys((environment, Environment.CARD)):
+    levels = (environment,) if environment is Environment.PSAM else (environment, Environment.CARD)
+    for where in dict.fromkeys(levels):
         rows = _rows(where).get((cla, ins), ())
         best = next((row for row in rows if _fits(row, p1, p2)), rows[0] if rows else None)
         if best is not None:
@@ -120,7 +138,10 @@ def is_secret(environment: Environment, command: CommandApdu | bytes) -> bool:
     raw = bytes(command)
     if len(raw) <= 5:
         return False
-    return raw[1] in _SECRET_INS or bool(_SECRET_NAME.search(command_name(environment, raw)))
+    if environment is Environment.PSAM and tuple(raw[:3]) in _ENCRYPTS:
+        return True
+    name = command_name(environment, raw)
+    return raw[1] in _SECRET_INS or (name not in _OPEN_NAMES and bool(_SECRET_NAME.search(name)))
 
 
 def mask(command: bytes) -> str:
@@ -140,13 +161,14 @@ def masked_hex(environment: Environment, command: bytes, *, show_secrets: bool =
 class Session:
     """Follows a card session from outside: the environment that is selected, and the command an answer belongs to."""
 
-    def __init__(self) -> None:
-        self.environment = Environment.CARD
+    def __init__(self, home: Environment = Environment.CARD) -> None:
+        self._home: Final = home
+        self.environment = home
         self.command = b""
 
     def reset(self) -> None:
         """The card was powered on or off."""
-        self.environment, self.command = Environment.CARD, b""
+        self.environment, self.command = self._home, b""
 
     def sent(self, command: bytes) -> None:
         """A command goes out. GET RESPONSE belongs to the command before it."""
@@ -154,7 +176,12 @@ class Session:
             self.command = command
 
     def answered(self, sw: int) -> None:
-        """Its status word came back: a SELECT that went well may have changed the environment (D9)."""
+        """Its status word came back: a SELECT that went well may have changed the environment (D9).
+
+        A PSAM has one table for all its levels.
+        """
+        if self._home is Environment.PSAM:
+            return
         if self.command[1:2] != b"\xa4" or not (sw in (0x9000, 0x6283) or sw >> 8 == 0x61):
             return
         name = self.command[5 : 5 + self.command[4]] if len(self.command) > 5 else b""

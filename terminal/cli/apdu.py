@@ -1,6 +1,10 @@
-"""`cardterm apdu`: command APDUs in hex from a file or standard input, responses in hex to standard output."""
+"""`cardterm apdu`: command APDUs in hex from a file or standard input, responses in hex to standard output.
+
+A line that begins with `sam` is for the PSAM in the other slot; without a card, all lines are.
+"""
 
 import argparse
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cardsim.decode import Environment
 from cardsim.decode.commands import Session, command_name, masked_hex
 from cardsim.decode.explain import Line, explain_answer
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
@@ -16,7 +21,8 @@ from terminal.cli.documents import lines_data
 from terminal.cli.output import Writer, item_lines, to_json
 from terminal.errors import UsageError
 from terminal.links.follow import Follower
-from terminal.links.target import Target, open_target
+from terminal.links.target import Target, open_target, psam_target
+from terminal.slots import Slot
 
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _LONGEST_APDU: Final = 261
@@ -24,10 +30,11 @@ _LONGEST_APDU: Final = 261
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of input: "reset", "off", or the bytes of a command."""
+    """One line of input: "reset", "off", or the bytes of a command; and the slot that it is for."""
 
     word: str = ""
     command: bytes = b""
+    slot: Slot = Slot.CARD
 
 
 def parse_lines(lines: Iterable[str], name: str) -> Iterator[Step]:
@@ -37,13 +44,15 @@ def parse_lines(lines: Iterable[str], name: str) -> Iterator[Step]:
         UsageError: a line that is no command; names file and line.
     """
     for number, line in enumerate(lines, 1):
-        text = "".join(line.partition("#")[0].split())
-        if not text:
+        words = line.partition("#")[0].split()
+        slot = Slot.PSAM if words[:1] == ["sam"] else Slot.CARD
+        text = "".join(words[1:] if slot is Slot.PSAM else words)
+        if not words:
             continue
         if text.lower() in ("reset", "off"):
-            yield Step(word=text.lower())
+            yield Step(word=text.lower(), slot=slot)
         elif _HEX.fullmatch(text) and len(text) <= 2 * _LONGEST_APDU:
-            yield Step(command=bytes.fromhex(text))
+            yield Step(command=bytes.fromhex(text), slot=slot)
         else:
             raise UsageError(f"{name}, line {number}: not a command APDU in hex, `reset` or `off`: {line.strip()[:60]}")
 
@@ -63,16 +72,16 @@ def _steps(file: str) -> Iterable[Step]:
 
 
 class _Terminal:
-    """Sends steps and shows answers."""
+    """Sends steps to one slot and shows answers."""
 
-    def __init__(self, card: Card, arguments: argparse.Namespace) -> None:
+    def __init__(self, card: Card, slot: Slot, arguments: argparse.Namespace) -> None:
         self._card = card
         self._auto: bool = arguments.auto
         self._decode: bool = arguments.decode
         self._json: bool = arguments.json
         self._show_secrets: bool = arguments.show_secrets
         self._writer = Writer()
-        self._session = Session()
+        self._session = Session(Environment.PSAM if slot is Slot.PSAM else Environment.CARD)
         self._follower = Follower(card, lambda *_: None)
         self._powered = False
 
@@ -140,11 +149,19 @@ class _Terminal:
 def apdu_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm apdu`; always 0 when all was sent, whatever the card said."""
     steps = _steps(arguments.file)
-    with open_target(Target(arguments.card, arguments.reader, arguments.seed)) as card:
-        terminal = _Terminal(card, arguments)
-        try:
-            for step in steps:
-                terminal.step(step)
-        finally:
-            terminal.off()
+    card = Target(arguments.card, arguments.reader, arguments.seed)
+    targets = [target for target in (card, psam_target(arguments)) if target.given]
+    if not targets:
+        raise UsageError(card.wanted)
+    with contextlib.ExitStack() as stack:
+        terminals: dict[Slot, _Terminal] = {}
+        for target in targets:
+            terminal = _Terminal(stack.enter_context(open_target(target)), target.slot, arguments)
+            stack.callback(terminal.off)
+            terminals[target.slot] = terminal
+        for step in steps:
+            slot = step.slot if card.given else Slot.PSAM
+            if slot not in terminals:
+                raise UsageError("a line begins with `sam`: name the PSAM with --psam or --psam-reader")
+            terminals[slot].step(step)
     return 0

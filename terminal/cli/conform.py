@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Final
 
 from terminal.cli.output import Writer, to_json
-from terminal.conformance.campaign import Campaign, Wish, catalogue, choose, open_setup, probe_target
+from terminal.conformance.campaign import Campaign, catalogue, choose
 from terminal.conformance.case import Case
 from terminal.conformance.probe import profile_toml
 from terminal.conformance.reports.document import Run, document, listing
@@ -20,8 +20,9 @@ from terminal.conformance.reports.junit import junit
 from terminal.conformance.reports.record import Record
 from terminal.conformance.reports.text import report
 from terminal.conformance.selection import read_library
+from terminal.conformance.setup import Wish, open_setup, probe_target
 from terminal.errors import UsageError, output_path
-from terminal.links.target import Target
+from terminal.links.target import Target, psam_target
 
 _SHARD: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
 _REPORTS: Final[dict[str, Callable[[Run], str]]] = {"junit": junit, "html": html}
@@ -42,6 +43,7 @@ def wish_of(arguments: argparse.Namespace) -> Wish:
         raise UsageError("--read-only and --destructive exclude each other")
     return Wish(
         target=Target(arguments.card, arguments.reader, arguments.seed),
+        psam=psam_target(arguments),
         prefixes=tuple(arguments.prefix),
         keys=arguments.keys,
         profile=arguments.profile,
@@ -64,8 +66,8 @@ def conform_command(arguments: argparse.Namespace) -> int:
     wish = wish_of(arguments)
     if arguments.list:
         return _list(wish, arguments)
-    if arguments.card is None and arguments.reader is None:
-        raise UsageError("name one card: --card IMAGE, --card python:MODULE:FACTORY or --reader NAME|INDEX")
+    if not wish.target.given and (arguments.draft_profile or not wish.psam.given):
+        raise UsageError(wish.target.wanted)
     if arguments.draft_profile:
         return _draft(wish)
     if arguments.dry_run:
@@ -158,7 +160,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {path}: there is no folder {folder}")
         if Path(path).is_dir():
             raise UsageError(f"--{name} {path}: this is a folder")
-        output_path(path, arguments.card, arguments.keys, arguments.profile)
+        output_path(path, arguments.card, arguments.psam, arguments.keys, arguments.profile)
 
 
 def _write(path: str, text: str) -> None:

@@ -10,10 +10,19 @@ SERVICES: Final = ("identity", "verify-pin")
 TYPES: Final = ("purchase", "cash", "inquiry")
 
 
-def _common() -> Parser:
+def _psam() -> Parser:
+    """The PSAM of those who have one: the bank's terminal has none (TRM-251)."""
+    options = Parser(add_help=False)
+    where = options.add_argument_group("PSAM").add_mutually_exclusive_group()
+    where.add_argument("--psam", metavar="IMAGE", help="a PSAM image, or python:MODULE:FACTORY")
+    where.add_argument("--psam-reader", metavar="NAME|INDEX", help="a PSAM in a PC/SC reader (extra: pcsc)")
+    return options
+
+
+def _common(*, required: bool = True) -> Parser:
     common = Parser(add_help=False)
     target = common.add_argument_group("target")
-    where = target.add_mutually_exclusive_group(required=True)
+    where = target.add_mutually_exclusive_group(required=required)
     where.add_argument("--card", metavar="IMAGE", help="a card image, or python:MODULE:FACTORY")
     where.add_argument("--reader", metavar="NAME|INDEX", help="a card in a PC/SC reader (extra: pcsc)")
     target.add_argument("--seed", type=int, metavar="N", help="seed of the run's random numbers")
@@ -100,6 +109,7 @@ def build_parser() -> Parser:
     add_general_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     common, session, social, financial = _common(), _session(), _social_options(), _financial_options()
+    psam = _psam()
 
     def add(name: str, text: str, example: str, parents: Sequence[Parser]) -> Parser:
         epilog = f"example: {PROGRAM} {example}"
@@ -107,9 +117,10 @@ def build_parser() -> Parser:
 
     apdu = add(
         "apdu",
-        "Send command APDUs in hex, one a line ('#' comments, `reset`, `off`), and print the responses.",
+        "Send command APDUs in hex, one a line ('#' comments, `reset`, `off`; `sam` in front: to the PSAM), and print "
+        "the responses.",
         "apdu --card me.card --auto --decode commands.txt",
-        (common,),
+        (_common(required=False), psam),
     )
     apdu.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     apdu.add_argument("--auto", action="store_true", help="follow 61xx and 6Cxx")
@@ -134,6 +145,6 @@ def build_parser() -> Parser:
         "conform",
         "Run conformance cases on a card.",
         "conform --card me.card SSSE_RECORD --html report.html",
-        (_conform_options(),),
+        (_conform_options(), psam),
     )
     return parser

@@ -43,6 +43,8 @@ class Applicability:
     blank: bool = False
     management: str = "none"
     options: frozenset[str] = frozenset()
+    psam: frozenset[str] = frozenset()
+    """What the PSAM beside the card supports: `psam`, and `psam-des`, `psam-sm4` for its environments."""
 
     def missing(self, needs: Iterable[str]) -> str:
         """Why a case does not apply; nothing if it does."""
@@ -73,7 +75,7 @@ class Applicability:
             "management": self.management != "none",
             "own-management": self.management == "cardsim",
         }
-        return facts.get(need, need in self.options)
+        return facts.get(need, need in self.options or need in self.psam)
 
 
 def load_applicability(path: Path) -> Applicability:

@@ -1,38 +1,30 @@
-"""Everything between the command line and the runner: target, keys and profile, which cases, and how it ends."""
+"""A run: which cases, one after another, and how it ends."""
 
 import contextlib
-import dataclasses
 import time
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, Final, cast
+from typing import Final
 
 from cardsim.iso7816.card import Card
-from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
-from terminal.conformance.applicability import Applicability, ProfileError, load_applicability
 from terminal.conformance.case import Case
-from terminal.conformance.context import Context
-from terminal.conformance.dialect import DialectError, load_dialect, with_dialect
-from terminal.conformance.functions import FUNCTIONS
 from terminal.conformance.library import Library
-from terminal.conformance.probe import Identity, Probe, probe
 from terminal.conformance.reports.compare import compare, read_report
 from terminal.conformance.reports.document import Run, Subject
 from terminal.conformance.reports.record import BAD, Record, record_of
-from terminal.conformance.reports.secrets import Scrub, scrubber
 from terminal.conformance.requirements import Requirement, load_requirements
 from terminal.conformance.results import Result, Verdict
-from terminal.conformance.runner import Options, Runner, blank_bench, order
+from terminal.conformance.runner import order
 from terminal.conformance.selection import read_library, selected
-from terminal.conformance.session import Bench
+from terminal.conformance.setup import Setup, Wish, keys_of, open_setup
 from terminal.errors import LinkError, TerminalError, UsageError
-from terminal.links.target import Target, open_target
+from terminal.links.target import Target
+from terminal.slots import Slot
 
-DEFAULT_SEED: Final = 1
 _NO_KEY: Final = "the key file has no"
 _AUTHENTICATE: Final = "0082"
 
@@ -41,68 +33,6 @@ Progress = Callable[[int, int, Record], None]
 
 class WrongKeys(TerminalError):
     """The first authentication was refused: going on would spend tries of the card's keys."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a run is to be; all of it may travel to another process."""
-
-    target: Target = field(default_factory=Target)
-    prefixes: tuple[str, ...] = ()
-    keys: str | None = None
-    profile: str | None = None
-    cases: tuple[str, ...] = ()
-    shard: tuple[int, int] = (1, 1)
-    failed: str | None = None
-    seed: int | None = None
-    strict: bool = False
-    read_only: bool = False
-    destructive: bool = False
-    stop: bool = False
-    show_secrets: bool = False
-    jobs: int = 1
-    against: str | None = None
-    """Earlier report to compare with."""
-
-    @property
-    def the_seed(self) -> int:
-        """The seed of the run; the same run again without one given."""
-        return DEFAULT_SEED if self.seed is None else self.seed
-
-    def shown(self) -> dict[str, object]:
-        """The options as reports show them."""
-        return {
-            "prefixes": " ".join(self.prefixes),
-            "seed": self.the_seed,
-            "strict": self.strict,
-            "read_only": self.read_only,
-            "destructive": self.destructive,
-            "shard": "" if self.shard[1] == 1 else f"{self.shard[0]}/{self.shard[1]}",
-            "jobs": self.jobs,
-        }
-
-
-@dataclass(slots=True)
-class Setup:
-    """A target that is ready for cases."""
-
-    runner: Runner
-    subject: Subject
-    scrub: Scrub
-    lenient: bool
-    keyed: bool
-    """Whether there is a key file."""
-    area: str
-
-    def left_out(self, case: Case) -> str:
-        """Why a case would be left out; nothing if it would run."""
-        with_blank = self.runner.bench.blank is not None and "blank" in case.needs
-        runner = self.runner
-        if with_blank:
-            profile = dataclasses.replace(runner.applicability, blank=True)
-            runner = Runner(runner.bench, runner.requirements, profile, runner.options)
-        result = runner.left_out(case)
-        return "" if result is None else f"{result.verdict.value}: {result.reason}"
 
 
 # --- what is run --------------------------------------------------------------------------------------------------
@@ -128,134 +58,6 @@ def choose(library: Library, wish: Wish, requirements: Mapping[str, Requirement]
         cases = [case for case in cases if earlier.verdicts.get(case.id) in BAD]
     number, count = wish.shard
     return [case for case in cases if zlib.crc32(case.id.encode()) % count == number - 1]
-
-
-def keys_of(wish: Wish) -> tuple[KeyFile, str]:
-    """The key file, and its name; an empty one where a reader or an object has none.
-
-    Raises:
-        UsageError: it cannot be used.
-    """
-    image = wish.target.image
-    path = Path(wish.keys) if wish.keys is not None else default_keyfile_path(image) if image is not None else None
-    if path is None or (wish.keys is None and not path.exists()):
-        return KeyFile(), ""
-    try:
-        return load_keyfile(path), str(path)
-    except KeyFileError as error:
-        raise UsageError(str(error)) from error
-
-
-def profile_of(wish: Wish, found: Probe) -> Applicability:
-    """The profile of --profile, or the one that probing drafted.
-
-    Raises:
-        UsageError: the file cannot be used.
-    """
-    if wish.profile is None:
-        return found.profile
-    try:
-        return load_applicability(Path(wish.profile))
-    except ProfileError as error:
-        raise UsageError(str(error)) from error
-
-
-# --- the target ---------------------------------------------------------------------------------------------------
-
-
-def _copy(path: Path, seed: int) -> Any:
-    """A private copy of an image: a card and its control."""
-    if not path.exists():
-        raise UsageError(f"{path}: there is no such card image; make one with: cardsim new {path}")
-    if not path.is_file():
-        raise UsageError(f"{path}: a card image is a file")
-    from cardsim.assembly import copy_of
-
-    try:
-        return copy_of(path, seed=seed)
-    except TerminalError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{path}: the card image cannot be opened: {error}") from error
-
-
-def probe_target(wish: Wish) -> tuple[str, Probe]:
-    """Kind of the target, and what probing it finds."""
-    image = wish.target.image
-    if image is not None:
-        return "image", probe(cast("Card", _copy(image, wish.the_seed)), reader=False, model=True)
-    with open_target(wish.target) as card:
-        reader = wish.target.reader is not None
-        return "reader" if reader else "python", probe(card, reader=reader)
-
-
-@contextlib.contextmanager
-def open_setup(wish: Wish, library: Library, requirements: Mapping[str, Requirement]) -> Iterator[Setup]:
-    """The target with everything that cases need.
-
-    Raises:
-        UsageError: target, keys or profile cannot be used.
-        LinkError: the reader or card is not reached, or mute.
-    """
-    keys, key_name = keys_of(wish)
-    image = wish.target.image
-    with contextlib.ExitStack() as stack:
-        if image is not None:
-            model = _copy(image, wish.the_seed)
-            kind, found = "image", probe(_copy(image, wish.the_seed), reader=False, model=True)
-            card: Card = model
-        else:
-            model, card = None, stack.enter_context(open_target(wish.target))
-            kind = "reader" if wish.target.reader is not None else "python"
-            found = probe(card, reader=kind == "reader")
-            stack.callback(card.power_off)
-        profile = profile_of(wish, found)
-        bench = Bench(
-            card,
-            _vocabulary(library, profile),
-            _context(keys, found.identity),
-            control=model,
-            hides_status=found.hides_status,
-            show_secrets=wish.show_secrets,
-            strict=wish.strict,
-        )
-        if model is not None and not profile.blank:
-            bench.blank = blank_bench(bench)
-        options = Options(wish.strict, wish.read_only, wish.destructive, wish.stop)
-        identity, area = found.identity, found.identity.area
-        name = wish.target.card or f"reader {wish.target.reader}"
-        yield Setup(
-            Runner(bench, requirements, profile, options),
-            Subject(kind, name, identity, profile, found.hides_status),
-            scrubber(keys, _historical(identity), area, show_secrets=wish.show_secrets),
-            lenient=model is None and not wish.strict,
-            keyed=bool(key_name),
-            area=area,
-        )
-
-
-def _vocabulary(library: Library, profile: Applicability) -> Any:
-    if profile.management == "none":
-        return library.vocabulary
-    try:
-        return with_dialect(library.vocabulary, load_dialect(profile.management))
-    except DialectError as error:
-        raise UsageError(str(error)) from error
-    except FileNotFoundError:
-        return library.vocabulary
-
-
-def _context(keys: KeyFile, identity: Identity) -> Context:
-    return Context(keys, functions=FUNCTIONS, area=identity.area)
-
-
-def _historical(identity: Identity) -> bytes:
-    from cardsim.iso7816.atr import Atr, AtrError
-
-    try:
-        return Atr.parse(bytes.fromhex(identity.atr)).historical
-    except AtrError:
-        return b""
 
 
 # --- the run ------------------------------------------------------------------------------------------------------
@@ -314,10 +116,9 @@ class Campaign:
         self.interrupted, self.status = f"{reason} (after {len(self.records)} of {len(self.cases)} cases)", status
 
     def _all(self, setup: Setup, progress: Progress | None) -> None:
-        model = setup.runner.bench.control is not None
-        ordered = order(self.cases, model=model)
+        ordered = order(self.cases, model=self.wish.on_models)
         if self.wish.jobs > 1:
-            if not model:
+            if not self.wish.on_models:
                 raise UsageError("-j needs a card image, of which each process takes its own copy")
             from terminal.conformance.parallel import run_parallel
 
@@ -334,7 +135,7 @@ class Campaign:
                         progress(len(self.records), len(ordered), record)
                     proved |= _proves(record)
                     refused = _refused(record)
-                    if refused and refused not in proved and (not model or not proved):
+                    if refused and refused not in proved and (not self.wish.on_models or not proved):
                         raise WrongKeys(_wrong_keys(record, self.wish))
                     if self.wish.stop and record.bad:
                         return
@@ -391,7 +192,9 @@ def run_cases(setup: Setup, cases: Iterable[Case], seed: int) -> Generator[Recor
             result = Result(case, Verdict.SKIPPED, "needs keys; name the card's key file with --keys FILE")
         yield record_of(result, lenient=setup.lenient, scrub=setup.scrub)
         if lost is not None or (setup.lenient and _mute(result)):
-            _still_there(bench.card, lost)
+            for slot in Slot:
+                if not bench.empty(slot):
+                    _still_there(bench.at(slot).card, lost)
 
 
 def _mute(result: Result) -> bool:

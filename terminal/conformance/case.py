@@ -5,12 +5,13 @@ steps. Case files (`vectors/cases/*.case`) and Python cases both become these va
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from terminal.conformance.pattern import Pattern
 from terminal.conformance.template import Template
+from terminal.slots import Slot
 
 
 class Mark(enum.Enum):
@@ -43,21 +44,24 @@ class Send:
     place: Place
     command: Template
     follow: bool
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What the last answer must be; the first alternative is the recommended one (--strict)."""
+    """What the last answer of a slot must be; the first alternative is the recommended one (--strict)."""
 
     place: Place
     alternatives: tuple[Pattern, ...]
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Power off and on again. `captures` the ATR under the name `atr`."""
+    """Power off and on again. The ATR is kept under the name `atr`, that of the PSAM under `sam-atr`."""
 
     place: Place
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Control:
     place: Place
     action: str
     arguments: tuple[str, ...]
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +172,27 @@ class Vocabulary:
 
 START: Final = "powered"
 """The state that every other one starts from: the card answered to reset, nothing else was sent."""
+
+
+def all_steps(case: Case, vocabulary: Vocabulary) -> Iterator[Step]:
+    """Each step that a case can come to: its own, those of the states that lead to it, and those of the words."""
+    pending: list[Iterable[Step]] = [case.steps]
+    state = vocabulary.states.get(case.state)
+    while state is not None:
+        pending.append(state.steps)
+        state = vocabulary.states.get(state.base or "")
+    words: set[str] = set()
+    while pending:
+        for step in pending.pop():
+            yield step
+            if isinstance(step, Repeat | Each):
+                pending.append(step.steps)
+            elif isinstance(step, Use) and step.word not in words and step.word in vocabulary.words:
+                words.add(step.word)
+                pending.append(vocabulary.words[step.word].steps)
+
+
+def slots_of(case: Case, vocabulary: Vocabulary) -> frozenset[Slot]:
+    """The slots that a case needs a card in. One that sends nothing is about the holder's card."""
+    slots = {step.slot for step in all_steps(case, vocabulary) if isinstance(step, Send | Expect | Reset | Control)}
+    return frozenset(slots or {Slot.CARD})

@@ -20,12 +20,14 @@ class Disproved(Exception):
 
 @dataclass(slots=True)
 class Context:
-    """What expressions see: the key file, what was captured, the last challenge, the card's identity."""
+    """What expressions see: the key file, what was captured, the last challenges, the card's identity."""
 
     keys: KeyFile
     captured: dict[str, bytes] = field(default_factory=dict)
     arguments: dict[str, str] = field(default_factory=dict)
     challenge: bytes = b""
+    sam_challenge: bytes = b""
+    """The last challenge of the PSAM."""
     historical: bytes = b""
     area: str = ""
     draw: Callable[[int], bytes] = bytes

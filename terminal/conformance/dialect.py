@@ -5,13 +5,13 @@ the last answer to the case, so that the same case asks for success or for a ref
 define makes the cases that need it not applicable. A dialect may have helper words; their names begin with `x-`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cardsim.resources import resource
-from terminal.conformance.case import Case, Repeat, Step, Use, Vocabulary
+from terminal.conformance.case import Case, Use, Vocabulary, all_steps
 from terminal.conformance.script import ScriptError, parse_script
 
 MANAGEMENT_WORDS: Final[Mapping[str, int]] = {
@@ -106,27 +106,5 @@ def with_dialect(vocabulary: Vocabulary, dialect: Dialect) -> Vocabulary:
 
 def undefined_words(case: Case, vocabulary: Vocabulary) -> list[str]:
     """The words of card management that a case needs, its state included, and that the vocabulary does not have."""
-    found: set[str] = set()
-    pending = list(_used(case.steps))
-    state = vocabulary.states.get(case.state)
-    while state is not None:
-        pending.extend(_used(state.steps))
-        state = vocabulary.states.get(state.base or "")
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            if name in vocabulary.words:
-                pending.extend(_used(vocabulary.words[name].steps))
+    found = {step.word for step in all_steps(case, vocabulary) if isinstance(step, Use)}
     return sorted(name for name in found if name in MANAGEMENT_WORDS and name not in vocabulary.words)
-
-
-def _used(steps: Iterable[Step]) -> Iterator[str]:
-    for step in steps:
-        match step:
-            case Use():
-                yield step.word
-            case Repeat():
-                yield from _used(step.steps)
-            case _:
-                pass

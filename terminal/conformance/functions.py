@@ -50,6 +50,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "wrong": _wrong,
     "name": lambda _context, words: NAMES[words[0]],
     "challenge": lambda context, _words: context.challenge,
+    "sam-challenge": lambda context, _words: context.sam_challenge,
     "historical": lambda context, _words: context.historical,
     "pin": lambda context, _words: _holder(context, "pin"),
     "offline-pin": lambda context, _words: pboc.pin_block_format2(_holder(context, "offline_pin").hex().rstrip("f")),

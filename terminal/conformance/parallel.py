@@ -10,7 +10,7 @@ from terminal.conformance.reports.record import Record
 from terminal.errors import LinkError
 
 if TYPE_CHECKING:
-    from terminal.conformance.campaign import Wish
+    from terminal.conformance.setup import Wish
 
 _PIECES = 4
 """Pieces for each process, so that none waits long for the others."""
@@ -18,8 +18,9 @@ _PIECES = 4
 
 def _piece(wish: "Wish", ids: list[str]) -> list[Record]:
     """Run some cases in this process."""
-    from terminal.conformance.campaign import catalogue, open_setup, run_cases
+    from terminal.conformance.campaign import catalogue, run_cases
     from terminal.conformance.selection import read_library
+    from terminal.conformance.setup import open_setup
 
     library = read_library(wish.cases)
     by_id = {case.id: case for case in library.cases}

@@ -18,10 +18,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from terminal.conformance.campaign import Setup, Wish
     from terminal.conformance.case import Case
     from terminal.conformance.reports.record import Record
     from terminal.conformance.requirements import Requirement
+    from terminal.conformance.setup import Setup, Wish
 
 NODE = "conformance"
 
@@ -46,7 +46,7 @@ def _wish(config: pytest.Config) -> Wish | None:
     card, reader = config.getoption("--cardsim-card"), config.getoption("--cardsim-reader")
     if card is None and reader is None:
         return None
-    from terminal.conformance.campaign import Wish
+    from terminal.conformance.setup import Wish
     from terminal.links.target import Target
 
     if card is not None and reader is not None:
@@ -107,7 +107,7 @@ class Cases(pytest.Collector):
     def card(self) -> Setup:
         """The card, ready for cases."""
         if self._setup is None:
-            from terminal.conformance.campaign import open_setup
+            from terminal.conformance.setup import open_setup
 
             self._setup = self._stack.enter_context(open_setup(self.wish, self._library, self.requirements))
         return self._setup

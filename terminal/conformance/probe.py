@@ -20,6 +20,8 @@ _SUITES: Final = {"01": "des", "03": "sm4"}
 _ROUNDS: Final = 16
 _SPENDABLE: Final = 50
 """Fen of electronic cash that cases spend at most."""
+_PSAM_ENVIRONMENTS: Final = {"des": "7378312E73682EC9E7BBE1B1A3D5CF", "sm4": "7378322E73682EC9E7BBE1B1A3D5CF"}
+"""Environments of a PSAM by their cipher (SSC part 9 §5)."""
 _DEMO: Final = "519900D156000005000001ACD18203C0"
 """Identification code of the demo card of `cardsim new`."""
 
@@ -47,6 +49,21 @@ class Probe:
     profile: Applicability
     hides_status: bool
     """The reader follows 61xx and 6Cxx by itself (D33)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PsamProbe:
+    """What a PSAM shows of itself to anybody."""
+
+    atr: str
+    environments: tuple[str, ...]
+    """Ciphers of its environments: des, sm4."""
+    hides_status: bool
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """What cases may need of it: `psam`, and `psam-` with each cipher."""
+        return frozenset({"psam", *(f"psam-{name}" for name in self.environments)})
 
 
 class _Prober:
@@ -112,6 +129,21 @@ def probe(card: Card, *, reader: bool, model: bool = False) -> Probe:
         return _probe(prober, reader=reader, model=model)
     finally:
         card.power_off()
+
+
+def probe_psam(card: Card, *, reader: bool) -> PsamProbe:
+    """Look at a PSAM: its answer to reset, and which environments can be selected. It is left powered off.
+
+    Raises:
+        LinkError: it is mute, or the reader is gone.
+    """
+    prober = _Prober(card)
+    try:
+        atr = prober.power_on()
+        found = [name for name, df in _PSAM_ENVIRONMENTS.items() if prober.select(bytes.fromhex(df))[1] == "9000"]
+    finally:
+        card.power_off()
+    return PsamProbe(atr.hex().upper(), tuple(found), prober.direct and reader and _protocols(atr) == (0,))
 
 
 def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:

@@ -30,6 +30,8 @@ class Line:
     command: str
     answer: str
     seconds: float
+    slot: str = "card"
+    """`card`, or `psam` for what went to the other slot."""
 
 
 @dataclass(frozen=True, slots=True)

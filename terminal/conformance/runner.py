@@ -13,27 +13,30 @@ from cardsim.control import ModelControl, ModelState
 from cardsim.decode import Environment
 from cardsim.keyfile import KeyFile, SsseKeys
 from terminal.conformance.applicability import Applicability
-from terminal.conformance.case import START, Case, Mark, State, Vocabulary
+from terminal.conformance.case import START, Case, Mark, State, Vocabulary, slots_of
 from terminal.conformance.context import Context
 from terminal.conformance.dialect import undefined_words
 from terminal.conformance.requirements import Evidence, Requirement
 from terminal.conformance.results import Line, Result, Verdict
 from terminal.conformance.session import Bench, CannotRun, Hidden, Unequal
+from terminal.slots import Slot
 
 Progress = Callable[[int, int, Result], None]
-
-
-_BEFORE: Final = ""
-"""Name under which the card is kept as it was before the run."""
+Slots = frozenset[Slot]
+_EMPTY: Final = {
+    Slot.CARD: "there is no card; name one with --card or --reader",
+    Slot.PSAM: "there is no PSAM; name one with --psam or --psam-reader",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A state as it was reached once: the card, and what the bench knew then."""
+    """A state as it was reached once: the cards, and what the bench knew then."""
 
-    card: ModelState
+    cards: Mapping[Slot, ModelState]
     captured: dict[str, bytes]
     challenge: bytes
+    sam_challenge: bytes
     historical: bytes
     environment: Environment
     transcript: tuple[Line, ...]
@@ -61,12 +64,14 @@ class Runner:
     requirements: Mapping[str, Requirement]
     applicability: Applicability
     options: Options = field(default_factory=Options)
-    _kept: dict[str, "_Kept"] = field(default_factory=dict)
+    _kept: dict[tuple[str, Slots], "_Kept"] = field(default_factory=dict)
+    _before: dict[Slot, ModelState] = field(default_factory=dict)
+    _slots: dict[str, Slots] = field(default_factory=dict)
     _blank: "Runner | None" = None
 
     def run(self, cases: Sequence[Case], progress: Progress | None = None) -> Iterator[Result]:
         """Run cases one after another and hand out each result as it comes."""
-        ordered = order(cases, model=self.bench.control is not None)
+        ordered = order(cases, model=self.bench.all_models)
         for number, case in enumerate(ordered, 1):
             result = self.run_one(case)
             if progress is not None:
@@ -85,11 +90,11 @@ class Runner:
         reason = self.left_out(case)
         if reason is not None:
             return reason
-        start = time.perf_counter()
+        start, slots = time.perf_counter(), self.slots(case)
         verdict, text, difference = Verdict.PASSED, "", None
         self.bench.fresh()
         try:
-            self._reach(case.state)
+            self._reach(case.state, slots)
             self.bench.run(case.steps)
         except Unequal as found:
             verdict, difference = Verdict.FAILED, found.difference
@@ -98,11 +103,23 @@ class Runner:
         except CannotRun as problem:
             verdict, text = Verdict.ERROR, str(problem)
         finally:
-            if self.bench.control is not None:
-                self.bench.control.mend()
+            for control in self._controls(slots).values():
+                control.mend()
         seconds = time.perf_counter() - start
         transcript = tuple(self.bench.transcript)
         return Result(case, verdict, text, difference, transcript, seconds, weak=self._weak(case))
+
+    def slots(self, case: Case) -> Slots:
+        """The slots that a case uses; asked for each case twice or more, found out once."""
+        found = self._slots.get(case.id)
+        if found is None:
+            found = self._slots[case.id] = slots_of(case, self.bench.vocabulary)
+        return found
+
+    def _controls(self, slots: Slots) -> dict[Slot, ModelControl]:
+        """The models among the cards in these slots."""
+        benches = {slot: self.bench.at(slot) for slot in slots}
+        return {slot: bench.control for slot, bench in benches.items() if bench.control is not None}
 
     def _weak(self, case: Case) -> bool:
         found = [self.requirements[name] for name in case.shows if name in self.requirements]
@@ -110,13 +127,17 @@ class Runner:
 
     def left_out(self, case: Case) -> Result | None:
         """Why a case is left out on this target; nothing if it runs."""
+        slots = self.slots(case)
+        for slot in Slot:
+            if slot in slots and self.bench.empty(slot):
+                return Result(case, Verdict.NOT_APPLICABLE, _EMPTY[slot])
         missing = self.applicability.missing(case.needs)
         if missing:
             return Result(case, Verdict.NOT_APPLICABLE, missing)
         undefined = undefined_words(case, self.bench.vocabulary)
         if undefined:
             return Result(case, Verdict.NOT_APPLICABLE, f"the dialect of card management has no {undefined[0]}")
-        model = self.bench.control is not None
+        model = len(self._controls(slots)) == len(slots)
         if Mark.MODEL in case.marks and not model:
             return Result(case, Verdict.SKIPPED, "only a model can do this")
         if self.options.read_only and case.marks & {Mark.WRITES, Mark.DESTRUCTIVE}:
@@ -127,47 +148,55 @@ class Runner:
 
     # --- states ------------------------------------------------------------------------------------------------
 
-    def _reach(self, name: str) -> None:
-        """Bring the card into a state: from a snapshot on a model, by its commands otherwise."""
-        control = self.bench.control
-        if control is None:
-            self._walk(name)
+    def _reach(self, name: str, slots: Slots) -> None:
+        """Bring the cards in these slots into a state: from a snapshot on models, by its commands otherwise."""
+        controls = self._controls(slots)
+        if len(controls) < len(slots):
+            self._walk(name, slots)
             return
-        kept = self._kept.get(name)
+        kept = self._kept.get((name, slots))
         if kept is None:
-            self._walk(name)
-            self._kept[name] = self._keep(control)
+            self._walk(name, slots)
+            self._kept[name, slots] = self._keep(controls)
             return
-        control.restore(kept.card)
-        self.bench.context.captured = dict(kept.captured)
-        self.bench.context.challenge = kept.challenge
-        self.bench.context.historical = kept.historical
-        self.bench.names.environment = kept.environment
-        self.bench.transcript = list(kept.transcript)
+        for slot, control in controls.items():
+            control.restore(kept.cards[slot])
+        bench, context = self.bench, self.bench.context
+        context.captured = dict(kept.captured)
+        context.challenge, context.sam_challenge = kept.challenge, kept.sam_challenge
+        context.historical = kept.historical
+        bench.names.environment = kept.environment
+        bench.transcript[:] = kept.transcript
 
-    def _keep(self, control: ModelControl) -> "_Kept":
+    def _keep(self, controls: Mapping[Slot, ModelControl]) -> "_Kept":
         bench, context = self.bench, self.bench.context
         return _Kept(
-            control.snapshot(), dict(context.captured), context.challenge, context.historical,
+            {slot: control.snapshot() for slot, control in controls.items()},
+            dict(context.captured), context.challenge, context.sam_challenge, context.historical,
             bench.names.environment, tuple(bench.transcript),
         )  # fmt: skip
 
-    def _walk(self, name: str) -> None:
+    def _walk(self, name: str, slots: Slots) -> None:
         if name == START:
-            control = self.bench.control
-            if control is not None and _BEFORE in self._kept:
-                control.restore(self._kept[_BEFORE].card)
-            elif control is not None:
-                self._kept[_BEFORE] = self._keep(control)
-            self.bench.reset(None)
+            self._start(slots)
             return
         state = state_of(self.bench.vocabulary, name)
-        self._walk(state.base or START)
+        self._walk(state.base or START, slots)
         try:
             self.bench.run(state.steps)
         except Unequal as found:
             answer = found.difference.received or "nothing"
             raise CannotRun(f"the state {name} is not reached: {found.difference.place}: {answer}") from found
+
+    def _start(self, slots: Slots) -> None:
+        """Reset the cards in these slots; models are what they were before the run."""
+        for slot, control in self._controls(slots).items():
+            if slot in self._before:
+                control.restore(self._before[slot])
+            else:
+                self._before[slot] = control.snapshot()
+        for slot in sorted(slots, key=lambda slot: slot.value):
+            self.bench.at(slot).reset(None)
 
 
 def blank_bench(bench: Bench, *, seed: int | None = None, switches: int = 0) -> Bench:

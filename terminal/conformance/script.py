@@ -14,6 +14,8 @@
         < 0304 {version:4} 9000
         auth RKSSSE                    a word of the vocabulary
         reset
+        sam> 80 FA 00 00 08 {data}     the same lines for the PSAM in the other slot: sam> sam>> sam< and sam reset
+        sam< 6108
         let R = {challenge}
         check {version} == 332E3030
         each n 1 {atr}                 the steps below it, indented, once for each byte n
@@ -48,8 +50,10 @@ from terminal.conformance.case import (
 )
 from terminal.conformance.pattern import PatternError, parse_pattern
 from terminal.conformance.template import Template, TemplateError, parse_template
+from terminal.slots import Slot
 
 CONTROLS: Final = frozenset({"cut", "cut-inside", "fail-page", "mend", "new-card"})
+_SAM_CONTROLS: Final = CONTROLS - {"new-card"}
 _HEADER: Final = frozenset({"shows", "state", "needs", "marks"})
 _INDENT: Final = re.compile(r"^(\s*)(.*?)\s*(?:#.*)?$")
 
@@ -85,6 +89,10 @@ class Script:
 
     cases: tuple[Case, ...]
     vocabulary: Vocabulary
+
+
+def _slot(key: str) -> Slot:
+    return Slot.PSAM if key.startswith("sam") else Slot.CARD
 
 
 def parse_script(file: str, text: str) -> Script:
@@ -164,15 +172,17 @@ class _Reader:
     def _step(self, place: Place, key: str, rest: str, content: str, block: _Block) -> Step | None:
         try:
             match key:
-                case ">" | ">>":
-                    return Send(place, parse_template(rest), key == ">>")
-                case "<":
-                    return Expect(place, (parse_pattern(rest),))
+                case ">" | ">>" | "sam>" | "sam>>":
+                    return Send(place, parse_template(rest), key.endswith(">>"), _slot(key))
+                case "<" | "sam<":
+                    return Expect(place, (parse_pattern(rest),), _slot(key))
                 case "|":
                     self._alternative(place, rest, block)
                     return None
                 case "reset":
                     return Reset(place)
+                case "sam":
+                    return self._of_sam(place, rest)
                 case "let":
                     name, _, value = rest.partition("=")
                     return Let(place, name.strip(), parse_template(value.strip()))
@@ -192,7 +202,16 @@ class _Reader:
         if not steps or not isinstance(steps[-1], Expect):
             self._fail(place, "`|` gives another answer and stands below `<`")
         last = steps[-1]
-        steps[-1] = Expect(last.place, (*last.alternatives, parse_pattern(rest)))
+        steps[-1] = Expect(last.place, (*last.alternatives, parse_pattern(rest)), last.slot)
+
+    def _of_sam(self, place: Place, rest: str) -> Step:
+        action, *arguments = rest.split() or [""]
+        if action == "reset" and not arguments:
+            return Reset(place, Slot.PSAM)
+        if action not in _SAM_CONTROLS:
+            known = ", ".join(sorted(_SAM_CONTROLS))
+            self._fail(place, f"`sam` takes reset, {known}; a command to the PSAM is written `sam> HEX`")
+        return Control(place, action, tuple(arguments), Slot.PSAM)
 
     def _check(self, place: Place, rest: str) -> Check:
         for operator, equal in (("==", True), ("!=", False)):

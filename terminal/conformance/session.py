@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from cardsim.control import ModelControl
+from cardsim.decode import Environment
 from cardsim.decode.commands import Session as Names
 from cardsim.decode.commands import command_name, masked_hex
 from cardsim.iso7816.atr import Atr, AtrError
@@ -29,6 +30,7 @@ from terminal.conformance.context import Context, Disproved, FunctionError
 from terminal.conformance.pattern import Match, Mismatch
 from terminal.conformance.results import Difference, Line
 from terminal.conformance.template import TemplateError
+from terminal.slots import Slot
 
 
 class Unequal(Exception):
@@ -45,6 +47,21 @@ class CannotRun(Exception):
 
 class Hidden(Exception):
     """The reader hides what the step looks at (D33)."""
+
+
+class NoCard:
+    """An empty slot: a run with a PSAM alone. Cases that send something to it are left out."""
+
+    def power_on(self) -> bytes:
+        """Nothing is there."""
+        raise CannotRun("there is no card; name one with --card or --reader")
+
+    def transmit(self, command: bytes) -> bytes:
+        """Nothing is there."""
+        raise CannotRun(f"there is no card to send {command[:4].hex().upper()} to")
+
+    def power_off(self) -> None:
+        """Nothing to do."""
 
 
 @dataclass(slots=True)
@@ -66,14 +83,40 @@ class Bench:
     depth: int = 0
     blank: "Bench | None" = None
     """A model card with the transport key alone, for cases that need one (`needs blank`)."""
+    slot: Slot = Slot.CARD
+    sam: "Bench | None" = None
+    """The PSAM in the other slot, made with `sam_bench`: captures and transcript are the same."""
+
+    def at(self, slot: Slot) -> "Bench":
+        """The card in a slot.
+
+        Raises:
+            CannotRun: the slot is empty.
+        """
+        if slot is self.slot:
+            return self
+        if self.sam is None:
+            raise CannotRun("there is no PSAM; name one with --psam or --psam-reader")
+        return self.sam
+
+    def empty(self, slot: Slot) -> bool:
+        """Whether there is nothing in a slot."""
+        return self.sam is None if slot is not self.slot else isinstance(self.card, NoCard)
+
+    @property
+    def all_models(self) -> bool:
+        """Whether each card on the bench is a model, so that cases are independent of each other."""
+        return all(self.empty(slot) or self.at(slot).control is not None for slot in Slot)
 
     def fresh(self) -> None:
         """Forget the last case: captures and transcript."""
-        self.transcript = []
+        self.transcript.clear()
         self.context.captured = {}
         self.context.arguments = {}
-        self.context.challenge = b""
+        self.context.challenge = self.context.sam_challenge = b""
         self.answer = b""
+        if self.sam is not None:
+            self.sam.answer = b""
 
     def run(self, steps: Sequence[Step]) -> None:
         """Do the steps.
@@ -86,11 +129,11 @@ class Bench:
         for step in steps:
             match step:
                 case Send():
-                    self._send(step)
+                    self.at(step.slot)._send(step)
                 case Expect():
-                    self._expect(step)
+                    self.at(step.slot)._expect(step)
                 case Reset():
-                    self.reset(step.place)
+                    self.at(step.slot).reset(step.place)
                 case Let():
                     self.context.captured[step.name] = self._render(step.place, step.value.render)
                 case Check():
@@ -98,7 +141,7 @@ class Bench:
                 case Use():
                     self._use(step)
                 case Control():
-                    self._control(step)
+                    self.at(step.slot)._control(step)
                 case Repeat():
                     for _ in range(step.times):
                         self.run(step.steps)
@@ -127,17 +170,19 @@ class Bench:
     # --- exchanges ---------------------------------------------------------------------------------------------
 
     def reset(self, place: Place | None) -> None:
-        """Power off and on; the ATR gives the historical bytes."""
+        """Power off and on; the ATR of the holder's card gives the historical bytes."""
         start = time.perf_counter()
         self.card.power_off()
         atr = self.card.power_on()
         self.names.reset()
-        self.context.captured["atr"] = atr
-        self.context.challenge = b""
+        self.context.captured[f"{self._prefix}atr"] = atr
+        self._challenged(b"")
         try:
-            self.context.historical = Atr.parse(atr).historical
+            historical = Atr.parse(atr).historical
         except AtrError as error:
             raise CannotRun(f"the card's answer to reset is no ATR: {error}") from error
+        if self.slot is Slot.CARD:
+            self.context.historical = historical
         self._note(place, "reset", "", atr.hex().upper(), time.perf_counter() - start)
 
     def exchange(self, place: Place | None, command: bytes) -> bytes:
@@ -152,11 +197,22 @@ class Bench:
         if len(answer) >= 2:
             self.names.answered(int.from_bytes(answer[-2:], "big"))
         if command[:2] == b"\x00\x84" and answer[-2:] == b"\x90\x00":
-            self.context.challenge = answer[:-2]
+            self._challenged(answer[:-2])
         return answer
 
+    @property
+    def _prefix(self) -> str:
+        """What stands before the names of values that the bench itself keeps."""
+        return "sam-" if self.slot is Slot.PSAM else ""
+
+    def _challenged(self, challenge: bytes) -> None:
+        if self.slot is Slot.PSAM:
+            self.context.sam_challenge = challenge
+        else:
+            self.context.challenge = challenge
+
     def _note(self, place: Place | None, name: str, command: str, answer: str, seconds: float) -> None:
-        self.transcript.append(Line(str(place or ""), name, command, answer, seconds))
+        self.transcript.append(Line(str(place or ""), name, command, answer, seconds, self.slot.name.lower()))
 
     def _send(self, step: Send) -> None:
         self.command = self._render(step.place, step.command.render)
@@ -164,7 +220,7 @@ class Bench:
         if step.follow:
             answer = self._follow(step.place, self.command, answer)
         self.answer = answer
-        self.context.captured["answer"] = answer
+        self.context.captured[f"{self._prefix}answer"] = answer
 
     def _follow(self, place: Place, command: bytes, answer: bytes) -> bytes:
         if answer[-2:-1] == b"\x6c":
@@ -264,3 +320,20 @@ class Bench:
             for word in known
             if word in captured or word.lstrip("-").isdigit()
         ]
+
+
+def sam_bench(bench: Bench, card: Card, control: ModelControl | None = None, *, hides_status: bool = False) -> Bench:
+    """Put a PSAM beside the card of a bench; the bench of the PSAM."""
+    bench.sam = Bench(
+        card,
+        bench.vocabulary,
+        bench.context,
+        control,
+        hides_status,
+        bench.show_secrets,
+        bench.strict,
+        bench.transcript,
+        Names(Environment.PSAM),
+        slot=Slot.PSAM,
+    )
+    return bench.sam

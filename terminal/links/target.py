@@ -1,5 +1,9 @@
-"""Which card a command means: `--card IMAGE`, `--card python:MODULE:FACTORY`, or `--reader NAME|INDEX`."""
+"""Which card a command means: `--card IMAGE`, `--card python:MODULE:FACTORY`, or `--reader NAME|INDEX`.
 
+For the terminal's PSAM the options are `--psam` and `--psam-reader`, with the same words.
+"""
+
+import argparse
 import contextlib
 import importlib
 from collections.abc import Callable, Iterator
@@ -10,23 +14,49 @@ from typing import Any, Final, TypeVar
 
 from cardsim.iso7816.card import Card
 from terminal.errors import LinkError, TerminalError, UsageError
+from terminal.slots import Slot
 
 _PYTHON: Final = "python:"
+_OPTIONS: Final = {Slot.CARD: ("--card", "--reader"), Slot.PSAM: ("--psam", "--psam-reader")}
+_KINDS: Final = {Slot.CARD: "card", Slot.PSAM: "PSAM"}
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the options say; exactly one of `card` and `reader`."""
+    """What the options say for one slot; exactly one of `card` and `reader`, or neither where the slot stays empty."""
 
     card: str | None = None
     reader: str | None = None
     seed: int | None = None
+    slot: Slot = Slot.CARD
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a card for this slot."""
+        return self.card is not None or self.reader is not None
+
+    @property
+    def name(self) -> str:
+        """The target as reports name it."""
+        return self.card or f"reader {self.reader}"
+
+    @property
+    def wanted(self) -> str:
+        """How the options of this slot are written, for messages."""
+        card, reader = _OPTIONS[self.slot]
+        return f"name one {_KINDS[self.slot]}: {card} IMAGE, {card} python:MODULE:FACTORY or {reader} NAME|INDEX"
 
     @property
     def image(self) -> Path | None:
         """The image file, if the target is one."""
         return Path(self.card) if self.card is not None and not self.card.startswith(_PYTHON) else None
+
+
+def psam_target(arguments: argparse.Namespace) -> Target:
+    """The target of --psam and --psam-reader; none for a command that has no such options."""
+    named, reader = getattr(arguments, "psam", None), getattr(arguments, "psam_reader", None)
+    return Target(named, reader, arguments.seed, Slot.PSAM)
 
 
 class GuardedCard:
@@ -66,7 +96,7 @@ def open_target(target: Target) -> Iterator[Card]:
         LinkError: reader or card are not reached.
     """
     if (target.card is None) == (target.reader is None):
-        raise UsageError("name one card: --card IMAGE, --card python:MODULE:FACTORY or --reader NAME|INDEX")
+        raise UsageError(target.wanted)
     if target.reader is not None:
         from terminal.links.pcsc import PcscLink
 
@@ -74,7 +104,7 @@ def open_target(target: Target) -> Iterator[Card]:
     elif target.image is not None:
         with contextlib.ExitStack() as stack:
             try:
-                card = stack.enter_context(_open_image(target.image, target.seed))
+                card = stack.enter_context(_open_image(target.image, target.seed, target.slot))
             except TerminalError:
                 raise
             except Exception as error:
@@ -82,15 +112,26 @@ def open_target(target: Target) -> Iterator[Card]:
             yield GuardedCard(card)
     else:
         assert target.card is not None
-        with _make(target.card.removeprefix(_PYTHON)) as card:
+        with _make(target.card.removeprefix(_PYTHON), _OPTIONS[target.slot][0]) as card:
             yield GuardedCard(card)
 
 
-def _open_image(path: Path, seed: int | None) -> AbstractContextManager[Card]:
+def existing_image(path: Path, slot: Slot) -> Path:
+    """The path of an image that is there.
+
+    Raises:
+        UsageError: there is none; says how one is made.
+    """
+    kind, option = _KINDS[slot], "--psam " if slot is Slot.PSAM else ""
     if not path.exists():
-        raise UsageError(f"{path}: there is no such card image; make one with: cardsim new {path}")
+        raise UsageError(f"{path}: there is no such {kind} image; make one with: cardsim new {option}{path}")
     if not path.is_file():
-        raise UsageError(f"{path}: a card image is a file")
+        raise UsageError(f"{path}: a {kind} image is a file")
+    return path
+
+
+def _open_image(path: Path, seed: int | None, slot: Slot) -> AbstractContextManager[Card]:
+    existing_image(path, slot)
     try:
         assembly = importlib.import_module("cardsim.assembly")
     except ImportError as error:
@@ -99,24 +140,24 @@ def _open_image(path: Path, seed: int | None) -> AbstractContextManager[Card]:
     return opened
 
 
-def _make(spec: str) -> AbstractContextManager[Card]:
+def _make(spec: str, option: str) -> AbstractContextManager[Card]:
     """A card of someone else's: FACTORY() gives something with power_on, transmit and power_off."""
     module_name, colon, factory_name = spec.partition(":")
     if not colon or not module_name or not factory_name:
-        raise UsageError(f"--card python:{spec}: write it as python:MODULE:FACTORY")
+        raise UsageError(f"{option} python:{spec}: write it as python:MODULE:FACTORY")
     try:
         factory: Any = importlib.import_module(module_name)
         for part in factory_name.split("."):
             factory = getattr(factory, part)
     except ImportError as error:
-        raise UsageError(f"--card python:{spec}: {module_name} cannot be imported: {error}") from error
+        raise UsageError(f"{option} python:{spec}: {module_name} cannot be imported: {error}") from error
     except AttributeError as error:
-        raise UsageError(f"--card python:{spec}: {module_name} has no {factory_name}") from error
+        raise UsageError(f"{option} python:{spec}: {module_name} has no {factory_name}") from error
     try:
         made: Any = factory()
     except Exception as error:
-        raise LinkError(f"--card python:{spec}: the factory failed: {error}") from error
+        raise LinkError(f"{option} python:{spec}: the factory failed: {error}") from error
     missing = [name for name in ("power_on", "transmit", "power_off") if not callable(getattr(made, name, None))]
     if missing and not hasattr(made, "__enter__"):
-        raise UsageError(f"--card python:{spec}: what it made has no {', '.join(missing)}")
+        raise UsageError(f"{option} python:{spec}: what it made has no {', '.join(missing)}")
     return made if hasattr(made, "__enter__") else contextlib.nullcontext(made)

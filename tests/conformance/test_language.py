@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from terminal.conformance.case import Check, Control, Each, Expect, Let, Mark, Repeat, Reset, Send, Use
+from terminal.conformance.case import Check, Control, Each, Expect, Let, Mark, Repeat, Reset, Send, Use, slots_of
 from terminal.conformance.pattern import Match, Mismatch, PatternError, parse_pattern
 from terminal.conformance.script import ScriptError, parse_script
 from terminal.conformance.selection import read_library
 from terminal.conformance.template import TemplateError, parse_template
 from terminal.errors import UsageError
+from terminal.slots import Slot
 from tests.conformance.bench import conform
 from tests.docs.console import ROOT, blocks
 
@@ -80,9 +81,42 @@ def test_vocabulary() -> None:
     assert script.vocabulary.words["w"].parameters == ("P",)
 
 
+def test_psam_lines() -> None:
+    """The same lines, for the other slot."""
+    text = (
+        "group G\ncase A\n    T.\n    sam> 00\n    sam< 6700\n    | 6D00\n    sam>> 00\n    sam reset\n    sam cut 1\n"
+    )
+    send, expect, follow, reset, cut = parse_script("f", text).cases[0].steps
+    assert isinstance(send, Send)
+    assert isinstance(expect, Expect)
+    assert isinstance(follow, Send)
+    assert isinstance(reset, Reset)
+    assert isinstance(cut, Control)
+    assert {step.slot for step in (send, expect, follow, reset, cut)} == {Slot.PSAM}
+    assert (send.follow, follow.follow, len(expect.alternatives), cut.arguments) == (False, True, 2, ("1",))
+
+
+def test_slots_of_a_case() -> None:
+    """A case needs the slots that its own lines, its state and its words use."""
+    text = (
+        "group G\ncase A\n    T.\n    sam> 00\n    sam< 6700\n"
+        "case B\n    T.\n    state s\n    sam> 00\n    sam< 6700\n"
+        "case C\n    T.\n    each n 1 {x}\n        w\n"
+        "case D\n    T.\n    check 00 == 00\n"
+        "state s\n    T.\n    > 00\n"
+        "word w\n    T.\n    sam reset\n"
+    )
+    script = parse_script("f", text)
+    found = {case.id: slots_of(case, script.vocabulary) for case in script.cases}
+    sam, card = Slot.PSAM, Slot.CARD
+    assert found == {"A": {sam}, "B": {sam, card}, "C": {sam}, "D": {card}}
+
+
 @pytest.mark.parametrize(
     ("lines", "line", "told"),
     [
+        (["group G", "case A", "    T.", "    sam 00", "    < 9000"], 4, "a command to the PSAM is written `sam> HEX`"),
+        (["group G", "case A", "    T.", "    sam new-card", "    < 9000"], 4, "`sam` takes reset"),
         (["case A"], 1, "behind a line `group NAME`"),
         (["    > 00"], 1, "an indented line stands below"),
         (["nonsense here"], 1, "expected `group NAME`"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cardsim.keyfile import load_keyfile
-from terminal.conformance.campaign import Campaign, Wish, figures
+from terminal.conformance.campaign import Campaign, figures
 from terminal.conformance.reports.compare import Earlier, compare, read_report
 from terminal.conformance.reports.coverage import family
 from terminal.conformance.reports.document import Run
@@ -20,6 +20,7 @@ from terminal.conformance.reports.secrets import scrubber
 from terminal.conformance.reports.text import report
 from terminal.conformance.reports.transcript import transcript
 from terminal.conformance.results import Line
+from terminal.conformance.setup import Wish
 from terminal.errors import UsageError
 from terminal.links.target import Target
 from tests.conformance.bench import conform

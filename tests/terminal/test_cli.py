@@ -199,6 +199,21 @@ def test_apdu_prints_raw_responses(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert lines[3:] == ["611E"]
 
 
+def test_apdu_to_the_psam(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sam` in front of a line sends it to the other slot; without a card all lines go there."""
+    sam = ["--psam", *CARD[1:]]
+    assert apdus(monkeypatch, f"{SELECT}\n0084000008\nsam 0084000008\nsam reset\nsam off\n", *sam) == 0
+    lines = capsys.readouterr().out.split()
+    assert [line[-4:] for line in lines[:3]] == ["611E", "9000", "6D00"]
+    assert lines[3].startswith("3B6D")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("reset\nsam 0084000008\n"))
+    assert main(["apdu", *sam]) == 0
+    assert capsys.readouterr().out.split()[-1] == "6D00"
+    monkeypatch.setattr(sys, "stdin", io.StringIO("sam reset\n"))
+    assert main(["apdu", *CARD]) == 2
+    assert "--psam" in capsys.readouterr().err
+
+
 def test_apdu_auto_decode_and_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert apdus(monkeypatch, SELECT + "\n0020000003123456\n", "--auto", "--decode") == 0
     text = capsys.readouterr().out

@@ -59,6 +59,8 @@ class Coverage:
             self.states.add(record.state)
         session = Session()
         for line in record.transcript:
+            if line.slot != "card":
+                continue
             if line.name == "reset" and not line.command:
                 session.reset()
                 continue

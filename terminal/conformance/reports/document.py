@@ -17,15 +17,28 @@ from terminal.conformance.requirements import Requirement
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What was tested."""
+class PsamSubject:
+    """The PSAM that was tested, or that the card was tested with."""
 
     kind: str
     """image, python or reader."""
     name: str
+    atr: str
+    environments: tuple[str, ...]
+    hides_status: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was tested."""
+
+    kind: str
+    """image, python or reader; none where a PSAM alone was tested."""
+    name: str
     identity: Identity | None
     profile: Applicability
     hides_status: bool
+    psam: PsamSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +136,13 @@ def target(subject: Subject) -> dict[str, Any]:
         "state": identity.state if identity else "",
         "environments": dict(identity.environments) if identity else {},
         "hides_status": subject.hides_status,
+        "psam": None if subject.psam is None else asdict(subject.psam),
     }
 
 
 def profile(found: Applicability) -> dict[str, Any]:
     """The profile as data."""
-    return {**asdict(found), "options": sorted(found.options)}
+    return {**asdict(found), "options": sorted(found.options), "psam": sorted(found.psam)}
 
 
 def listing(cases: Sequence[Case], *, verdict: str, why: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One case of a run as every report shows it: plain values that travel between processes and into JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from cardsim.decode.commands import Session
@@ -72,7 +72,7 @@ def record_of(result: Result, *, lenient: bool, scrub: Scrub) -> Record:
     if lenient and result.weak and result.verdict is Verdict.FAILED:
         verdict, reason = WEAK, "rests on single or derived evidence, which fails a physical card with --strict alone"
     transcript = tuple(
-        Line(line.place, line.name, scrub(line.command), scrub(line.answer), line.seconds) for line in result.transcript
+        replace(line, command=scrub(line.command), answer=scrub(line.answer)) for line in result.transcript
     )
     return Record(
         case.id,
@@ -114,7 +114,8 @@ def _decoded(difference: Difference, transcript: tuple[Line, ...]) -> list[str]:
         words = [word for word in wanted.split("|") if "?" not in word]
         lines += [f"wanted {word}: {StatusWord(int(word, 16)).meaning}" for word in words]
     session, answered = Session(), b""
-    for line in transcript:
+    slot = transcript[-1].slot if transcript else ""
+    for line in (line for line in transcript if line.slot == slot):
         if line.name == "reset" and not line.command:
             session.reset()
             continue

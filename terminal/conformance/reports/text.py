@@ -42,7 +42,9 @@ def _subject(run: Run) -> Iterator[str]:
         present = ", ".join(f"{name} {how}" for name, how in identity.environments.items())
         yield f"{subject.name}   ATR {identity.atr}"
         yield f"version {identity.version or 'unknown'}, {identity.suite or 'no suite'}; {present}"
-    if subject.hides_status:
+    if (psam := subject.psam) is not None:
+        yield f"{psam.name}   PSAM, ATR {psam.atr}; {', '.join(psam.environments) or 'no environment'}"
+    if subject.hides_status or (psam is not None and psam.hides_status):
         yield "the reader follows 61xx and 6Cxx by itself: what looks at them is not observable"
 
 

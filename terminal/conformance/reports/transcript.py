@@ -21,7 +21,7 @@ def transcript(record: Record, requirements: Mapping[str, Requirement]) -> list[
     lines = [f"{record.place}   group {record.group}   state {record.state}"]
     lines += [_requirement(name, requirements.get(name)) for name in record.shows]
     for line in record.transcript:
-        lines += _exchange(line.name, line.command, line.answer)
+        lines += _exchange(f"PSAM: {line.name}" if line.slot == "psam" else line.name, line.command, line.answer)
     if record.difference is not None:
         lines += _difference(record.difference)
     if record.reason:
