@@ -23,6 +23,7 @@ from cardsim.cos.dispatcher import CardMemory
 from cardsim.cos.environment import CardServices, Environment
 from cardsim.cos.mf import MasterFile
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
+from cardsim.crypto.medical import TypeCoding
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
 
@@ -77,9 +78,16 @@ class CardModel:
     def _make_environment(
         self, kind: EnvironmentKind, slot: int, partition: Partition, card: CardServices
     ) -> Environment:
-        make = {EnvironmentKind.SSSE: Ssse, EnvironmentKind.PSE: Pse}[kind]
-        must_fit = not self._record.switches & Switch.DIRECT_ANSWERS
-        environment = make(partition, self._stream(f"environment {slot}"), card, le_must_fit=must_fit)
+        switches = self._record.switches
+        must_fit = not switches & Switch.DIRECT_ANSWERS
+        random = self._stream(f"environment {slot}")
+        environment: Environment
+        match kind:
+            case EnvironmentKind.SSSE:
+                coding = TypeCoding.BINARY if switches & Switch.MEDICAL_TYPE_BINARY else TypeCoding.ASCII
+                environment = Ssse(partition, random, card, le_must_fit=must_fit, medical_type=coding)
+            case EnvironmentKind.PSE:
+                environment = Pse(partition, random, card, le_must_fit=must_fit)
         for listener in self.on_environment:
             listener(environment)
         return environment

@@ -28,6 +28,7 @@ from cardsim.iso7816.status import StatusWord
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import commands as pse
 from cardsim.ssse import commands as ssse
+from cardsim.ssse import medical_commands as medical
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 NOTICE: Final = "<!-- Written by tools/make_docs.py. Change the source, then run: python tools/make_docs.py -->\n"
@@ -61,6 +62,12 @@ LEVELS: Final = (
         cos.TABLE,
     ),
     Level("In SSSE", "After SELECT of `sx1.sh.社会保障` or of one of its applications by name.", ssse.TABLE),
+    Level(
+        "In the medical-insurance application",
+        "After SELECT of `D15600000503` (DF04), or of another application of SSSE that has an account file: the "
+        "commands of SSSE, and these.",
+        medical.TABLE,
+    ),
     Level("In PSE itself", "After SELECT of `1PAY.SYS.DDF01`.", pse.PSE_TABLE),
     Level("In an application of PSE", "After SELECT of the AID.", pse.APPLICATION_TABLE),
 )

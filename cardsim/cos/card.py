@@ -23,7 +23,11 @@ class CardOs(Dispatcher):
             return self.mf.fci()
         if self.ram.current is None:
             raise StatusError(status.FILE_NOT_FOUND)
-        return self.environments[self.ram.current].select_file(p1, data)
+        environment = self.environments[self.ram.current]
+        answer = environment.select_file(p1, data)
+        if self._place != environment.place:
+            self._settle()
+        return answer
 
     def _select_name(self, name: bytes, *, following: bool) -> bytes:
         target = self._resolve(name, following=following)
@@ -41,7 +45,7 @@ class CardOs(Dispatcher):
         return fci
 
     def _arrive(self, target: RegisteredName) -> None:
-        if self.ram.current != target.slot or self.environments[target.slot].place:
+        if self.ram.current != target.slot or self._place or self.environments[target.slot].place:
             self._enter(target.slot)
         self.ram.selected = target.place
 

@@ -25,7 +25,8 @@ class Row:
         self.handler = handler
         self.case = int(command.case)
         self.allowed = _parameter_table(command.parameters)
-        self.lc = _mask(command.lc if command.case in (Case.COMMAND, Case.BOTH) else (0,))
+        lengths = range(256) if command.state_first else command.lc
+        self.lc = _mask(lengths if command.case in (Case.COMMAND, Case.BOTH) else (0,))
         self.le = _mask(command.le) if command.le else None
         self.phases = None if command.phases is Phase.ANY else command.phases
         self.others: tuple[Row, ...] = ()

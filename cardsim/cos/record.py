@@ -66,6 +66,8 @@ class Switch(enum.IntFlag):
     """CARD BLOCK stops the whole card (the literal reading) instead of its own environment (D10)."""
     DIRECT_ANSWERS = 2
     """Data come in the answer itself, as on T=1 or contactless, without 61xx and 6Cxx."""
+    MEDICAL_TYPE_BINARY = 4
+    """MACs and TACs of medical transactions have the type as 01 or 02 instead of the character 31 or 32 (D19)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ class Command:
     response: str = ""
     opens: bool = field(default=False)
     """Whether it may be sent to a blocked environment (SELECT alone)."""
+    state_first: bool = field(default=False)
+    """Whether the state of a transaction is judged before Lc: then any well-formed Lc reaches the handler, which
+    refuses those that `lc` has not."""
 
     @property
     def header(self) -> bytes:

@@ -21,10 +21,10 @@ PSE_RIDS: Final = (b"\xa0\x00\x00\x03\x33",)
 
 _MODULES: Final = MappingProxyType(
     {
-        Environment.CARD: "cardsim.cos.commands",
-        Environment.SSSE: "cardsim.ssse.commands",
-        Environment.PSE: "cardsim.pse.commands",
-        Environment.PSAM: "cardsim.psam.commands",
+        Environment.CARD: ("cardsim.cos.commands",),
+        Environment.SSSE: ("cardsim.ssse.commands", "cardsim.ssse.medical_commands"),
+        Environment.PSE: ("cardsim.pse.commands",),
+        Environment.PSAM: ("cardsim.psam.commands",),
     }
 )
 
@@ -101,11 +101,11 @@ _ENCRYPTS: Final = ((0x80, 0xFA, 0x00), (0x80, 0xFA, 0x02))
 def _rows(environment: Environment) -> Mapping[tuple[int, int], tuple[object, ...]]:
     """The rows of the environment's command table by CLA and INS; empty where the table is not built in."""
     try:
-        table: Iterable[object] = importlib.import_module(_MODULES[environment]).TABLE
+        tables: list[Iterable[object]] = [importlib.import_module(name).TABLE for name in _MODULES[environment]]
     except (ImportError, AttributeError):
         return {}
     rows: dict[tuple[int, int], tuple[object, ...]] = {}
-    for row in table:
+    for row in (row for table in tables for row in table):
         key = (int(getattr(row, "cla", -1)), int(getattr(row, "ins", -1)))
         rows[key] = (*rows.get(key, ()), row)
     return rows

@@ -30,7 +30,12 @@ WRONG_OFFSET: Final = 0x6B00
 INS_NOT_SUPPORTED: Final = 0x6D00
 CLA_NOT_SUPPORTED: Final = 0x6E00
 NO_PRECISE_DIAGNOSIS: Final = 0x6F00
+WRONG_MAC: Final = 0x9302
 APPLICATION_BLOCKED: Final = 0x9303
+BALANCE_TOO_LOW: Final = 0x9401
+COUNTER_AT_MAXIMUM: Final = 0x9402
+KEY_INDEX: Final = 0x9403
+NO_PROOF: Final = 0x9406
 
 _MEANINGS: Final[dict[int, str]] = {
     OK: "normal ending",
@@ -60,12 +65,12 @@ _MEANINGS: Final[dict[int, str]] = {
     INS_NOT_SUPPORTED: "instruction not supported",
     CLA_NOT_SUPPORTED: "class not supported",
     NO_PRECISE_DIAGNOSIS: "no data available",
-    0x9302: "wrong MAC",
+    WRONG_MAC: "wrong MAC",
     APPLICATION_BLOCKED: "application permanently blocked",
-    0x9401: "balance too low",
-    0x9402: "transaction counter at its maximum",
-    0x9403: "key index not found",
-    0x9406: "no transaction proof available",
+    BALANCE_TOO_LOW: "balance too low",
+    COUNTER_AT_MAXIMUM: "transaction counter at its maximum",
+    KEY_INDEX: "key index not found",
+    NO_PROOF: "no transaction proof available",
 }
 
 

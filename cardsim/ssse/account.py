@@ -15,12 +15,13 @@ Counters, amounts and dates are those of V2 table 9; the proof is what GET TRANS
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from cardsim.chip.partition import Partition
 from cardsim.cos.access import RULE_SIZE, AccessRule
 from cardsim.cos.files import File, FileType, NewFile
+from cardsim.crypto.medical import Purchase
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -32,6 +33,8 @@ _LAYOUT: Final = struct.Struct(">HHIII2s2sB2s4s4s")
 SIZE: Final = _LAYOUT.size
 _STARTING_DAY_AT: Final = 18
 _CREATE_SIZE: Final = 4 + 2 * RULE_SIZE
+_YEAR: Final = 10000
+"""One year in a date that is read as a decimal number yyyymmdd."""
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -93,6 +96,33 @@ def is_day(day: bytes) -> bool:
         return False
     month, number = int(text[:2]), int(text[2:])
     return 1 <= month <= len(_DAYS) and 1 <= number <= _DAYS[month - 1]
+
+
+def settle(account: Account, purchase: Purchase, date: bytes) -> Account:
+    """The account with the totals and settlement year that a purchase leaves (SSC part 7 §12.6).
+
+    n = date - (settlement year and starting day), as decimal numbers. Below 10000 (negative too) the purchase belongs
+    to the stored year and is added; otherwise the totals begin anew in the settlement year of the purchase.
+
+    Args:
+        account: before the purchase.
+        purchase: its amounts.
+        date: yyyymmdd in BCD (4).
+
+    Raises:
+        StatusError: 6985, the date is not decimal, or a total would not fit into four bytes.
+    """
+    text = date.hex()
+    if not text.isdecimal():
+        raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+    number, day = int(text), int(account.starting_day.hex())
+    if number - (int(account.year.hex()) * _YEAR + day) < _YEAR:
+        self_paid, pool = account.self_paid + purchase.self_paid, account.pool + purchase.pool
+        if max(self_paid, pool) > MAX_AMOUNT:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        return replace(account, self_paid=self_paid, pool=pool)
+    year = (number - day) // _YEAR
+    return replace(account, self_paid=purchase.self_paid, pool=purchase.pool, year=bytes.fromhex(f"{year:04d}"))
 
 
 def parse_create(fid: int, parent: int, data: bytes) -> NewFile:

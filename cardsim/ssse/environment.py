@@ -2,6 +2,7 @@
 
 authentication   GET CHALLENGE, EXTERNAL and INTERNAL AUTHENTICATE
 block            APPLICATION BLOCK, CARD BLOCK
+medical          the commands of the medical-insurance account
 messaging        secure messaging under the maintenance keys
 pin              VERIFY
 records          READ RECORD, UPDATE RECORD
@@ -19,14 +20,16 @@ from cardsim.cos.files import ROOT, File, FileType
 from cardsim.cos.keys import KeyStore
 from cardsim.cos.masterkey import SINGLE, MasterKeySet
 from cardsim.cos.records import Records
-from cardsim.cos.table import Phase
+from cardsim.cos.table import Command, Phase
+from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
-from cardsim.ssse import commands
+from cardsim.ssse import commands, medical_commands
 from cardsim.ssse.authentication import Authentication
 from cardsim.ssse.block import BlockCommands
+from cardsim.ssse.medical import PLACE, Initialised, Medical, keeps
 from cardsim.ssse.messaging import SecureMessaging
 from cardsim.ssse.pin import PinCommands
 from cardsim.ssse.records import RecordCommands
@@ -44,19 +47,28 @@ class SsseMemory:
     pointer: int | None = None
     rights: int = 0
     challenge: bytes = b""
+    account: bool = False
+    """Whether the current application is the one of the medical-insurance account, as its SELECT found it."""
+    transaction: Initialised | None = None
 
     def copy(self) -> "SsseMemory":
         """A record of its own with the same content."""
-        return SsseMemory(self.df, self.ef, self.pointer, self.rights, self.challenge)
+        return SsseMemory(self.df, self.ef, self.pointer, self.rights, self.challenge, self.account, self.transaction)
 
 
 class Ssse(Environment):
     """SSSE behind the firewall."""
 
-    commands = commands.TABLE
+    commands = (*commands.TABLE, *medical_commands.TABLE)
 
     def __init__(
-        self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
+        self,
+        partition: Partition,
+        random: RandomSource,
+        card: CardServices,
+        *,
+        le_must_fit: bool = True,
+        medical_type: TypeCoding = TypeCoding.ASCII,
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
         self.ram = SsseMemory()
@@ -64,6 +76,7 @@ class Ssse(Environment):
         self.keys = KeyStore(self.files)
         self.authentication = Authentication(self)
         self.block = BlockCommands(self)
+        self.medical = Medical(self, medical_type)
         self.messaging = SecureMessaging(self)
         self.pin = PinCommands(self)
         self.record_commands = RecordCommands(self)
@@ -74,7 +87,7 @@ class Ssse(Environment):
     @property
     def handlers(self) -> dict[str, Handler]:
         """Handlers by name of the row."""
-        parts = (self.authentication, self.block, self.pin, self.record_commands, self.set_up)
+        parts = (self.authentication, self.block, self.medical, self.pin, self.record_commands, self.set_up)
         return {name: handler for part in parts for name, handler in part.handlers.items()}
 
     @property
@@ -100,6 +113,25 @@ class Ssse(Environment):
             raise TypeError("not a state of this environment")
         self.ram = state.copy()
 
+    @property
+    def place(self) -> str:
+        """The application of the medical-insurance account is a place of its own."""
+        return PLACE if self.ram.account else ""
+
+    def commands_here(self) -> tuple[Command, ...]:
+        """The commands of the account exist while its application is current."""
+        return self.commands if self.ram.account else commands.TABLE
+
+    @property
+    def attentive(self) -> bool:
+        """A pending transaction ends with most commands."""
+        return self.ram.transaction is not None
+
+    def after(self, command: bytes, answer: bytes) -> None:
+        """End a pending transaction, unless the command leaves it (SSC part 5 table 49, C-04)."""
+        if not keeps(command, answer):
+            self.ram.transaction = None
+
     # --- selection ---------------------------------------------------------------------------------------------
 
     def select_df(self, df: int) -> bytes:
@@ -114,7 +146,8 @@ class Ssse(Environment):
             ram.df = df
             ram.rights &= ~APPLICATION_BITS
             ram.challenge = b""
-        ram.ef = ram.pointer = None
+        ram.ef = ram.pointer = ram.transaction = None
+        ram.account = self.medical.belongs_to(df)
         self.pin.grant_if_empty()
         return fci
 

@@ -15,29 +15,41 @@ from cardsim.iso7816.apdu import Case
 from cardsim.making.demo import PSN, demo
 from cardsim.pse import commands as pse
 from cardsim.ssse import commands as ssse
+from cardsim.ssse import medical_commands as medical
+from cardsim.ssse.environment import Ssse
 from tests.cards import AID, DUAL, HISTORICAL, ORIGINAL, PSE_NAME, SSSE_NAME, card, secrets
 
 APDUS: Final = 200_000
 ROUND: Final = 20_000
 """APDUs after which the card is made new, so that locked keys do not end the test's reach."""
 SEED: Final = 7
-NAMES: Final = [bytes.fromhex(name) for name in (SSSE_NAME, PSE_NAME, AID, "D15600000500", "A000000333", "D156000005")]
-FIDS: Final = [bytes.fromhex(fid) for fid in ("3F00", "DDF1", "DDF2", "DF01", "EF05", "EF06", "EF1E", "ADF1", "EF0B")]
+NAMES: Final = [
+    bytes.fromhex(name)
+    for name in (SSSE_NAME, PSE_NAME, AID, "D15600000500", "D15600000503", "A000000333", "D156000005")
+]
+FIDS: Final = [
+    bytes.fromhex(fid) for fid in ("3F00", "DDF1", "DDF2", "DF01", "DF04", "EF05", "EF06", "EF1E", "ADF1", "EF0B")
+]
 PIECES: Final = [*NAMES, *FIDS, b"\x12\x34\x56", bytes.fromhex("241234FFFFFFFFFF"), bytes(8), b"\x83\x09", b"\x80"]
 KEYS: Final = {0x04: "UKSSSE", 0x05: "BK", 0x06: "PUK", 0x0A: "RKSSSE", 0x83: "UK1DF01", 0x88: "RK1DF01"}
 
-Table = dict[bytes, Command]
+Table = dict[bytes, tuple[Command, ...]]
 
 
 def table_of(rows: Iterable[Command]) -> Table:
     """Rows by class and instruction."""
-    return {row.header: row for row in rows}
+    table: Table = {}
+    for row in rows:
+        table[row.header] = (*table.get(row.header, ()), row)
+    return table
 
 
 MF_TABLE: Final = table_of(cos.TABLE)
 SSSE_TABLE: Final = table_of(ssse.TABLE)
 PSE_TABLE: Final = table_of(pse.PSE_TABLE)
+MEDICAL_TABLE: Final = table_of((*ssse.TABLE, *medical.TABLE))
 APPLICATION_TABLE: Final = table_of(pse.APPLICATION_TABLE)
+TABLES: Final = (cos.TABLE, ssse.TABLE, (*ssse.TABLE, *medical.TABLE), pse.PSE_TABLE, pse.APPLICATION_TABLE)
 
 
 class Grammar:
@@ -135,8 +147,8 @@ class Watched:
         if slot is None:
             return MF_TABLE
         environment = self.model.environments[slot]
-        if environment.commands is ssse.TABLE:
-            return SSSE_TABLE
+        if isinstance(environment, Ssse):
+            return MEDICAL_TABLE if environment.place else SSSE_TABLE
         return PSE_TABLE if environment.place == "pse" else APPLICATION_TABLE
 
     def volatile(self) -> object:
@@ -153,10 +165,10 @@ class Watched:
         answer = self.model.transmit(command)
         assert len(answer) >= 2, command.hex()
         word = int.from_bytes(answer[-2:], "big")
-        row = table.get(command[:2]) if len(command) >= 4 else None
-        declared = row.declares(word) if row is not None else word in BEFORE_ANY_ROW
+        rows = table.get(command[:2], ()) if len(command) >= 4 else ()
+        declared = any(row.declares(word) for row in rows) if rows else word in BEFORE_ANY_ROW
         assert declared, (place, command.hex(), f"{word:04X}")
-        self.seen.add((place, row.name if row else "", f"{word & (0xFFF0 if word >> 4 == 0x63C else 0xFFFF):04X}"))
+        self.seen.add((place, rows[0].name if rows else "", f"{word & (0xFFF0 if word >> 4 == 0x63C else 0xFFFF):04X}"))
         assert not self.secrets.search(answer[:-2]), (command.hex(), "a secret in the answer")
         if word >> 8 == 0x6C:
             assert answer[:-2] == b""
@@ -242,8 +254,10 @@ def test_storm_of_apdus() -> None:
     SSC2-9.3.1-01 (6Cxx has changed nothing), SSC2-9.4.2-01, SCHEME-008, SCHEME-010, SSC5-5.4, T0-039.
     """
     source = random.Random(SEED)
-    grammars = [Grammar(source, rows) for rows in (cos.TABLE, ssse.TABLE, pse.PSE_TABLE, pse.APPLICATION_TABLE)]
-    by_table = dict(zip(map(id, (MF_TABLE, SSSE_TABLE, PSE_TABLE, APPLICATION_TABLE)), grammars, strict=True))
+    grammars = [Grammar(source, rows) for rows in TABLES]
+    by_table = dict(
+        zip(map(id, (MF_TABLE, SSSE_TABLE, MEDICAL_TABLE, PSE_TABLE, APPLICATION_TABLE)), grammars, strict=True)
+    )
     bench = card(DUAL)
     original, leak = bench.cells, all_secrets()
     seen: set[tuple[str | None, str, str]] = set()
