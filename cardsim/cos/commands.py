@@ -6,9 +6,12 @@ byte. The last rows are part of every environment's table as well.
 
 from typing import Final
 
-from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, answers
+from cardsim.cos.table import ANY_BYTE, Command, Fault, Messaging, Parameters, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
+
+BLOCKED_APPLICATION: Final = Fault(s.APPLICATION_BLOCKED, "the current application of SSSE is blocked")
+NOT_PROGRAMMED: Final = Fault(s.MEMORY_FAILURE, "a page could not be programmed")
 
 SELECT: Final = Command(
     name="SELECT",
@@ -23,7 +26,13 @@ SELECT: Final = Command(
     lc=range(17),
     data="file identifier (2), or DF name (5-16), or nothing for the MF",
     response="FCI of a DF; nothing for an EF",
-    answers=answers(s.SELECTED_FILE_INVALID, s.NOT_SUPPORTED, s.FILE_NOT_FOUND, s.CONDITIONS_NOT_SATISFIED),
+    answers=answers(
+        Fault(s.FILE_NOT_FOUND, "no file or DF of this identifier or name"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the environment has no master key yet"),
+        Fault(s.NOT_SUPPORTED, "the environment is blocked"),
+        Fault(s.APPLICATION_BLOCKED, "the application of SSSE is blocked"),
+        Fault(s.SELECTED_FILE_INVALID, "the application of PSE is blocked; its FCI is there"),
+    ),
     clause="SSC part 5 §6.11, EMV Book 1 §11.3",
     opens=True,
 )
@@ -35,7 +44,11 @@ GET_RESPONSE: Final = Command(
     case=Case.RESPONSE,
     parameters=(Parameters(),),
     response="data that the previous command left",
-    answers=answers(0x6100, s.NO_PRECISE_DIAGNOSIS),
+    answers=answers(
+        BLOCKED_APPLICATION,
+        Fault(s.NO_PRECISE_DIAGNOSIS, "no data are waiting"),
+        Fault(0x6100, "fewer bytes were asked for than are waiting"),
+    ),
     clause="SSC part 5 §6.6, EMV Book 1 §9.3.1",
 )
 
@@ -47,7 +60,7 @@ GET_CHALLENGE: Final = Command(
     parameters=(Parameters(),),
     le=(4, 8, 16),
     response="random number, good for one use at the current level",
-    answers=answers(),
+    answers=answers(BLOCKED_APPLICATION),
     clause="SSC part 5 §6.5",
 )
 

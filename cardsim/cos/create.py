@@ -1,14 +1,16 @@
 """The data of CREATE inside an environment (docs/card-management.md), in the layout of the FMCOS family.
 
 DF        38, space (2), 00, 00, SFI of its directory, FF FF, name (5-16)
-EF        type, size (2), read rule (4), write rule (4), SFI; size of a fixed or cyclic file: records, length
+EF        type, size (2), read rule (4), write rule (4), SFI; size of a fixed or cyclic file: records, length;
+          bit 8 of the type: writing demands secure messaging
 key file  3F, slots (2)
 """
 
+from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.access import RULE_SIZE, AccessRule
-from cardsim.cos.files import FileType, NewFile
+from cardsim.cos.files import NO_FLAGS, FileFlag, FileType, NewFile
 from cardsim.cos.keys import COUNTERS_SIZE, MAX_SLOTS, SLOT_SIZE
 from cardsim.cos.records import HEAD
 from cardsim.iso7816 import status
@@ -19,6 +21,7 @@ _KEYS_SIZE: Final = 3
 _NAME_AT: Final = 8
 _DF_HEAD: Final = b"\xff\xff"
 _MAX_SFI: Final = 30
+_PROTECTED: Final = 0x80
 _EF_TYPES: Final = (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC)
 
 
@@ -29,9 +32,12 @@ def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
         StatusError: 6A80, the data have not the form of their type.
     """
     try:
-        kind = FileType(data[0])
+        kind = FileType(data[0] & ~_PROTECTED)
     except (ValueError, IndexError):
         raise StatusError(status.WRONG_DATA) from None
+    flags = FileFlag.PROTECTED if data[0] & _PROTECTED else NO_FLAGS
+    if flags and kind not in _EF_TYPES:
+        raise StatusError(status.WRONG_DATA)
     match kind:
         case FileType.DF:
             return _df(fid, parent, data)
@@ -41,7 +47,7 @@ def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
                 raise StatusError(status.WRONG_DATA)
             return NewFile(kind, fid, parent, COUNTERS_SIZE + slots * SLOT_SIZE, records=slots, aligned=True)
         case _:
-            return _ef(kind, fid, parent, data)
+            return replace(_ef(kind, fid, parent, data), flags=flags)
 
 
 def _df(fid: int, parent: int, data: bytes) -> NewFile:

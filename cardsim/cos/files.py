@@ -68,7 +68,11 @@ class FileFlag(enum.IntFlag):
     BLOCKED = 1
     ISSUED = 2
     """Personalisation of the application has ended."""
+    PROTECTED = 4
+    """Writing demands secure messaging (SSC part 7 §7.4)."""
 
+
+NO_FLAGS: Final = FileFlag(0)
 
 _PHASES: Final = {1: Phase.CREATED, 2: Phase.SET_UP, 3: Phase.ISSUED}
 _PHASE_CODES: Final = {phase: code for code, phase in _PHASES.items()}
@@ -95,6 +99,7 @@ class File:
     write_masks: tuple[int, ...] = field(init=False)
     issued: bool = field(init=False)
     blocked: bool = field(init=False)
+    protected: bool = field(init=False)
     has_records: bool = field(init=False)
     """Whether it is a record file; kept because hashing an enum member costs more than reading a record."""
 
@@ -102,6 +107,7 @@ class File:
         object.__setattr__(self, "has_records", self.type in RECORD_TYPES)
         object.__setattr__(self, "issued", FileFlag.ISSUED in self.flags)
         object.__setattr__(self, "blocked", FileFlag.BLOCKED in self.flags)
+        object.__setattr__(self, "protected", FileFlag.PROTECTED in self.flags)
         object.__setattr__(self, "read_masks", self.read.masks)
         object.__setattr__(self, "write_masks", self.write.masks)
 
@@ -125,6 +131,7 @@ class NewFile:
     read: AccessRule = NEVER
     write: AccessRule = NEVER
     name: bytes = b""
+    flags: FileFlag = NO_FLAGS
     aligned: bool = False
     """The body begins at a page boundary, so that nobody else's cells stand in its first page."""
     content: bytes = b""
@@ -240,7 +247,7 @@ class FileSystem:
         return int.from_bytes(header[8:12], "big") - DIRECTORY - header[4] * ENTRY_SIZE
 
     def create(self, new: NewFile) -> File:
-        """Add a file, with the command.
+        """Add a file, with the command. A transparent file begins with zeros, written to the free cells before.
 
         Raises:
             StatusError: 6A89, identifier or SFI is taken in this DF; 6A84, no room.
@@ -260,8 +267,10 @@ class FileSystem:
             offset -= offset % PAGE
         if count >= MAX_ENTRIES or offset < DIRECTORY + (count + 1) * ENTRY_SIZE:
             raise StatusError(status.NO_SPACE)
+        if new.type is FileType.TRANSPARENT:
+            self.partition.scrub(offset, offset + length)
         entry = _ENTRY.pack(
-            new.type, 0, new.fid, new.sfi, new.parent, offset, length, new.records, new.record_length,
+            new.type, new.flags, new.fid, new.sfi, new.parent, offset, length, new.records, new.record_length,
             bytes(new.read), bytes(new.write), len(new.name),
         )  # fmt: skip
         at = DIRECTORY + count * ENTRY_SIZE

@@ -18,7 +18,10 @@ from cardsim.iso7816.apdu import Case
 class Check(enum.Enum):
     """The checks that every command passes before its handler runs, in the order in which they win."""
 
-    BLOCKED = "the environment is blocked: 6A81 (D10); the memory could not be recovered: 6581 (D14)"
+    BLOCKED = (
+        "the environment is blocked: 6A81 (D10); the current application of SSSE is blocked: 9303 (SSC part 7 §13.2); "
+        "the memory could not be recovered: 6581 (D14)"
+    )
     HEADER = "fewer than four bytes: 6700"
     CLASS = "no command of this level has the class: 6E00"
     INSTRUCTION = "no command of this level has the instruction: 6D00; it has another class: 6E00"

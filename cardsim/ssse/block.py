@@ -38,10 +38,7 @@ class BlockCommands:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not ssse.ram.rights & bit_of(_BK):
             raise StatusError(status.SECURITY_NOT_SATISFIED)
-        slot = ssse.messaging.key(ROOT)
-        if slot is None:
-            raise StatusError(status.REFERENCE_NOT_FOUND)
-        ssse.messaging.check_mac(slot, bytes((0x84, 0x16, 0x00, 0x00, 0x04)), data)
+        ssse.messaging.check_mac(ssse.messaging.key(ROOT), bytes((0x84, 0x16, 0x00, 0x00, 0x04)), data)
         ssse.files.set_flags(ssse.files.flags | Flag.BLOCKED)
         ssse.card.block()
         return b""

@@ -2,10 +2,105 @@
 
 from typing import Final
 
-from cardsim.cos.commands import GET_CHALLENGE, GET_RESPONSE, SELECT, record_parameters
-from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, Phase, answers
+from cardsim.cos.commands import (
+    BLOCKED_APPLICATION,
+    GET_CHALLENGE,
+    GET_RESPONSE,
+    NOT_PROGRAMMED,
+    SELECT,
+    record_parameters,
+)
+from cardsim.cos.table import ANY_BYTE, Command, Fault, Messaging, Parameters, Phase, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
+
+MAC_SIZE: Final = 4
+_SFIS: Final = range(1, 31)
+_BINARY_PARAMETERS: Final = (
+    Parameters(range(0x80), ANY_BYTE, "offset 0..32767 in the current EF"),
+    Parameters(tuple(0x80 | sfi for sfi in _SFIS), ANY_BYTE, "SFI in bits 5-1 of P1; offset 0..255"),
+)
+"""P1 and P2 of the binary commands (SSC part 5 tables 29, 41)."""
+
+_NOT_TRANSPARENT: Final = Fault(s.INCOMPATIBLE_FILE, "the EF is not transparent")
+_NO_RECORDS: Final = Fault(s.INCOMPATIBLE_FILE, "the EF has no records")
+_MAY_NOT_READ: Final = Fault(s.SECURITY_NOT_SATISFIED, "the read rule is not satisfied")
+_MAY_NOT_WRITE: Final = Fault(s.SECURITY_NOT_SATISFIED, "the write rule is not satisfied")
+_PLACE_IN_FILE: Final = (
+    Fault(s.WRONG_OFFSET, "the offset is behind the end of the file"),
+    Fault(s.WRONG_LENGTH, "the data go over the end of the file"),
+)
+_NO_RECORD: Final = Fault(s.RECORD_NOT_FOUND, "no such record, and none that is added")
+_RECORD_FORM: Final = (
+    Fault(s.LC_INCONSISTENT, "no simple TLV of the file's length, or not of the identifier in P1"),
+    Fault(s.WRONG_LENGTH, "a cyclic record of another length"),
+)
+_FILE_FULL: Final = Fault(s.NO_SPACE, "no room in the file")
+_PIN_OBJECT: Final = (
+    Fault(s.REFERENCE_NOT_FOUND, "the card has no PIN"),
+    Fault(s.REFERENCE_DATA_UNUSABLE, "the PIN object is damaged"),
+)
+_PIN_BLOCKED: Final = Fault(s.BLOCKED, "the PIN has no tries left")
+_WRONG_PIN: Final = Fault(0x63C0, "wrong PIN; it loses a try")
+_NO_EF: Final = (
+    Fault(s.FILE_NOT_FOUND, "no EF with this SFI in the current DF"),
+    Fault(s.NO_CURRENT_EF, "no SFI, and no current EF"),
+)
+_MAC_NEEDED: Final = Fault(s.SM_OBJECT_MISSING, "the file demands secure messaging")
+_MAINTENANCE: Final = (
+    Fault(s.REFERENCE_NOT_FOUND, "the level has no maintenance key (STK)"),
+    Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"),
+    Fault(s.SM_OBJECT_INCORRECT, "wrong MAC"),
+)
+
+READ_BINARY: Final = Command(
+    name="READ BINARY",
+    cla=0x00,
+    ins=0xB0,
+    case=Case.RESPONSE,
+    parameters=_BINARY_PARAMETERS,
+    response="Le bytes from the offset on; Le 00: as many as 256",
+    access="read rule of the file",
+    answers=answers(
+        BLOCKED_APPLICATION,
+        *_NO_EF,
+        _NOT_TRANSPARENT,
+        _MAY_NOT_READ,
+        Fault(s.WRONG_OFFSET, "the offset is behind the end of the file"),
+    ),
+    clause="SSC part 5 §6.9",
+)
+
+UPDATE_BINARY: Final = Command(
+    name="UPDATE BINARY",
+    cla=0x00,
+    ins=0xD6,
+    case=Case.COMMAND,
+    parameters=_BINARY_PARAMETERS,
+    lc=range(1, 256),
+    data="bytes to write from the offset on",
+    access="write rule of the file; in set-up the master key fills what is still 00",
+    answers=answers(
+        BLOCKED_APPLICATION, *_NO_EF, _NOT_TRANSPARENT, _MAY_NOT_WRITE, _MAC_NEEDED, *_PLACE_IN_FILE, NOT_PROGRAMMED
+    ),
+    clause="SSC part 5 §6.12",
+)
+
+UPDATE_BINARY_PROTECTED: Final = Command(
+    name="UPDATE BINARY",
+    cla=0x04,
+    ins=0xD6,
+    case=Case.COMMAND,
+    parameters=_BINARY_PARAMETERS,
+    lc=range(MAC_SIZE + 1, 256),
+    data="bytes to write from the offset on, MAC (4)",
+    messaging=Messaging.MAC,
+    access="write rule of the file, fresh challenge, STK of the level",
+    answers=answers(
+        BLOCKED_APPLICATION, *_NO_EF, _NOT_TRANSPARENT, _MAY_NOT_WRITE, *_MAINTENANCE, *_PLACE_IN_FILE, NOT_PROGRAMMED
+    ),
+    clause="SSC part 5 §6.12, part 4 §8",
+)
 
 READ_RECORD: Final = Command(
     name="READ RECORD",
@@ -15,9 +110,7 @@ READ_RECORD: Final = Command(
     parameters=record_parameters(range(7)),
     response="whole records, tag and length included",
     access="read rule of the file",
-    answers=answers(
-        s.INCOMPATIBLE_FILE, s.SECURITY_NOT_SATISFIED, s.NO_CURRENT_EF, s.FILE_NOT_FOUND, s.RECORD_NOT_FOUND
-    ),
+    answers=answers(BLOCKED_APPLICATION, *_NO_EF, _NO_RECORDS, _MAY_NOT_READ, _NO_RECORD),
     clause="SSC part 5 §6.10",
 )
 
@@ -31,10 +124,27 @@ UPDATE_RECORD: Final = Command(
     data="the whole record, tag and length included",
     access="write rule of the file; in set-up the master key appends",
     answers=answers(
-        s.MEMORY_FAILURE, s.INCOMPATIBLE_FILE, s.SECURITY_NOT_SATISFIED, s.NO_CURRENT_EF, s.FILE_NOT_FOUND,
-        s.RECORD_NOT_FOUND, s.NO_SPACE, s.LC_INCONSISTENT,
+        BLOCKED_APPLICATION, *_NO_EF, _NO_RECORDS, _MAY_NOT_WRITE, _MAC_NEEDED, _NO_RECORD, *_RECORD_FORM, _FILE_FULL,
+        NOT_PROGRAMMED,
     ),
     clause="SSC part 5 §6.13",
+)  # fmt: skip
+
+UPDATE_RECORD_PROTECTED: Final = Command(
+    name="UPDATE RECORD",
+    cla=0x04,
+    ins=0xDC,
+    case=Case.COMMAND,
+    parameters=record_parameters(range(5)),
+    lc=range(MAC_SIZE + 1, 256),
+    data="the whole record, tag and length included; MAC (4)",
+    messaging=Messaging.MAC,
+    access="write rule of the file, fresh challenge, STK of the level",
+    answers=answers(
+        BLOCKED_APPLICATION, *_NO_EF, _NO_RECORDS, _MAY_NOT_WRITE, *_MAINTENANCE, _NO_RECORD, *_RECORD_FORM, _FILE_FULL,
+        NOT_PROGRAMMED,
+    ),
+    clause="SSC part 5 §6.13, part 4 §8, part 7 §7.4",
 )  # fmt: skip
 
 VERIFY: Final = Command(
@@ -45,7 +155,7 @@ VERIFY: Final = Command(
     parameters=(Parameters(),),
     lc=(0, *range(2, 9)),
     data="PIN in BCD (2-8), or nothing to ask for the tries left",
-    answers=answers(0x63C0, s.MEMORY_FAILURE, s.BLOCKED, s.REFERENCE_NOT_FOUND),
+    answers=answers(BLOCKED_APPLICATION, *_PIN_OBJECT, _PIN_BLOCKED, _WRONG_PIN, NOT_PROGRAMMED),
     clause="SSC part 5 §6.14, part 7 §5.8",
 )
 
@@ -57,7 +167,14 @@ EXTERNAL_AUTHENTICATE: Final = Command(
     parameters=(Parameters((0x00,), ANY_BYTE, "key: b8 0 of the environment, 1 of the application; number"),),
     lc=(16, 17),
     data="authentication data (8), original data (8), key version (0-1)",
-    answers=answers(0x63C0, s.MEMORY_FAILURE, s.BLOCKED, s.REFERENCE_DATA_UNUSABLE, s.REFERENCE_NOT_FOUND),
+    answers=answers(
+        BLOCKED_APPLICATION,
+        Fault(s.REFERENCE_NOT_FOUND, "no external key of this number and version at the level"),
+        Fault(s.BLOCKED, "the key has no tries left"),
+        Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"),
+        Fault(0x63C0, "wrong authentication data; the key loses a try"),
+        NOT_PROGRAMMED,
+    ),
     clause="SSC part 5 §6.4, part 7 §6.6",
 )
 
@@ -70,7 +187,7 @@ INTERNAL_AUTHENTICATE: Final = Command(
     lc=(16, 17),
     data="session factor (8), original data (8), key version (0-1)",
     response="authentication data (8)",
-    answers=answers(s.REFERENCE_NOT_FOUND),
+    answers=answers(BLOCKED_APPLICATION, Fault(s.REFERENCE_NOT_FOUND, "the level has no internal key of this version")),
     clause="SSC part 5 §6.7",
 )
 
@@ -80,16 +197,19 @@ CARD_BLOCK: Final = Command(
     ins=0x16,
     case=Case.COMMAND,
     parameters=(Parameters(),),
-    lc=(4,),
+    lc=(MAC_SIZE,),
     data="MAC (4)",
     messaging=Messaging.MAC,
     access="BK, fresh challenge, STK",
     answers=answers(
-        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.REFERENCE_DATA_UNUSABLE, s.SM_OBJECT_INCORRECT,
-        s.REFERENCE_NOT_FOUND, s.CONDITIONS_NOT_SATISFIED,
+        BLOCKED_APPLICATION,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "an application is current, and not the environment itself"),
+        Fault(s.SECURITY_NOT_SATISFIED, "BK is not authenticated"),
+        *_MAINTENANCE,
+        NOT_PROGRAMMED,
     ),
     clause="SSC part 5 §6.2, part 7 §13.1, D10",
-)  # fmt: skip
+)
 
 APPLICATION_BLOCK: Final = Command(
     name="APPLICATION BLOCK",
@@ -97,7 +217,7 @@ APPLICATION_BLOCK: Final = Command(
     ins=0x1E,
     case=Case.COMMAND,
     parameters=(Parameters((0x00,), (0x01,), "for ever; 00 (for a time) is not supported"),),
-    lc=(4,),
+    lc=(MAC_SIZE,),
     data="MAC (4)",
     messaging=Messaging.MAC,
     access="lock key of the application; no application of this version has one (C-44)",
@@ -208,7 +328,8 @@ ERASE_PROTECTED: Final = Command(
 )
 
 TABLE: Final = (
-    SELECT, GET_RESPONSE, READ_RECORD, UPDATE_RECORD, VERIFY, GET_CHALLENGE, EXTERNAL_AUTHENTICATE,
+    SELECT, GET_RESPONSE, READ_BINARY, UPDATE_BINARY, UPDATE_BINARY_PROTECTED, READ_RECORD, UPDATE_RECORD,
+    UPDATE_RECORD_PROTECTED, VERIFY, GET_CHALLENGE, EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE, APPLICATION_BLOCK, CARD_BLOCK, CREATE, CREATE_PROTECTED, WRITE_KEY, END_PERSONALISATION,
     ERASE, ERASE_PROTECTED,
 )  # fmt: skip

@@ -28,6 +28,7 @@ from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.ssse import commands, medical_commands
 from cardsim.ssse.authentication import Authentication
+from cardsim.ssse.binary import BinaryCommands
 from cardsim.ssse.block import BlockCommands
 from cardsim.ssse.medical import PLACE, Initialised, Medical, keeps
 from cardsim.ssse.messaging import SecureMessaging
@@ -75,6 +76,7 @@ class Ssse(Environment):
         self.records = Records(partition)
         self.keys = KeyStore(self.files)
         self.authentication = Authentication(self)
+        self.binary = BinaryCommands(self)
         self.block = BlockCommands(self)
         self.medical = Medical(self, medical_type)
         self.messaging = SecureMessaging(self)
@@ -87,7 +89,9 @@ class Ssse(Environment):
     @property
     def handlers(self) -> dict[str, Handler]:
         """Handlers by name of the row."""
-        parts = (self.authentication, self.block, self.medical, self.pin, self.record_commands, self.set_up)
+        parts = (
+            self.authentication, self.binary, self.block, self.medical, self.pin, self.record_commands, self.set_up,
+        )  # fmt: skip
         return {name: handler for part in parts for name, handler in part.handlers.items()}
 
     @property

@@ -2,14 +2,18 @@
 
 from typing import TYPE_CHECKING, Final
 
+from cardsim.cos.files import File
 from cardsim.cos.keys import KeyUse, Slot
 from cardsim.crypto import social
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
+from cardsim.ssse.commands import MAC_SIZE
 
 if TYPE_CHECKING:
     from cardsim.ssse.environment import Ssse
 
+_PROTECTED_CLASS: Final = 0x04
+"""Low half of CLA that tells of secure messaging (SSC part 4 §8.1)."""
 _STK: Final = 0x02
 
 
@@ -19,9 +23,33 @@ class SecureMessaging:
     def __init__(self, environment: "Ssse") -> None:
         self._ssse = environment
 
-    def key(self, df: int) -> Slot | None:
-        """The maintenance key (STK) of a DF."""
-        return self._ssse.keys.find(df, KeyUse.MAINTENANCE, _STK)
+    def key(self, df: int) -> Slot:
+        """The maintenance key (STK) of a DF.
+
+        Raises:
+            StatusError: 6A88, it has none.
+        """
+        slot = self._ssse.keys.find(df, KeyUse.MAINTENANCE, _STK)
+        if slot is None:
+            raise StatusError(status.REFERENCE_NOT_FOUND)
+        return slot
+
+    def written(self, file: File, header: bytes, data: bytes) -> bytes:
+        """The data to write to a file: as they came, or what stands before the MAC of class 04.
+
+        The MAC is that of the current level, whatever file is written. Set-up under the master key needs none.
+
+        Raises:
+            StatusError: 6987, the file demands a MAC and there is none; otherwise as `check_mac` and `key`.
+        """
+        ssse = self._ssse
+        if header[0] & 0x0F != _PROTECTED_CLASS:
+            if file.protected and not ssse.managing:
+                raise StatusError(status.SM_OBJECT_MISSING)
+            return data
+        message, mac = header + bytes((len(data),)) + data[:-MAC_SIZE], data[-MAC_SIZE:]
+        self.check_mac(self.key(ssse.ram.df), message, mac)
+        return data[:-MAC_SIZE]
 
     def check_mac(self, slot: Slot, message: bytes, mac: bytes) -> None:
         """Compare a MAC under a maintenance key and the challenge (SSC part 4 §8.2); failures are not counted (C-28).

@@ -90,7 +90,11 @@ class RecordCommands:
     @property
     def handlers(self) -> dict[str, Handler]:
         """Handlers by name of the row."""
-        return {commands.READ_RECORD.name: self.read, commands.UPDATE_RECORD.name: self.update}
+        return {
+            commands.READ_RECORD.name: self.read,
+            commands.UPDATE_RECORD.name: self.update,
+            "UPDATE RECORD 04": self.update_protected,
+        }
 
     def file(self, p2: int) -> File:
         """The record file that P2 names.
@@ -137,7 +141,15 @@ class RecordCommands:
 
     def update(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:
         """UPDATE RECORD: replaces a record, or appends one where the standard says that a missing one is added."""
+        return self._update(bytes((0x00, 0xDC, p1, p2)), data)
+
+    def update_protected(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:
+        """UPDATE RECORD with a MAC, which is judged before the record is looked up (SSC part 7 §7.4)."""
+        return self._update(bytes((0x04, 0xDC, p1, p2)), data)
+
+    def _update(self, header: bytes, data: bytes) -> bytes:
         ssse = self._ssse
+        p1, p2 = header[2], header[3]
         file = self.file(p2)
         mode = p2 & 7
         places = self._records.places(file)
@@ -145,16 +157,17 @@ class RecordCommands:
         number = self.target(file, mode, p1, pointer, len(places))
         if not ssse.allowed(file.write_masks) and not (number is None and ssse.managing):
             raise StatusError(status.SECURITY_NOT_SATISFIED)
-        check_form(file.type, file.record_length, data)
-        if mode != Mode.NUMBER and p1 and data[0] != p1:
+        record = ssse.messaging.written(file, header, data)
+        if number == 0:
+            raise StatusError(status.RECORD_NOT_FOUND)
+        check_form(file.type, file.record_length, record)
+        if mode != Mode.NUMBER and p1 and record[0] != p1:
             raise StatusError(status.LC_INCONSISTENT)
         if number is None:
-            self._records.append(file, data)
+            self._records.append(file, record)
             number = 1 if file.type is FileType.CYCLIC else len(places) + 1
-        elif number == 0:
-            raise StatusError(status.RECORD_NOT_FOUND)
         else:
-            self._records.replace(file, number, data)
+            self._records.replace(file, number, record)
         self._partition.commit()
         moves = mode != Mode.NUMBER or not p1
         ssse.ram.ef, ssse.ram.pointer = file.index, number if moves else pointer

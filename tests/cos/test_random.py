@@ -223,7 +223,8 @@ def all_secrets() -> "re.Pattern[bytes]":
 
 
 def authenticated(watched: Watched, key_of: Callable[[str], bytes], source: random.Random) -> None:
-    """The right thing for once: an environment selected, a PIN verified or a key authenticated, a record written."""
+    """The right thing for once: an environment selected, a PIN verified or a key authenticated, a record written and
+    one read."""
     watched.send(bytes.fromhex("00A404000F" + SSSE_NAME))
     if source.random() < 0.5:
         watched.send(bytes.fromhex("00A4000002DF01"))
@@ -235,6 +236,8 @@ def authenticated(watched: Watched, key_of: Callable[[str], bytes], source: rand
     proof = social.authentication_data(suite, key_of(KEYS[reference]), challenge, ORIGINAL)
     watched.send(bytes((0x00, 0x82, 0x00, reference, 0x10)) + proof + ORIGINAL)
     watched.send(bytes((0x00, 0xDC, source.choice((1, 2, 8)), source.choice((0x2C, 0x34)), 3, 0xA1, 1, 0x55)))
+    read = bytes((0x00, 0xB2, source.randrange(1, 8), 0x2C, 0x00))
+    follow(watched, read, watched.send(read))
 
 
 def follow(watched: Watched, command: bytes, answer: bytes) -> None:

@@ -7,6 +7,7 @@ from cardsim.cos.access import FREE, AccessRule, Operator
 from cardsim.cos.files import FileType
 from cardsim.cos.keys import KeyUse, NewKey
 from cardsim.cos.masterkey import Algorithm
+from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from tests.cards import Bench, apdu, initialised, secrets
 
@@ -21,6 +22,13 @@ def key(reference: int) -> AccessRule:
 def value(number: int, length: int = 16) -> bytes:
     """An invented key."""
     return bytes((number * 17 + at * 29) & 0xFF for at in range(length))
+
+
+def maced(suite: Suite, header: str, data: str, stk: bytes, challenge: bytes) -> str:
+    """A command with its MAC under the session key of an STK (SSC part 4 §8.2), in hex."""
+    message = bytes.fromhex(header) + bytes((len(data) // 2 + 4,)) + bytes.fromhex(data)
+    session = social.session_key(suite, stk, challenge)
+    return (message + social.mac4(suite, session, message)).hex().upper()
 
 
 @dataclass(slots=True)
@@ -52,10 +60,18 @@ class Shop:
         kind: FileType = FileType.LINEAR_VARIABLE,
         read: AccessRule = FREE,
         write: AccessRule = FREE,
+        *,
+        protected: bool = False,
     ) -> str:
         """CREATE of an EF; its SFI is the low five bits of its identifier."""
         sfi = int(fid, 16) & 0x1F
-        data = bytes((kind,)) + size.to_bytes(2, "big") + bytes(read) + bytes(write) + bytes((sfi,))
+        data = (
+            bytes((kind | 0x80 if protected else kind,))
+            + size.to_bytes(2, "big")
+            + bytes(read)
+            + bytes(write)
+            + bytes((sfi,))
+        )
         return self.create(fid, data)
 
     def seal(self, header: str, plain: bytes) -> str:
@@ -77,6 +93,15 @@ class Shop:
         assert self.write_key(KeyUse.EXTERNAL, reference & 0x0F, secret, version=version, limit=limit) == "9000"
         self.keys.setdefault(reference, secret)
         return secret
+
+    def maintenance(self, secret: bytes) -> None:
+        """WRITE KEY of the maintenance key (STK) of the current DF."""
+        assert self.write_key(KeyUse.MAINTENANCE, 0x02, secret, limit=NO_LIMIT) == "9000"
+
+    def maced(self, header: str, data: str, stk: bytes, challenge: bytes | None = None) -> str:
+        """A command with the MAC of an STK and a fresh challenge (or the given one) in hex."""
+        challenge = self.bench.challenge() if challenge is None else challenge
+        return maced(self.suite, header, data, stk, challenge)
 
     def pin(self, digits: str, limit: int = 6) -> str:
         """WRITE KEY of the PIN."""

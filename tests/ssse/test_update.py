@@ -144,7 +144,7 @@ class TestRefusals:
             ("00DC01EC03A10155", "6A82"),  # SSC5-6.13-28
             ("00DC50000331" + "0155", "6A85"),
             ("00DC05042AA128" + "55" * 40, "6A84"),  # SSC5-6.13-30
-            ("04DC0104072A011100000000", "6E00"),
+            ("04DC0104072A011100000000", "6A88"),  # this environment has no STK
         ],
     )
     def test_words(self, bench: Bench, command: str, word: str) -> None:
