@@ -7,7 +7,7 @@ of `ModelControl`, which is what only a model can do.
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cardsim.chip.clock import Clock, ModelClock
 from cardsim.chip.cost import CommandReport
@@ -24,8 +24,13 @@ from cardsim.cos.environment import CardServices, Environment
 from cardsim.cos.mf import MasterFile
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
 from cardsim.crypto.medical import TypeCoding
+from cardsim.iso7816.apdu import Case
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
+
+if TYPE_CHECKING:
+    from cardsim.chip.line import CardLine
+    from cardsim.iso7816.contact import LineProfile, Supply
 
 RandomFactory = Callable[[str], RandomSource]
 """Name of a stream -> the stream."""
@@ -151,6 +156,19 @@ class CardModel:
             self.transmit = self.os.transmit
         else:
             self.transmit = listening_transmit(self.os.transmit, self.eeprom, self.clock, listener)
+
+    def line(self, profile: "LineProfile", supply: "Supply") -> "CardLine":
+        """The card's contacts, character by character: off, or waiting for a command if the card is powered."""
+        from cardsim.chip.line import CardLine, TimedCard
+
+        line = CardLine(TimedCard(self, self.eeprom), profile, supply)
+        if self.os.powered:
+            line.take_over()
+        return line
+
+    def case_of(self, header: bytes) -> Case | None:
+        """Which way data go after a header of T=0 (CardOs.case_of)."""
+        return self.os.case_of(header)
 
     def ranges(self) -> dict[str, range]:
         """Names and addresses of the parts of the memory: cos, journal, and each environment by its identifier."""

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cardsim.chip.clock import Clock
 from cardsim.chip.cost import CommandReport
 from cardsim.chip.eeprom import Bus, Snapshot
 from cardsim.cos.dispatcher import CardMemory
 from cardsim.cos.mf import MasterFileMemory
+
+if TYPE_CHECKING:
+    from cardsim.iso7816.contact import ChipLine, LineProfile, Supply
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class ModelControl(Protocol):
 
     def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
         """Be told of every command and its cost."""
+
+    def line(self, profile: "LineProfile", supply: "Supply") -> "ChipLine":
+        """The contacts of the card, character by character: off, or waiting for a command if the card is powered."""
 
     def ranges(self) -> dict[str, range]:
         """Parts of the memory by name."""

@@ -182,6 +182,25 @@ class Dispatcher(abc.ABC):
             return _SW[0x6100 | len(answer) & 0xFF]
         return answer + _OK
 
+    def case_of(self, header: bytes) -> Case | None:
+        """Which way data go after a header of T=0, CLA INS P1 P2 P3 (D17); None: it ends the command by itself.
+
+        None stands where a check fails that needs no more than the header: `transmit(header)` then gives the same
+        status word as the whole command would.
+        """
+        row = self._rows.get(header[:2])
+        if row is None or not self._powered or self.journal.failed or self.record.blocked:
+            return None
+        slot = self.ram.current
+        if slot is not None and self.environments[slot].blocked and not row.command.opens:
+            return None
+        which = row.allowed[header[2]][header[3]]
+        if not which:
+            return None
+        row = row if which == 1 else row.others[which - 2]
+        case = row.command.case
+        return case if case is Case.RESPONSE or row.lc[header[4]] else None
+
     @staticmethod
     def _body(command: bytes) -> tuple[bytes, int]:
         """Command data and Le of a command with Lc (cases 1, 3 and 4): P3 is Lc (D17); a trailing Le is allowed."""

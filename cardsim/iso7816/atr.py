@@ -1,22 +1,52 @@
 """Answer to reset (ISO 7816-3 §8, SSC part 2 §8): built for the card, read for the terminal."""
 
 from dataclasses import dataclass
-from typing import Self
+from functools import reduce
+from operator import xor
+from typing import Final, Self
 
 
 class AtrError(ValueError):
     """Bytes that are not an ATR; says why."""
 
 
-def build_atr(historical: bytes) -> bytes:
-    """The social-security ATR `3B 6x 00 00` + K historical bytes (SSC part 2 §8.3.2): TB1 = TC1 = 00, T=0, no TCK.
+@dataclass(frozen=True, slots=True)
+class InterfaceBytes:
+    """Interface characters of a T=0 card: the basic answer (SSC part 2 §8.2, table 7), or with TA3 that of a card that
+    declares clock stop and class (table 8), which has TD1=80, TD2=1F and TCK in place of TB1.
+
+    Raises:
+        AtrError: TA3 with a reserved class.
+    """
+
+    ta1: int | None = None
+    tc1: int | None = 0
+    ta3: int | None = None
+    """Clock stop XI in bits 8 and 7, class UI in bits 6 to 1: 1 is A, 2 is B, 3 both (§8.3.3.10)."""
+
+    def __post_init__(self) -> None:
+        if self.ta3 is not None and not 1 <= self.ta3 & 0x3F <= 3:
+            raise AtrError(f"TA3 is {self.ta3:02X}: class {self.ta3 & 0x3F} is reserved")
+
+
+BASIC: Final = InterfaceBytes()
+"""TB1 = TC1 = 00 and nothing else, as field cards have it (SSC part 2 §8.3.2)."""
+
+
+def build_atr(historical: bytes, interface: InterfaceBytes = BASIC) -> bytes:
+    """The social-security ATR: `3B 6x 00 00` + K historical bytes, T=0, no TCK (SSC part 2 §8.3.2); or that with TA3.
 
     Raises:
         AtrError: more than 15 historical bytes.
     """
     if len(historical) > 15:
         raise AtrError(f"an ATR carries at most 15 historical bytes, not {len(historical)}")
-    return bytes((0x3B, 0x60 | len(historical), 0, 0)) + historical
+    ta1, tc1, ta3 = interface.ta1, interface.tc1, interface.ta3
+    form = (0 if ta1 is None else 0x10) | (0 if tc1 is None else 0x40) | (0x20 if ta3 is None else 0x80)
+    first = bytes(value for value in (ta1, 0 if ta3 is None else None, tc1) if value is not None)
+    more = b"" if ta3 is None else bytes((0x80, 0x1F, ta3))
+    body = bytes((form | len(historical),)) + first + more + historical
+    return b"\x3b" + body + (b"" if ta3 is None else bytes((reduce(xor, body),)))
 
 
 @dataclass(frozen=True, slots=True)
