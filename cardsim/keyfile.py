@@ -20,6 +20,7 @@ table but the first two lines optional; key values are hex:
 
     [ssse.roots]                # national root keys, from which the card's keys are derived (STD-9 §7.3)
     IRK = "…"                   # names as in the standard: IRK, RKSSSE, UKSSSE, STKSSSE, PUK, BK, UK1DF01, …
+    "IRK.2" = "…"               # the second of its generations; a terminal names it by version byte 02
 
     [ssse.keys]                 # keys of this very card; they win over roots
     IRK = "…"
@@ -109,6 +110,11 @@ def _ask(command: str, *words: str) -> bytes:
     if len(key) not in (8, 16):
         raise KeyFileError(f"{named} printed no key for {words[0]}: 8 or 16 bytes in hex")
     return key
+
+
+def generation_name(name: str, generation: int) -> str:
+    """The name of one generation (组) of a key: NAME for the first one, NAME.2 and NAME.3 for those that follow."""
+    return name if generation == 1 else f"{name}.{generation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,8 +446,12 @@ def _toml(value: str | bytes | int | dt.date) -> str:
             return str(value)
 
 
+def _bare(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
 def _section(header: str, values: Mapping[str, _Value]) -> str:
-    lines = [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
+    lines = [f"{_bare(name)} = {_toml(value)}" for name, value in values.items() if value is not None]
     return "\n".join(["", header, *lines, ""])
 
 
