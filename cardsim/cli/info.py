@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from cardsim.chip.image import ImageError
 from cardsim.commandline import Exit, UsageError, image_path
-from cardsim.inspection import CardInfo, EnvironmentInfo, inspect
+from cardsim.inspection import CardInfo, EnvironmentInfo, KeyInfo, inspect
 
 
 def info(asked: argparse.Namespace) -> int:
@@ -45,6 +45,19 @@ def _lines(card: CardInfo) -> list[str]:
     return lines
 
 
+def _key_lines(keys: list[KeyInfo]) -> list[str]:
+    """One line for each key, with all its generations that are alike."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for key in keys:
+        tries = "no limit" if key.tries is None else f"{key.tries} of {key.limit} tries"
+        place = f"{key.df}: {key.use} {key.number:02X}", f"{key.algorithm}, {tries}"
+        alike.setdefault(place, []).append(key.version)
+    return [
+        f"{place} version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))}, {rest}"
+        for (place, rest), versions in alike.items()
+    ]
+
+
 def _environment_lines(environment: EnvironmentInfo) -> list[str]:
     lines = [
         f"{environment.fid}  {environment.name}  {environment.state}{', blocked' if environment.blocked else ''}",
@@ -56,8 +69,6 @@ def _environment_lines(environment: EnvironmentInfo) -> list[str]:
         rules = f"  read: {file.read}  write: {file.write}" if file.read else ""
         sfi = f" SFI {file.sfi:02X}" if file.sfi else ""
         lines.append(f"{indent}{file.fid}{sfi:7} {file.type:16} {detail}{rules}{'  ' + file.note if file.note else ''}")
-    for key in environment.keys:
-        tries = "no limit" if key.tries is None else f"{key.tries} of {key.limit} tries"
-        lines.append(f"  key in {key.df}: {key.use} {key.number:02X} version {key.version}, {key.algorithm}, {tries}")
+    lines += [f"  key in {line}" for line in _key_lines(environment.keys)]
     lines += [f"  {name}: {value}" for name, value in environment.counters.items()]
     return lines

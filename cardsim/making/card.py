@@ -7,8 +7,10 @@ from cardsim.cos.masterkey import Algorithm, MasterKeySet
 from cardsim.crypto import scp02, social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.card import Card
-from cardsim.keyfile import BankKeys, CaKey, CardKeys, Holder, KeyFile, PseKeys, SsseKeys
+from cardsim.keyfile import BankKeys, CaKey, CardKeys, Holder, KeyFile, PseKeys, SsseKeys, generation_name
 from cardsim.making import demo
+from cardsim.making.holder import FILE_VALUES
+from cardsim.making.plan import Value
 from cardsim.making.pse import PSE_NAME, BankCard, PseMaker
 from cardsim.making.ssse import SSSE_NAME, SsseMaker, algorithm_of
 from cardsim.making.station import Station
@@ -118,13 +120,12 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     structure, suite = profile.ssse, profile.suite
     if structure is None:
         raise ValueError("the profile has no social-security environment")
-    roots = {
-        key.name: person.secret(f"{suite.value} {key.name}", _root_length(key.name, suite)) for key in structure.keys
-    }
+    names = [generation_name(key.name, n) for key in structure.keys for n in range(1, key.generations + 1)]
+    roots = {name: person.secret(f"{suite.value} {name}", _root_length(name, suite)) for name in names}
     keys = {name: social.card_key(suite, root, demo.AREA, person.historical) for name, root in roots.items()}
-    values = dict(person.values)
-    values["specification_version"] = structure.version
-    values["identification_code"] = demo.certificate_code(suite, keys["IRK"], values["identification_code"])
+    code = demo.certificate_code(suite, keys["IRK"], person.values["identification_code"])
+    own = {"specification_version": structure.version, "identification_code": code}
+    values: dict[str, Value] = {**FILE_VALUES, **person.values, **own}
     SsseMaker(station, structure, suite, secrets.ssse_first).run(keys, values, demo.PIN, secrets.ssse_final)
     return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots)
 

@@ -46,7 +46,7 @@ class Demo:
     name: str
     pan: str
     values: Mapping[str, str]
-    """Values of the social-security data items, by the names that structures use."""
+    """Values of the data items that differ from card to card, by the names that structures use."""
 
     def secret(self, name: str, length: int = 16) -> bytes:
         """A root key by name. Root keys depend on the seed alone, so every card and PSAM of one seed fit each other."""
@@ -91,16 +91,6 @@ def demo(seed: int | None) -> Demo:
         "nationality": "01",
         "birthplace": AREA,
         "birth_date": birth,
-        "household_kind": "11",
-        "household_address": "四川省示例市公园路1号",
-        "household_area": AREA,
-        "home_address": "四川省示例市公园路1号",
-        "home_area": AREA,
-        "telephone": "02800000000",
-        "contact_name": "",
-        "contact_telephone": "",
-        "employment": "1",
-        "marriage": "2",
     }
     return Demo(seed, serial, name, _with_luhn(BIN + account), values)
 

@@ -1,5 +1,6 @@
 """Functions of expressions for card management and the social-security environment."""
 
+import functools
 from collections.abc import Mapping
 from functools import reduce
 from operator import xor
@@ -8,16 +9,23 @@ from typing import Final
 from cardsim.crypto import ciphers, scp02, social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.atr import Atr
+from cardsim.making.structure import load_structure
 from terminal.conformance.context import Context, Function, FunctionError
-
-KEY_IDS: Final[Mapping[str, int]] = {
-    "STKSSSE": 0x02, "UKSSSE": 0x04, "BK": 0x05, "PUK": 0x06, "RKSSSE": 0x0A,
-    "UK1DF01": 0x83, "UK2DF01": 0x84, "UK3DF01": 0x85, "UK4DF01": 0x86, "UK5DF01": 0x87, "RK1DF01": 0x88,
-}  # fmt: skip
-"""P2 of EXTERNAL AUTHENTICATE by the key's name (fact sheet §3.3)."""
 
 _LONGEST_ATR: Final = 33
 _ORIGINAL: Final = b"\x01\x02\x03\x04\x05\x06\x07\x08"
+
+
+@functools.cache
+def key_ids() -> Mapping[str, int]:
+    """P2 of EXTERNAL AUTHENTICATE by the key's name, as the structures of all versions have it."""
+    structures = [load_structure(name) for name in ("ssse-1.0", "ssse-2.0")]
+    return {key.name: structure.key_id(key) for structure in structures for key in structure.keys}
+
+
+def _id(_context: Context, words: tuple[str, ...]) -> bytes:
+    """id KEY: P2 of EXTERNAL AUTHENTICATE for a key; all its generations have the same."""
+    return bytes((key_ids()[words[0].partition(".")[0]],))
 
 
 def _auth(context: Context, words: tuple[str, ...]) -> bytes:
@@ -166,5 +174,5 @@ SOCIAL_FUNCTIONS: Final[Mapping[str, Function]] = {
     "channel-sealed": _channel_sealed,
     "check-value": _check_value,
     "atr": _atr,
-    "id": lambda _context, words: bytes((KEY_IDS[words[0]],)),
+    "id": _id,
 }

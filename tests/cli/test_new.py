@@ -100,9 +100,9 @@ def test_a_size_that_no_chip_has(size: str, tmp_path: Path, capsys: pytest.Captu
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("size", [32, 80, 256])
-def test_a_size_that_there_is(size: int, tmp_path: Path) -> None:
-    assert main(["new", str(tmp_path / "me.card"), "--size", str(size)]) == 0
+@pytest.mark.parametrize(("size", "profile"), [(32, "bank"), (48, "dual-3.0-sm4"), (80, "dual-3.0-sm4"), (256, "bank")])
+def test_a_size_that_there_is(size: int, profile: str, tmp_path: Path) -> None:
+    assert main(["new", str(tmp_path / "me.card"), "--size", str(size), "--profile", profile]) == 0
     assert copy_of(tmp_path / "me.card").eeprom.size == size * 1024
 
 

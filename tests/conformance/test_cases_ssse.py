@@ -34,6 +34,8 @@ CLAIMS: Final = {
     "social-1.0": Applicability("demo", "1.0", "des", pse=False),
     "social-2.0": Applicability("demo", "2.0", "des", pse=False),
 }
+SPECIAL: Final = {"bare": "empty-directory"}
+"""Cards of their own, made of tests/conformance/cards, and the option that cases for them need."""
 LEAST: Final = {
     "dual-3.0-sm4": 330, "dual-3.0-des": 330, "dual-2.0-des": 315, "social-2.0": 310, "social-1.0": 225,
 }  # fmt: skip
@@ -56,6 +58,14 @@ def run(bench: Bench, claimed: Applicability, chosen: Iterable[Case], options: O
     context = Context(bench.keys, functions=FUNCTIONS)
     cases_bench = CaseBench(bench.model, standard_library().vocabulary, context, control=control)
     return list(Runner(cases_bench, {}, claimed, options or Options()).run(list(chosen)))
+
+
+def run_special(name: str) -> list[Result]:
+    """Run the cases that are for one of the special cards."""
+    path = Path(__file__).parent / "cards" / f"{name}.toml"
+    claimed = Applicability("demo", "3.0", "sm4", management="cardsim", options=frozenset({"ssse-directory"}))
+    claimed = replace(claimed, options=claimed.options | {SPECIAL[name]})
+    return run(card(str(path), on=False), claimed, [case for case in cases() if SPECIAL[name] in case.needs])
 
 
 def wrong(results: Iterable[Result], allowed: tuple[Verdict, ...] = GOOD) -> list[str]:
@@ -83,6 +93,13 @@ class TestGoodCards:
         cells, keys = made(profile, seed=5)
         assert wrong(run(of_cells(cells, keys, on=False), claims(profile), cases())) == []
 
+    @pytest.mark.parametrize("name", SPECIAL)
+    def test_special_cards(self, name: str) -> None:
+        """What only a card of its own can show."""
+        results = run_special(name)
+        assert results
+        assert wrong(results, (Verdict.PASSED,)) == []
+
     def test_direct_answers(self) -> None:
         """A link without 61xx and 6Cxx: what needs T=0 says so."""
         bench = card(switches=Switch.DIRECT_ANSWERS, on=False)
@@ -98,7 +115,9 @@ class TestGoodCards:
             for result in run(card(profile, on=False), claims(profile), cases())
             if result.verdict is not Verdict.NOT_APPLICABLE
         }
-        assert ran == {case.id for case in cases()}
+        assert ran | {result.case.id for name in SPECIAL for result in run_special(name)} == {
+            case.id for case in cases()
+        }
 
 
 class TestPhysicalCards:

@@ -286,7 +286,7 @@ def test_every_step_is_named() -> None:
     recorder = Recorder(blank().model)
     make_card(recorder, load_profile("social-1.0"), None)
     count = len(recorder.commands)
-    for at in range(1, count + 1, 7):
+    for at in range(1, count + 1, 37):
         refuser = Refuser(blank().model, at)
         with pytest.raises(MakingError, match=r"^[A-Z][^:]*: the card answers 6581 \("):
             make_card(refuser, load_profile("social-1.0"), None)

@@ -67,11 +67,11 @@ def test_broken_profile(tmp_path: Path, text: str, message: str) -> None:
         ("df = 3", r"own\.toml: df has the wrong type"),
         (
             HEAD + "[[key]]\ndf = 'DDF1'\nname = 'K'\nuse = 'odd'",
-            r"own\.toml \[\[key\]\] 1: use is internal, maintenance or external",
+            r"own\.toml \[\[key\]\] 1: use is one of internal, .*, not odd",
         ),
         (
             HEAD + "[[file]]\ndf = 'DDF1'\nfid = 'EF05'\nread = 'sometimes'\nwrite = 'free'",
-            r"own\.toml \[\[file\]\] 1: 'sometimes' is no access rule",
+            r"own\.toml \[\[file\]\] 1: read: 'sometimes' is no access rule",
         ),
     ],
 )

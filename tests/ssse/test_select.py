@@ -179,14 +179,21 @@ class TestDirectory:
     """The directory file that tag 88 announces."""
 
     def test_entries(self, inside: Bench) -> None:
-        """C-07, SSC5-6.11-01: SFI 1E holds one template 61 {4F, 50} for each application."""
-        assert inside.x("00B201F400")[-4:] == "9000"
-        entry = bytes.fromhex(inside.data)
-        (template,) = tlv.parse(entry)
-        assert entry[0] == 0x61 == template.tag
-        assert bytes.fromhex("4F06D15600000500") in entry
-        assert "公共应用信息区".encode("gbk") in entry
-        assert inside.x("00B202F400") == "6A83"
+        """C-07, SSC5-6.11-01, SSCV2-B2-01: SFI 1E holds one template 61 {4F, 50} for each application."""
+        found = []
+        for number in range(1, 8):
+            assert inside.x(f"00B2{number:02X}F400")[-4:] == "9000"
+            (template,) = tlv.parse(bytes.fromhex(inside.data))
+            assert template.tag == 0x61
+            name, label = (item.value for item in tlv.parse(template.value))
+            found.append((name.hex().upper(), label.decode("gbk")))
+        assert found == [
+            ("D15600000500", "公共应用信息区"), ("D15600000501", "就业与失业信息区"),
+            ("D15600000502", "社会保险信息区1"), ("D15600000503", "社会保险信息区2"),
+            ("C9FAC3FCD3EBBDA1BFB5D0C5CFA2C7F8", "生命与健康信息区"),
+            ("BEC8D6FAD3EBD3C5B8A7D0C5CFA2C7F8", "救助与优抚信息区"), ("D15600000504", "人事人才信息区"),
+        ]  # fmt: skip
+        assert inside.x("00B208F400") == "6A83"
 
     def test_write_rule(self, inside: Bench) -> None:
         """The directory changes with UKSSSE alone."""
