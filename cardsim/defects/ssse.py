@@ -6,7 +6,7 @@ from typing import Any, Final
 from cardsim.cos.access import APPLICATION_BITS, MASTER_BIT, PIN_BIT
 from cardsim.cos.dispatch import Level
 from cardsim.cos.environment import Handler
-from cardsim.cos.files import ROOT, File
+from cardsim.cos.files import ROOT
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
 from cardsim.defects.defect import (
@@ -26,7 +26,6 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.ssse.environment import Ssse
-from cardsim.ssse.records import Mode
 
 _EVERYTHING: Final = (1 << 33) - 1
 _EF06: Final = 0xEF06
@@ -108,124 +107,6 @@ def _ef_drops_challenge(ssse: Ssse, handler: Callable[[int, bytes], bytes]) -> C
         answer = handler(p1, data)
         ssse.ram.challenge = b""
         return answer
-
-    return changed
-
-
-# --- records ---------------------------------------------------------------------------------------------------------
-
-
-def _moves_at_6c(_ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        try:
-            return handler(p1, p2, data, le)
-        except StatusError as ended:
-            if ended.sw >> 8 == 0x6C:
-                handler(p1, p2, data, ended.sw & 0xFF or 256)
-            raise
-
-    return changed
-
-
-def _number_moves(ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        answer = handler(p1, p2, data, le)
-        if p2 & 7 == Mode.NUMBER and p1:
-            ssse.ram.pointer = p1
-        return answer
-
-    return changed
-
-
-def _modes(swap: dict[int, int]) -> Callable[[Ssse, Handler], Handler]:
-    """A handler that takes one mode of P2 for another."""
-
-    def wrap(_ssse: Ssse, handler: Handler) -> Handler:
-        return lambda p1, p2, data, le: handler(p1, p2 & 0xF8 | swap.get(p2 & 7, p2 & 7), data, le)
-
-    return wrap
-
-
-def _sfi_not_current(ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        ef, pointer = ssse.ram.ef, ssse.ram.pointer
-        answer = handler(p1, p2, data, le)
-        if p2 >> 3:
-            ssse.ram.ef, ssse.ram.pointer = ef, pointer
-        return answer
-
-    return changed
-
-
-def _with_rights(holds: Callable[[Ssse, File], bool]) -> Callable[[Ssse, Handler], Handler]:
-    """A handler that opens a file without looking at its rule."""
-
-    def wrap(ssse: Ssse, handler: Handler) -> Handler:
-        def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-            opened = holds(ssse, ssse.record_commands.file(p2))
-            with meanwhile(ssse.ram, rights=_EVERYTHING & ~MASTER_BIT if opened else ssse.ram.rights):
-                return handler(p1, p2, data, le)
-
-        return changed
-
-    return wrap
-
-
-def _record_before_rule(ssse: Ssse, handler: Handler) -> Handler:
-    free = _with_rights(lambda _ssse, _file: True)(ssse, handler)
-
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        try:
-            return handler(p1, p2, data, le)
-        except StatusError as ended:
-            if ended.sw == status.SECURITY_NOT_SATISFIED:
-                try:
-                    free(p1, p2, data, 256)
-                except StatusError as other:
-                    if other.sw == status.RECORD_NOT_FOUND:
-                        raise
-            raise
-
-    return changed
-
-
-def _any_needs_all(ssse: Ssse) -> None:
-    put(ssse, "allowed", lambda masks: bool(masks) and all(ssse.ram.rights & mask == mask for mask in masks))
-
-
-def _appends_anywhere(ssse: Ssse) -> None:
-    def wrap(target: Callable[..., Any]) -> Callable[..., Any]:
-        def changed(file: File, mode: int, p1: int, pointer: int | None, count: int) -> int | None:
-            found: int | None = target(file, mode, p1, pointer, count)
-            return None if mode == Mode.NUMBER and p1 > count else found
-
-        return changed
-
-    around(ssse.record_commands, "target", wrap)
-
-
-def _never_appends(ssse: Ssse) -> None:
-    def wrap(target: Callable[..., Any]) -> Callable[..., Any]:
-        def changed(file: File, mode: int, p1: int, pointer: int | None, count: int) -> int | None:
-            found: int | None = target(file, mode, p1, pointer, count)
-            return 0 if found is None and ssse.phase is Phase.ISSUED else found
-
-        return changed
-
-    around(ssse.record_commands, "target", wrap)
-
-
-def _length_corrected(_ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        return handler(p1, p2, data[:1] + bytes(((len(data) - 2) & 0xFF,)) + data[2:], le)
-
-    return changed
-
-
-def _not_written(ssse: Ssse, handler: Handler) -> Handler:
-    def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-        with meanwhile(ssse.records, replace=nothing):
-            return handler(p1, p2, data, le)
 
     return changed
 
@@ -332,55 +213,6 @@ SSSE: Final = table(
         ("ef-drops-challenge", "SSC5-6.5-06",
          "Selecting an EF takes the challenge away.",
          on_ssse(lambda ssse: around(ssse, "select_file", lambda old: _ef_drops_challenge(ssse, old)))),
-        ("wrong-le-moves-pointer", "SSC2-9.3.1-01, D13",
-         "READ RECORD moves the record pointer although it is answered 6Cxx.",
-         on_handler("record_commands", "read", _moves_at_6c)),
-        ("number-moves-pointer", "SSC5-6.13-12", "Reading a record by its number moves the record pointer.",
-         on_handler("record_commands", "read", _number_moves)),
-        ("next-previous-swapped", "SSC3-5.3.1-04, SSC5-6.10-09",
-         "READ RECORD takes the previous record for the next one, and the other way round.",
-         on_handler("record_commands", "read", _modes({2: 3, 3: 2}))),
-        ("last-is-first", "SSC5-6.10-09",
-         "READ RECORD of the last record with an identifier gives the first one.",
-         on_handler("record_commands", "read", _modes({1: 0}))),
-        ("records-reversed", "SSC5-6.10-04, SSC5-6.10-06",
-         "READ RECORD gives all records from a number on in the wrong order.",
-         on_handler("record_commands", "read", _modes({5: 6, 6: 5}))),
-        ("sfi-not-current", "SSC5-6.13-18, SSC5-6.10-10",
-         "A file that is read by its SFI does not become current.",
-         on_handler("record_commands", "read", _sfi_not_current)),
-        ("record-missing-6A82", "SSC5-6.10-17",
-         "READ RECORD answers 6A82 where a record is missing.",
-         _status("record_commands", "read", status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND)),
-        ("file-missing-6A83", "SSC5-6.10-16",
-         "READ RECORD answers 6A83 where a file is missing.",
-         _status("record_commands", "read", status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND)),
-        ("no-current-ef-6985", "SSC5-6.10-15",
-         "READ RECORD without a current EF is answered 6985 and not 6986.",
-         _status("record_commands", "read", status.NO_CURRENT_EF, status.CONDITIONS_NOT_SATISFIED)),
-        ("record-before-rule", "SSC5-6.10-12",
-         "A missing record is told to those who may not read the file.",
-         on_handler("record_commands", "read", _record_before_rule)),
-        ("ef06-free", "SSCV2-5.2-09, D22", "EF06 can be read without RKSSSE.",
-         on_handler("record_commands", "read", _with_rights(lambda _ssse, file: file.fid == _EF06))),
-        ("update-free", "SSC5-6.13-24", "UPDATE RECORD does not look at the write rule.",
-         on_handler("record_commands", "update", _with_rights(lambda _ssse, _file: True))),
-        ("pin-opens-writing", "SSC4-7.1-04", "The PIN opens every file for writing.",
-         on_handler("record_commands", "update", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & PIN_BIT)))),
-        ("update-key-opens-reading", "SSC4-7.1-03", "Who may write a file may read it.",
-         on_handler("record_commands", "read", _with_rights(lambda ssse, file: ssse.allowed(file.write_masks)))),
-        ("master-key-opens-reading", "SSC4-5.3-01, D6", "The environment master key opens every file for reading.",
-         on_handler("record_commands", "read", _with_rights(lambda ssse, _file: bool(ssse.ram.rights & MASTER_BIT)))),
-        ("either-needs-both", "SSCV2-5.3-01", "A file that PIN or key opens needs both.", on_ssse(_any_needs_all)),
-        ("update-appends-anywhere", "SSC5-6.13-03",
-         "UPDATE RECORD with a number far beyond the last record adds one.", on_ssse(_appends_anywhere)),
-        ("update-never-appends", "SSC5-6.13-02, SSC5-6.13-04",
-         "UPDATE RECORD with the next number does not add a record.", on_ssse(_never_appends)),
-        ("update-not-written", "SSC5-6.13-01, SSC7-7.5-01",
-         "UPDATE RECORD answers 9000 and writes nothing.", on_handler("record_commands", "update", _not_written)),
-        ("wrong-tlv-corrected", "SSC5-6.13-31",
-         "UPDATE RECORD sets the length of a record right and does not refuse it.",
-         on_handler("record_commands", "update", _length_corrected)),
         ("application-block-missing", "SSC5-6.1-01, D20",
          "APPLICATION BLOCK does not exist in SSSE.", on_levels(_no_application_block)),
         ("master-key-after-end", "SSC5-6.4-08, D6",

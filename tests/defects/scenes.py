@@ -5,6 +5,7 @@ from typing import Final
 
 from cardsim.defects import Defect, apply_defect
 from tests.cards import Bench, blank, card, initialised
+from tests.defects import scenes_files as files
 from tests.defects import scenes_making as making
 from tests.defects import scenes_payment as payment
 from tests.defects import scenes_social as social
@@ -28,6 +29,7 @@ SCENES: Final[Mapping[str, Scene]] = {
                 social.records, social.updates, social.blocks, making.operational, payment.files)),
         (blank, (making.blank_card, making.cut_card_key, making.cut_environment_key)),
         (initialised, (making.keyed_card, making.ssse_setup)),
+        (files.shelf, (files.pointer, files.writing, files.rules, files.proofs, files.macs)),
         (empty, (making.channel, making.channel_commands, making.issue, making.put_key)),
         (_rich, (payment.order, payment.counters, payment.many, payment.log, payment.cash)),
     )
