@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint mutants bench docs clean
+.PHONY: help demo test unit lint mutants tear bench docs clean
 
 help:
 	@echo "make demo    set up and run a card in a reader with the three terminals"
@@ -12,6 +12,7 @@ help:
 	@echo "make unit    the tests that need no PC/SC and no process of their own"
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
+	@echo "make tear    power cuts at every program step of every writing command"
 	@echo "make bench   speed, each figure beside its yardstick"
 	@echo "make docs    write the command reference from the command tables"
 
@@ -42,6 +43,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+tear: $(VENV)/.dev
+	$(BIN)/python tools/tear.py --jobs 2
 
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py
