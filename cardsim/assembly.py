@@ -1,84 +1,45 @@
 """Puts chip, COS and environments together: the only place that knows all of them.
 
-`CardModel` is the card as readers and links see it (`power_on`, `transmit`, `power_off`), and the one implementation
-of `ModelControl`, which is what only a model can do.
+`CardModel` is the user card as readers and links see it (`power_on`, `transmit`, `power_off`), `SamModel` the PSAM;
+both implement `ModelControl`, which is what only a model can do.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
-from cardsim.chip.clock import Clock, ModelClock
-from cardsim.chip.cost import CommandReport
-from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Bus, Eeprom
-from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
-from cardsim.chip.image import open_image, read_image
-from cardsim.chip.journal import Journal
+from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Eeprom
+from cardsim.chip.image import ImageError, open_image, read_image
 from cardsim.chip.partition import Partition
-from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
-from cardsim.control import ModelState, key_of_state
 from cardsim.cos.card import CardOs
-from cardsim.cos.dispatcher import CardMemory
 from cardsim.cos.environment import CardServices, Environment
 from cardsim.cos.mf import MasterFile
-from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, CardRecord, EnvironmentKind, Switch
+from cardsim.cos.record import PAGE, SIZE, CardRecord, EnvironmentKind, Switch
 from cardsim.crypto.medical import TypeCoding
-from cardsim.iso7816.apdu import Case
+from cardsim.model import Model, RandomFactory
+from cardsim.model import seeded as seeded
+from cardsim.psam.card import SamOs
+from cardsim.psam.environment import Sam
+from cardsim.psam.master import SamMaster, SamRecord
+from cardsim.psam.switches import SamSwitch
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
 
-if TYPE_CHECKING:
-    from cardsim.chip.line import CardLine
-    from cardsim.iso7816.contact import LineProfile, Supply
 
-RandomFactory = Callable[[str], RandomSource]
-"""Name of a stream -> the stream."""
+class CardModel(Model[CardOs]):
+    """One user card."""
 
-
-def seeded(seed: int | None) -> RandomFactory:
-    """Streams from a seed, or from the operating system where there is none."""
-    if seed is None:
-        return lambda _stream: SystemRandom()
-    return lambda stream: SeededRandom(seed, stream)
-
-
-class CardModel:
-    """One card.
-
-    Args:
-        eeprom: its cells.
-        random: makes the stream of the COS and one for each environment (D12).
-        clock: moved by the cost model while someone listens.
-    """
-
-    def __init__(self, eeprom: Eeprom, random: RandomFactory | None = None, clock: Clock | None = None) -> None:
-        self.eeprom: Final = eeprom
-        self.clock: Final = clock if clock is not None else ModelClock()
-        self._random = random if random is not None else seeded(None)
-        self._streams: dict[str, RandomSource] = {}
-        self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
-        self._record = CardRecord(Partition(eeprom, self._journal, 0, SIZE))
-        self.environments: Final[dict[int, Environment]] = {}
-        self.on_environment: Final[list[Callable[[Environment], None]]] = []
-        """Called with each environment when its object comes into being: for those who change one card (defects)."""
-        mf = MasterFile(
+    def _build(self) -> CardOs:
+        self._record = CardRecord(self._partition(0, SIZE))
+        master = MasterFile(
             self._record,
             self.environments,
-            lambda start, size: Partition(eeprom, self._journal, start, size),
+            self._partition,
             self._make_environment,
             self._stream("cos"),
-            eeprom.size // PAGE,
+            self.eeprom.size // PAGE,
         )
-        self.os: Final = CardOs(eeprom, self._journal, mf, self._record, self.environments)
-        self.power_on: Callable[[], bytes] = self.os.power_on
-        self.transmit: Callable[[bytes], bytes] = self.os.transmit
-        self.power_off: Callable[[], None] = self.os.power_off
-
-    def _stream(self, name: str) -> RandomSource:
-        if name not in self._streams:
-            self._streams[name] = self._random(name)
-        return self._streams[name]
+        return CardOs(self.eeprom, self._journal, master, self._record, self.environments)
 
     def _make_environment(
         self, kind: EnvironmentKind, slot: int, partition: Partition, card: CardServices
@@ -93,105 +54,47 @@ class CardModel:
                 environment = Ssse(partition, random, card, le_must_fit=must_fit, medical_type=coding)
             case EnvironmentKind.PSE:
                 environment = Pse(partition, random, card, le_must_fit=must_fit)
-        for listener in self.on_environment:
-            listener(environment)
+            case EnvironmentKind.SAM:
+                raise ValueError("a user card has no environment of a PSAM")
+        self._announce(environment)
         return environment
 
-    # --- ModelControl ------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> ModelState:
-        """The whole card as it is now."""
-        os = self.os
-        return ModelState(
-            self.eeprom.snapshot(),
-            os.powered,
-            os.ram.copy(),
-            os.mf.ram.copy(),
-            {slot: environment.save() for slot, environment in self.environments.items()},
-            tuple([stream.position for stream in self._streams.values()]),
-            self._journal.failed,
+class SamModel(Model[SamOs]):
+    """One PSAM."""
+
+    def _build(self) -> SamOs:
+        self._record = SamRecord(self._partition(0, SIZE))
+        self._master = SamMaster(
+            self._record,
+            self.environments,
+            self._partition,
+            self._make_environment,
+            self._stream("cos"),
+            self.eeprom.size // PAGE,
         )
+        return SamOs(self.eeprom, self._journal, self._master, self._record, self.environments)
 
-    def restore(self, state: ModelState) -> None:
-        """Make the card what it was; a snapshot of another card's cells fits too."""
-        layout = self.eeprom.layout
-        self.eeprom.restore(state.cells)
-        self._journal.forget()
-        for stream, position in zip(self._streams.values(), state.positions, strict=False):
-            stream.move(position)
-        if not state.powered or state.failed:
-            self.os.power_off()
-            self._journal.failed = state.failed
-            self.os.resume(CardMemory(), powered=state.powered, same_layout=False)
-            return
-        same_layout = self.eeprom.layout == layout
-        if not same_layout:
-            self.os.mf.mount()
-        self.os.mf.ram = state.mf.copy()
-        for slot, environment in self.environments.items():
-            environment.load(state.environments[slot])
-        self.os.resume(state.ram.copy(), powered=state.powered, same_layout=same_layout)
+    def _make_environment(
+        self,
+        kind: EnvironmentKind,  # noqa: ARG002 - a PSAM has one kind
+        slot: int,
+        partition: Partition,
+        card: CardServices,
+    ) -> Environment:
+        must_fit = not self._record.switches & SamSwitch.DIRECT_ANSWERS
+        stream = self._stream(f"environment {slot}")
+        environment = Sam(partition, stream, card, self._master, le_must_fit=must_fit)
+        self._announce(environment)
+        return environment
 
-    def attach(self, bus: Bus | None) -> None:
-        """Put a bus monitor or a plan of faults on the EEPROM, or take it off (None)."""
-        self.eeprom.attach(bus)
+    def lock(self, *locks: SamSwitch) -> None:
+        """Lock the PSAM in these ways and no others (D34): no command of the standard does it, so the model does.
 
-    def cut(self, after: int, inside: int | None = None) -> None:
-        """Cut the power when so many page programs more are done, or inside the next one after so many of its cells."""
-        self.eeprom.attach(PowerCutPlan(after, inside))
-
-    def fail_pages(self, times: int | None = 1) -> None:
-        """Let the next page programs fail: so many, or all (None)."""
-        self.eeprom.attach(PageFailurePlan(EVERY_PAGE, times))
-
-    def mend(self) -> None:
-        """No faults and no monitor any more."""
-        self.eeprom.attach(None)
-
-    def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
-        """Tell someone of every command with its cost, or nobody (None): then it costs nothing."""
-        from cardsim.chip.cost import listening_transmit
-
-        if listener is None:
-            self.transmit = self.os.transmit
-        else:
-            self.transmit = listening_transmit(self.os.transmit, self.eeprom, self.clock, listener)
-
-    def line(self, profile: "LineProfile", supply: "Supply") -> "CardLine":
-        """The card's contacts, character by character: off, or waiting for a command if the card is powered."""
-        from cardsim.chip.line import CardLine, TimedCard
-
-        line = CardLine(TimedCard(self, self.eeprom), profile, supply)
-        if self.os.powered:
-            line.take_over()
-        return line
-
-    def case_of(self, header: bytes) -> Case | None:
-        """Which way data go after a header of T=0 (CardOs.case_of)."""
-        return self.os.case_of(header)
-
-    def ranges(self) -> dict[str, range]:
-        """Names and addresses of the parts of the memory: cos, journal, and each environment by its identifier."""
-        parts = {"cos": range(SIZE), "journal": range(SIZE, SIZE + JOURNAL_SIZE)}
-        for entry in () if self._journal.failed else self._record.environments():
-            start = entry.first_page * PAGE
-            parts[f"{entry.fid:04X}"] = range(start, start + entry.pages * PAGE)
-        return parts
-
-    def selected(self) -> str | None:
-        """Identifier of the environment that is selected, as in `ranges`; None at the MF."""
-        current = self.os.ram.current
-        if current is None or self._journal.failed:
-            return None
-        return next((f"{e.fid:04X}" for e in self._record.environments() if e.slot == current), None)
-
-    def state_key(self) -> bytes:
-        """A value that is equal for cards in equal states: journal, wear and random positions left out (D16).
-
-        Challenges are part of it only as "there is one".
+        Without an argument it is unlocked. The locks are profile switches in the EEPROM.
         """
-
-        return key_of_state(self.snapshot(), range(SIZE, SIZE + JOURNAL_SIZE))
+        self._record.lock(SamSwitch(sum(locks)))
+        self.os.look_again()
 
 
 def new_card(*, size: int = DEFAULT_SIZE, seed: int | None = None, random: RandomFactory | None = None) -> CardModel:
@@ -203,9 +106,9 @@ def copy_of(path: Path, *, seed: int | None = None) -> CardModel:
     """A private copy of a card image; the file is not touched.
 
     Raises:
-        ImageError: no usable image.
+        ImageError: no usable image, or that of a PSAM.
     """
-    return CardModel(read_image(path), seeded(seed))
+    return _user_card(path, copy_of_any(path, seed=seed))
 
 
 @contextlib.contextmanager
@@ -213,11 +116,77 @@ def open_card(path: Path, *, seed: int | None = None) -> Iterator[CardModel]:
     """The card of an image, which keeps what is written; locked against other processes meanwhile.
 
     Raises:
+        ImageError: no usable image, or that of a PSAM, or in use.
+    """
+    with open_any(path, seed=seed) as card:
+        yield _user_card(path, card)
+
+
+# --- PSAM
+
+
+def new_psam(*, size: int = DEFAULT_SIZE, seed: int | None = None) -> SamModel:
+    """A virgin chip that is to become a PSAM."""
+    return SamModel(Eeprom(bytearray(bytes((ERASED,)) * size)), seeded(seed))
+
+
+def copy_of_psam(path: Path, *, seed: int | None = None) -> SamModel:
+    """A private copy of a PSAM's image; the file is not touched.
+
+    Raises:
+        ImageError: no usable image, or that of a user card.
+    """
+    return _psam(path, copy_of_any(path, seed=seed))
+
+
+@contextlib.contextmanager
+def open_psam(path: Path, *, seed: int | None = None) -> Iterator[SamModel]:
+    """The PSAM of an image, which keeps what is written; locked against other processes meanwhile.
+
+    Raises:
+        ImageError: no usable image, or that of a user card, or in use.
+    """
+    with open_any(path, seed=seed) as card:
+        yield _psam(path, card)
+
+
+def copy_of_any(path: Path, *, seed: int | None = None) -> "CardModel | SamModel":
+    """A private copy of a card image, of whichever kind it is.
+
+    Raises:
+        ImageError: no usable image.
+    """
+    eeprom = read_image(path)
+    return (SamModel if is_psam(eeprom) else CardModel)(eeprom, seeded(seed))
+
+
+@contextlib.contextmanager
+def open_any(path: Path, *, seed: int | None = None) -> "Iterator[CardModel | SamModel]":
+    """The card of an image, of whichever kind it is, as `open_card` and `open_psam` open it.
+
+    Raises:
         ImageError: no usable image, or in use.
     """
     with open_image(path) as eeprom:
-        card = CardModel(eeprom, seeded(seed))
+        card = (SamModel if is_psam(eeprom) else CardModel)(eeprom, seeded(seed))
         try:
             yield card
         finally:
             card.power_off()
+
+
+def is_psam(eeprom: Eeprom) -> bool:
+    """Whether cells are those of a PSAM: its card record says so."""
+    return bytes(eeprom.memory[: len(SamRecord.magic)]) == SamRecord.magic
+
+
+def _user_card(path: Path, card: "CardModel | SamModel") -> CardModel:
+    if isinstance(card, SamModel):
+        raise ImageError(f"{path} is a PSAM, not a user card; it goes into slot 1 with --psam")
+    return card
+
+
+def _psam(path: Path, card: "CardModel | SamModel") -> SamModel:
+    if isinstance(card, CardModel):
+        raise ImageError(f"{path} is a user card, not a PSAM; make a PSAM with: cardsim new --psam {path.name}")
+    return card

@@ -1,10 +1,11 @@
 """What stands on a card image, read out of a private copy: states, files, key slots (never values), counters, wear."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cardsim.assembly import CardModel
+from cardsim.assembly import CardModel, SamModel, is_psam
 from cardsim.chip.eeprom import Eeprom
 from cardsim.chip.image import ImageError, read_image
 from cardsim.cos.access import NEVER
@@ -15,6 +16,11 @@ from cardsim.cos.masterkey import MasterKeySlot
 from cardsim.cos.record import CardState, EnvironmentEntry, Switch
 from cardsim.cos.records import Records
 from cardsim.cos.table import Phase
+from cardsim.crypto.social import Suite
+from cardsim.psam.environment import Sam
+from cardsim.psam.keys import KeyType
+from cardsim.psam.master import MF_SLOT
+from cardsim.psam.switches import SamSwitch
 from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
 from cardsim.pse.environment import Pse
 
@@ -60,6 +66,18 @@ class KeyInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRecordInfo:
+    """One key of the three levels in a PSAM."""
+
+    file: str
+    usage: str
+    id: str
+    type: str
+    levels: int
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentInfo:
     """One environment."""
 
@@ -72,13 +90,15 @@ class EnvironmentInfo:
     free: int
     files: list[FileInfo]
     keys: list[KeyInfo]
+    key_records: list[KeyRecordInfo]
     counters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CardInfo:
-    """The whole card."""
+    """The whole card: a user card or a PSAM."""
 
+    kind: str
     state: str
     atr: str
     switches: list[str]
@@ -108,16 +128,17 @@ def inspect(path: Path) -> CardInfo:
 
 def _card(eeprom: Eeprom) -> CardInfo:
     wear = list(eeprom.wear)
-    card = CardModel(eeprom)
+    card = SamModel(eeprom) if is_psam(eeprom) else CardModel(eeprom)
     atr = card.power_on()
     record, mf = card.os.record, card.os.mf
     entries = record.environments()
     parts = [Part(name, cells.start, len(cells)) for name, cells in card.ranges().items()]
     busiest = max(range(len(wear)), key=wear.__getitem__)
     return CardInfo(
+        kind="PSAM" if isinstance(card, SamModel) else "card",
         state=mf.card_state().name.lower(),
         atr=atr.hex().upper(),
-        switches=[switch.name.lower() for switch in Switch if switch in record.switches and switch.name],
+        switches=_switches(card),
         master_key="none" if record.state is CardState.VIRGIN else _master(_controlling(card)),
         size=eeprom.size,
         free=eeprom.size - sum(part.size for part in parts),
@@ -129,9 +150,19 @@ def _card(eeprom: Eeprom) -> CardInfo:
     )
 
 
-def _controlling(card: CardModel) -> MasterKeySlot:
+def _switches(card: CardModel | SamModel) -> list[str]:
+    """Names of the profile switches."""
+    stored = card.os.record.switches
+    switches: Iterable[Switch | SamSwitch] = SamSwitch if isinstance(card, SamModel) else Switch
+    return [switch.name.lower() for switch in switches if switch & stored and switch.name]
+
+
+def _controlling(card: CardModel | SamModel) -> MasterKeySlot:
+    """The key that controls the card: of a PSAM the master key of its MF, as soon as there is one."""
     record = card.os.record
-    return record.transport if record.state is CardState.ACTIVATED else record.master
+    if record.state is CardState.ACTIVATED:
+        return record.transport
+    return card.environments[MF_SLOT].master if isinstance(card, SamModel) else record.master
 
 
 def _master(slot: MasterKeySlot) -> str:
@@ -151,13 +182,31 @@ def _environment(entry: EnvironmentEntry, environment: Environment) -> Environme
         name=_text(index.files[ROOT].name),
         state=_PHASES[environment.phase],
         blocked=environment.blocked,
-        algorithm=_ALGORITHMS.get(entry.algorithm, f"{entry.algorithm:02X}"),
+        algorithm=_ALGORITHMS.get(entry.algorithm, f"{entry.algorithm:02X}") + _stand_in(environment),
         master_key=_master(environment.master),
         free=files.free_space(),
         files=[_file(file, parents, records) for file in _in_order(index.files)],
         keys=_keys(KeyStore(files), parents),
-        counters=_counters(environment) if isinstance(environment, Pse) else {},
+        key_records=_key_records(environment) if isinstance(environment, Sam) else [],
+        counters=_counters(environment),
     )
+
+
+def _stand_in(environment: Environment) -> str:
+    """What has to be said of the PSAM's second environment."""
+    other = isinstance(environment, Sam) and environment.suite is Suite.SM4
+    return " in the place of SSF33, which is classified and refused" if other else ""
+
+
+def _key_records(sam: Sam) -> list[KeyRecordInfo]:
+    """Keys of the three levels, file by file, without their values."""
+    files = sam.files.index.files
+    found = []
+    for (_, kind, identifier), key in sorted(sam.keys.stored().items(), key=lambda item: (item[1].file, item[0])):
+        file, words = f"{files[key.file].fid:04X}", KeyType(kind).words
+        record = KeyRecordInfo(file, f"{key.usage:02X}", f"{identifier:02X}", words, key.levels, key.algorithm.name)
+        found.append(record)
+    return found
 
 
 def _in_order(files: tuple[File, ...]) -> list[File]:
@@ -171,7 +220,7 @@ def _in_order(files: tuple[File, ...]) -> list[File]:
 
 
 def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
-    own_rules = file.has_records or file.type is FileType.TRANSPARENT
+    own_rules = file.has_records or file.type in (FileType.TRANSPARENT, FileType.KEY_RECORDS)
     notes = []
     if file.type is FileType.DF:
         notes.append(_text(file.name))
@@ -204,7 +253,13 @@ def _keys(store: KeyStore, parents: dict[int, str]) -> list[KeyInfo]:
     return found
 
 
-def _counters(environment: Pse) -> dict[str, str]:
+def _counters(environment: Environment) -> dict[str, str]:
+    if isinstance(environment, Sam):
+        return {f"{name} terminal transaction number": str(n) for name, n in environment.transaction_numbers()}
+    return _pse_counters(environment) if isinstance(environment, Pse) else {}
+
+
+def _pse_counters(environment: Pse) -> dict[str, str]:
     found = {}
     for file in environment.files.index.files:
         if file.type is FileType.DF and file.index != ROOT:

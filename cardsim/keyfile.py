@@ -48,6 +48,20 @@ table but the first two lines optional; key values are hex:
     offline_pin = "123456"      # PIN that the payment application checks itself (optional)
     online_pin = "123456"       # PIN that the bank's host checks (optional: the host then takes any)
 
+    [psam]                      # a PSAM of our own making
+    area = "519900"             # area code of the issuing city
+    terminal = "519900000428"   # terminal number, twelve digits
+    transport = "…"             # 16 bytes (optional)
+
+    [[psam.environments]]       # its own keys in each environment, 16 bytes each
+    fid = "3F00"
+    suite = "des"
+    master = "…"                # environment master key
+    application = "…"           # application master key
+    national = "…"              # KID-01, which opens key file 11; provincial KID-02, city KID-03
+    provincial = "…"
+    city = "…"
+
 No message of this module holds a key or PIN value.
 """
 
@@ -190,6 +204,29 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class PsamEnvironmentKeys:
+    """The PSAM's own keys in one environment: master keys of environment and application, KID-01 to 03."""
+
+    fid: str
+    suite: Suite
+    master: bytes = field(repr=False)
+    application: bytes = field(repr=False)
+    national: bytes = field(repr=False)
+    provincial: bytes = field(repr=False)
+    city: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PsamKeys:
+    """What belongs to a PSAM: where it was issued, its terminal number (12 digits), and its own keys."""
+
+    area: str
+    terminal: str
+    transport: bytes | None = field(default=None, repr=False)
+    environments: tuple[PsamEnvironmentKeys, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFile:
     """Everything that one key file says; a part that it does not have is None."""
 
@@ -198,6 +235,7 @@ class KeyFile:
     pse: PseKeys | None = None
     bank: BankKeys | None = None
     holder: Holder | None = None
+    psam: PsamKeys | None = None
 
 
 def default_keyfile_path(image: Path) -> Path:
@@ -334,6 +372,7 @@ def _suite(table: _Table, key: str, value: Any) -> Suite:
 
 
 _key16 = _hex(16)
+_PSAM_KEYS: Final = ("master", "application", "national", "provincial", "city")
 _pin = _text(r"[0-9]{4,16}", "a string of 4 to 16 digits")
 _any_text = _text(r"[^\x00-\x1f]*", "a string on one line")
 _area = _text(r"[0-9]{6}", "an area code: a string of six digits")
@@ -344,14 +383,16 @@ def _read(root: _Table) -> KeyFile:
         root.fail("format", f'a key file begins with format = "{FORMAT}"; is this one?')
     if root.content.get("version") != VERSION:
         root.fail("version", f"this program reads version {VERSION} of the format")
-    root.known("format", "version", "card", "ssse", "pse", "bank", "holder")
-    card, ssse, pse, bank, holder = map(root.table, ("card", "ssse", "pse", "bank", "holder"))
+    root.known("format", "version", "card", "ssse", "pse", "bank", "holder", "psam")
+    names = ("card", "ssse", "pse", "bank", "holder", "psam")
+    card, ssse, pse, bank, holder, psam = map(root.table, names)
     return KeyFile(
         card=None if card is None else _read_card(card),
         ssse=None if ssse is None else _read_ssse(ssse),
         pse=None if pse is None else _read_pse(pse),
         bank=None if bank is None else _read_bank(bank),
         holder=None if holder is None else _read_holder(holder),
+        psam=None if psam is None else _read_psam(psam),
     )
 
 
@@ -420,6 +461,22 @@ def _read_holder(table: _Table) -> Holder:
     )
 
 
+def _read_psam(table: _Table) -> PsamKeys:
+    table.known("area", "terminal", "transport", "environments")
+    return PsamKeys(
+        area=table.need("area", _area),
+        terminal=table.need("terminal", _text(r"[0-9]{12}", "a terminal number: a string of twelve digits")),
+        transport=table.get("transport", _key16),
+        environments=tuple(_read_psam_environment(entry) for entry in table.tables("environments")),
+    )
+
+
+def _read_psam_environment(table: _Table) -> PsamEnvironmentKeys:
+    table.known("fid", "suite", *_PSAM_KEYS)
+    fid = table.need("fid", _text(r"[0-9A-F]{4}", "a file identifier: four hex digits"))
+    return PsamEnvironmentKeys(fid, table.need("suite", _suite), *(table.need(key, _key16) for key in _PSAM_KEYS))
+
+
 # --- writing
 
 _Value = str | bytes | int | dt.date | None
@@ -477,7 +534,16 @@ def render_keyfile(keyfile: KeyFile) -> str:
     if (holder := keyfile.holder) is not None:
         pins = {"pin": holder.pin, "offline_pin": holder.offline_pin, "online_pin": holder.online_pin}
         parts.append(_section("[holder]", {"name": holder.name, **pins}))
+    if (psam := keyfile.psam) is not None:
+        head: dict[str, _Value] = {"area": psam.area, "terminal": psam.terminal, "transport": psam.transport}
+        parts.append(_section("[psam]", head))
+        parts.extend(_render_psam_environment(environment) for environment in psam.environments)
     return "".join(parts)
+
+
+def _render_psam_environment(keys: PsamEnvironmentKeys) -> str:
+    own: dict[str, _Value] = {"fid": keys.fid, "suite": keys.suite.value}
+    return _section("[[psam.environments]]", own | {name: getattr(keys, name) for name in _PSAM_KEYS})
 
 
 def _ssse_values(ssse: SsseKeys) -> dict[str, _Value]:

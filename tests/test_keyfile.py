@@ -17,6 +17,8 @@ from cardsim.keyfile import (
     Holder,
     KeyFile,
     KeyFileError,
+    PsamEnvironmentKeys,
+    PsamKeys,
     PseKeys,
     SsseKeys,
     default_keyfile_path,
@@ -35,6 +37,12 @@ WHOLE = KeyFile(
         bytes(16), bytes(16), bytes(16), (CaKey(b"\xa0\0\0\3\x33", 0xF1, b"\xc1" * 128, b"\3", date(2049, 12, 31)),)
     ),
     holder=Holder('李"四\\', "123456", None, "654321"),
+    psam=PsamKeys(
+        "519900",
+        "519900000428",
+        bytes(range(16)),
+        (PsamEnvironmentKeys("3F00", Suite.DES, *(bytes((n,)) * 16 for n in range(5))),),
+    ),
 )
 
 

@@ -30,7 +30,7 @@ def info(asked: argparse.Namespace) -> int:
 
 def _lines(card: CardInfo) -> list[str]:
     lines = [
-        f"card           {card.state}",
+        f"{card.kind:15}{card.state}",
         f"ATR            {card.atr}",
         f"profile        {', '.join(card.switches) or 'no switches'}",
         f"card master    {card.master_key}",
@@ -70,5 +70,8 @@ def _environment_lines(environment: EnvironmentInfo) -> list[str]:
         sfi = f" SFI {file.sfi:02X}" if file.sfi else ""
         lines.append(f"{indent}{file.fid}{sfi:7} {file.type:16} {detail}{rules}{'  ' + file.note if file.note else ''}")
     lines += [f"  key in {line}" for line in _key_lines(environment.keys)]
+    for record in environment.key_records:
+        levels = f"{record.levels} level{'' if record.levels == 1 else 's'} to derive"
+        lines.append(f"  key {record.usage} {record.id} in {record.file}: {record.type}, {levels}, {record.algorithm}")
     lines += [f"  {name}: {value}" for name, value in environment.counters.items()]
     return lines

@@ -30,6 +30,7 @@ def build_parser() -> Parser:
         metavar="NAME|FILE",
         help="kind of card (default dual-3.0-sm4; see --list-profiles; each also with -offline-pin)",
     )
+    new.add_argument("--psam", action="store_true", help="a PSAM instead of a user card (default profile field)")
     new.add_argument("--list-profiles", action=_ListProfiles, nargs=0, help="print the profiles and exit")
     new.add_argument("--seed", type=int, metavar="N", help="another card than the published demo card, reproducibly")
     new.add_argument("--size", type=int, metavar="KIB", default=80, help="EEPROM of 32 to 256 KiB (default 80)")
@@ -64,7 +65,7 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example: cardsim serve me.card -- opensc-tool -l",
     )
     serve.add_argument("image", metavar="IMAGE", help="the card in slot 0")
-    serve.add_argument("--psam", metavar="IMAGE", help="another card, in slot 1")
+    serve.add_argument("--psam", metavar="IMAGE", help="the PSAM in slot 1")
     serve.add_argument("--via", choices=("socket", "vpcd"), default="socket", help="kind of reader (default socket)")
     serve.add_argument("--socket", metavar="PATH", help="the socket's path, at most 107 bytes (default: a new one)")
     serve.add_argument("--trace", metavar="FILE", help="write every exchange as a JSON line; PINs and keys are masked")
@@ -78,10 +79,13 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 class _ListProfiles(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from cardsim.making.samplan import load_psam_profile, psam_profile_names
         from cardsim.making.structure import load_profile, profile_names
 
         for name in profile_names():
             sys.stdout.write(f"{name:14} {load_profile(name).description}\n")
+        for name in psam_profile_names():
+            sys.stdout.write(f"{name:14} --psam: {load_psam_profile(name).description}\n")
         parser.exit(Exit.OK)
 
 

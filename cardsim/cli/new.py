@@ -2,16 +2,23 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from cardsim.assembly import CardModel, new_card
+from cardsim.assembly import new_card, new_psam
 from cardsim.chip.eeprom import MAX_SIZE, MIN_SIZE
 from cardsim.chip.image import ImageError, create_image
 from cardsim.commandline import Exit, UsageError
+from cardsim.iso7816.card import Card
 from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, write_keyfile
 from cardsim.making.card import activate, make_card
+from cardsim.making.psam import activate_psam, make_psam
+from cardsim.making.samplan import DEFAULT_PSAM_PROFILE, load_psam_profile
 from cardsim.making.station import MakingError
-from cardsim.making.structure import DEFAULT_PROFILE, Profile, ProfileError, load_profile
+from cardsim.making.structure import DEFAULT_PROFILE, ProfileError, load_profile
+
+_P = TypeVar("_P")
 
 
 def new(asked: argparse.Namespace) -> int:
@@ -25,10 +32,11 @@ def new(asked: argparse.Namespace) -> int:
         raise UsageError(f"{path} exists already; add --force to replace it")
     if default_keyfile_path(path).is_dir():
         raise UsageError(f"{default_keyfile_path(path)} is a folder, and the key file goes there")
-    profile = None if asked.blank else _profile(asked.profile or DEFAULT_PROFILE)
-    card = new_card(size=size, seed=asked.seed or 0)
+    name = None if asked.blank else asked.profile or (DEFAULT_PSAM_PROFILE if asked.psam else DEFAULT_PROFILE)
+    make = _psam_maker(name) if asked.psam else _card_maker(name)
+    card = (new_psam if asked.psam else new_card)(size=size, seed=asked.seed or 0)
     try:
-        keys = activate(card, asked.seed) if profile is None else _make(card, profile, asked.seed)
+        keys = make(card, asked.seed)
         existed = path.exists()
         create_image(path, card.eeprom.snapshot().cells, force=asked.force, wear=list(card.eeprom.wear))
         try:
@@ -39,19 +47,42 @@ def new(asked: argparse.Namespace) -> int:
             raise
     except (ImageError, KeyFileError, MakingError) as error:
         raise UsageError(str(error)) from error
-    kind = "blank card" if asked.blank else f"card {asked.profile or DEFAULT_PROFILE}"
+    kind = ("blank " if name is None else "") + ("PSAM" if asked.psam else "card") + (f" {name}" if name else "")
     sys.stdout.write(f"{path}: {kind}, keys in {default_keyfile_path(path)}\n")
     return Exit.OK
 
 
-def _make(card: CardModel, profile: Profile, seed: int | None) -> KeyFile:
-    activate(card, seed)
-    return make_card(card, profile, seed)
+_Maker = Callable[[Card, int | None], KeyFile]
+"""Drives a virgin chip with a seed."""
 
 
-def _profile(name: str) -> Profile:
+def _card_maker(name: str | None) -> _Maker:
+    if name is None:
+        return activate
+    profile = _load(load_profile, name)
+
+    def make(card: Card, seed: int | None) -> KeyFile:
+        activate(card, seed)
+        return make_card(card, profile, seed)
+
+    return make
+
+
+def _psam_maker(name: str | None) -> _Maker:
+    if name is None:
+        return activate_psam
+    profile = _load(load_psam_profile, name)
+
+    def make(card: Card, seed: int | None) -> KeyFile:
+        activate_psam(card, seed, int(profile.switches))
+        return make_psam(card, profile, seed)
+
+    return make
+
+
+def _load(load: Callable[[str], _P], name: str) -> _P:
     try:
-        return load_profile(name)
+        return load(name)
     except ProfileError as error:
         raise UsageError(str(error)) from error
     except UnicodeDecodeError as error:

@@ -16,11 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from cardsim.assembly import CardModel, copy_of, open_card
+from cardsim.assembly import CardModel, SamModel, copy_of, copy_of_psam, open_card, open_psam
 from cardsim.chip.image import ImageError
 from cardsim.cli import PROGRAM
 from cardsim.cli.trace import Trace, open_trace
 from cardsim.commandline import Exit, UsageError, image_path
+from cardsim.iso7816.card import Card
 from cardsim.reader.errors import ReaderError
 from cardsim.reader.pcsc.server import VARIABLE, PcscServer
 from cardsim.reader.slot import Slot, reader_name
@@ -46,8 +47,9 @@ def serve(asked: argparse.Namespace) -> int:
         try:
             with contextlib.ExitStack() as stack:
                 spoil = _defect(asked.defect)
-                cards = [stack.enter_context(_card(path, asked.seed)) for path in paths]
-                spoil(cards[0])
+                card = stack.enter_context(_card(paths[0], asked.seed))
+                cards: list[Card] = [card, *(stack.enter_context(_psam(path, asked.seed)) for path in paths[1:])]
+                spoil(card)
                 trace = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
                 readers = _put_in(stack, asked, cards, trace)
                 status = _run(asked.argv, readers, ending) if asked.argv else _wait(readers, ending)
@@ -86,15 +88,28 @@ def _images(asked: argparse.Namespace) -> list[Path]:
 
 @contextlib.contextmanager
 def _card(path: Path, seed: int | None) -> Iterator[CardModel]:
-    """An image's card, opened only if its content makes sense: judged on a copy, so that the file is not touched."""
+    """A user card's image, opened only if its content makes sense."""
     with open_card(path, seed=seed) as card:
-        try:
-            copy_of(path).power_on()
-        except ImageError:
-            raise
-        except Exception as error:
-            raise ImageError(f"{path} is damaged: its card does not start; restore it from a copy") from error
+        _try(path, copy_of)
         yield card
+
+
+@contextlib.contextmanager
+def _psam(path: Path, seed: int | None) -> Iterator[SamModel]:
+    """A PSAM's image, opened only if its content makes sense."""
+    with open_psam(path, seed=seed) as psam:
+        _try(path, copy_of_psam)
+        yield psam
+
+
+def _try(path: Path, copy: Callable[[Path], Card]) -> None:
+    """Judge an image's content on a copy, so that the file is not touched."""
+    try:
+        copy(path).power_on()
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(f"{path} is damaged: its card does not start; restore it from a copy") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +136,7 @@ class _Readers:
         return any(connection.lost for connection in self.connections)
 
 
-def _put_in(
-    stack: contextlib.ExitStack, asked: argparse.Namespace, cards: Sequence[CardModel], trace: Trace
-) -> _Readers:
+def _put_in(stack: contextlib.ExitStack, asked: argparse.Namespace, cards: Sequence[Card], trace: Trace) -> _Readers:
     if asked.via == "vpcd":
         connections = tuple(_connect(stack, slot, card, trace) for slot, card in enumerate(cards))
         return _Readers({}, tuple(reader_name(slot, "Virtual PCD") for slot in range(len(cards))), connections)
@@ -138,7 +151,7 @@ def _put_in(
     return _Readers(server.environment, tuple(slot.name for slot in slots))
 
 
-def _connect(stack: contextlib.ExitStack, slot: int, card: CardModel, trace: Trace) -> VpcdConnection:
+def _connect(stack: contextlib.ExitStack, slot: int, card: Card, trace: Trace) -> VpcdConnection:
     """A card in vpcd. pcscd shows it to clients once it has powered it, which takes part of a second."""
     powered, told = threading.Event(), trace.on_power(slot)
 

@@ -101,10 +101,11 @@ CREATE_ENVIRONMENT: Final = Command(
     data="38, space in pages (2), kind (1), algorithm (1), directory SFI (1), FFFF, name (5-16)",
     access="card master key",
     answers=answers(
-        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED, s.WRONG_DATA, s.NO_SPACE, s.FILE_EXISTS
+        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED, s.WRONG_DATA, s.NO_SPACE,
+        s.FILE_EXISTS, Fault(s.NOT_SUPPORTED, "the algorithm is SSF33, which is classified"),
     ),
     clause="SSC part 4 §5.2, part 10 §5.2.3",
-)
+)  # fmt: skip
 
 DELETE_ENVIRONMENT: Final = Command(
     name="DELETE",

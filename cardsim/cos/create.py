@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.access import RULE_SIZE, AccessRule
-from cardsim.cos.files import NO_FLAGS, FileFlag, FileType, NewFile
+from cardsim.cos.files import NO_FLAGS, VARIABLE_TYPES, FileFlag, FileType, NewFile
 from cardsim.cos.keys import COUNTERS_SIZE, MAX_SLOTS, SLOT_SIZE
 from cardsim.cos.records import HEAD
 from cardsim.iso7816 import status
@@ -22,11 +22,11 @@ _NAME_AT: Final = 8
 _DF_HEAD: Final = b"\xff\xff"
 _MAX_SFI: Final = 30
 _PROTECTED: Final = 0x80
-_EF_TYPES: Final = (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC)
+EF_TYPES: Final = (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC)
 
 
-def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
-    """What the data of a CREATE ask for.
+def parse_create(fid: int, parent: int, data: bytes, types: tuple[FileType, ...] = EF_TYPES) -> NewFile:
+    """What the data of a CREATE ask for; `types` are the kinds of EF that the environment knows.
 
     Raises:
         StatusError: 6A80, the data have not the form of their type.
@@ -36,7 +36,7 @@ def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
     except (ValueError, IndexError):
         raise StatusError(status.WRONG_DATA) from None
     flags = FileFlag.PROTECTED if data[0] & _PROTECTED else NO_FLAGS
-    if flags and kind not in _EF_TYPES:
+    if flags and kind not in EF_TYPES:
         raise StatusError(status.WRONG_DATA)
     match kind:
         case FileType.DF:
@@ -47,6 +47,8 @@ def parse_create(fid: int, parent: int, data: bytes) -> NewFile:
                 raise StatusError(status.WRONG_DATA)
             return NewFile(kind, fid, parent, COUNTERS_SIZE + slots * SLOT_SIZE, records=slots, aligned=True)
         case _:
+            if kind not in types:
+                raise StatusError(status.WRONG_DATA)
             return replace(_ef(kind, fid, parent, data), flags=flags)
 
 
@@ -57,12 +59,12 @@ def _df(fid: int, parent: int, data: bytes) -> NewFile:
 
 
 def _ef(kind: FileType, fid: int, parent: int, data: bytes) -> NewFile:
-    if kind not in _EF_TYPES or len(data) != _EF_SIZE or data[-1] > _MAX_SFI:
+    if len(data) != _EF_SIZE or data[-1] > _MAX_SFI:
         raise StatusError(status.WRONG_DATA)
     size, sfi = int.from_bytes(data[1:3], "big"), data[-1]
     read, write = AccessRule.parse(data[3 : 3 + RULE_SIZE]), AccessRule.parse(data[3 + RULE_SIZE : -1])
-    if kind in (FileType.TRANSPARENT, FileType.LINEAR_VARIABLE):
-        length = size + (HEAD if kind is FileType.LINEAR_VARIABLE else 0)
+    if kind is FileType.TRANSPARENT or kind in VARIABLE_TYPES:
+        length = size + (HEAD if kind in VARIABLE_TYPES else 0)
         if not size or length > 0xFFFF:
             raise StatusError(status.WRONG_DATA)
         return NewFile(kind, fid, parent, length, sfi, read=read, write=write)

@@ -124,6 +124,11 @@ class Dispatcher(abc.ABC):
         """Whether the card answers."""
         return self._powered
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the whole card is blocked."""
+        return self.record.blocked
+
     # --- dispatch ----------------------------------------------------------------------------------------------
 
     def transmit(self, command: bytes) -> bytes:
@@ -189,7 +194,7 @@ class Dispatcher(abc.ABC):
         status word as the whole command would.
         """
         row = self._rows.get(header[:2])
-        if row is None or not self._powered or self.journal.failed or self.record.blocked:
+        if row is None or not self._powered or self.journal.failed or self.stopped:
             return None
         slot = self.ram.current
         if slot is not None and self.environments[slot].blocked and not row.command.opens:
@@ -244,7 +249,7 @@ class Dispatcher(abc.ABC):
         if not self._powered:
             return _MUTE
         slot = self.ram.current
-        if self.journal.failed or self.record.blocked or slot is None or self.environments[slot].blocked:
+        if self.journal.failed or self.stopped or slot is None or self.environments[slot].blocked:
             self.ram.pending = b""
             return self._refuse(command)
         environment = self.environments[slot]
@@ -263,7 +268,7 @@ class Dispatcher(abc.ABC):
         """Refuse everything; a blocked environment still lets itself be left (D10)."""
         if self.journal.failed:
             return _SW[status.MEMORY_FAILURE]
-        if self.record.blocked:
+        if self.stopped:
             return _SW[status.NOT_SUPPORTED]
         if len(command) >= 4 and command[:2] == b"\x00\xa4" and (command[2] == 4 or self._names_mf(command)):
             self._slow = False
@@ -319,7 +324,7 @@ class Dispatcher(abc.ABC):
         self._rows = self._level.rows
         self._direct = bool(self.record.switches & Switch.DIRECT_ANSWERS)
         special = slot is not None and (self.environments[slot].blocked or self.environments[slot].attentive)
-        self._slow = special or self.journal.failed or self.record.blocked
+        self._slow = special or self.journal.failed or self.stopped
 
     def levels(self) -> list[Level]:
         """All rows that are in use, by place: for those who watch or replace handlers, such as the bench."""

@@ -47,10 +47,14 @@ class FileType(enum.IntEnum):
     ACCOUNT = 0x2F
     """Amounts, counters and dates of the medical-insurance account: reached by its own commands alone."""
     KEYS = 0x3F
+    KEY_RECORDS = 0x3D
+    """Records of keys in a PSAM, of different length: reached by its own commands alone."""
     OBJECT = 0x21
     """One data grouping of the payment environment, named by its DGI."""
 
 
+VARIABLE_TYPES: Final = frozenset({FileType.LINEAR_VARIABLE, FileType.KEY_RECORDS})
+"""Files whose records may differ in length."""
 RECORD_TYPES: Final = frozenset({FileType.LINEAR_VARIABLE, FileType.LINEAR_FIXED, FileType.CYCLIC})
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cardsim.chip.partition import Partition
+from cardsim.crypto.social import SSF33
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -28,6 +29,16 @@ class Algorithm(enum.IntEnum):
     TDES = 0x00
     DES = 0x01
     SM4 = 0x03
+
+
+def refuse_ssf33(identifier: int) -> None:
+    """The one answer of a card that is asked for SSF33, by its algorithm identifier or algorithm byte: both are 02.
+
+    Raises:
+        StatusError: 6A81, the cipher is classified and stands on no card of this project.
+    """
+    if identifier == SSF33:
+        raise StatusError(status.NOT_SUPPORTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ it. Erasing the whole card works only while no environment has that flag (D3).
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos import commands
 from cardsim.cos.environment import CardServices, Environment, Handler
 from cardsim.cos.files import ROOT, FileType, NewFile
-from cardsim.cos.masterkey import Algorithm, MasterKeySet, MasterKeySlot
+from cardsim.cos.masterkey import Algorithm, MasterKeySet, MasterKeySlot, refuse_ssf33
 from cardsim.cos.record import (
     FIRST_ENVIRONMENT,
     MAX_HISTORICAL,
@@ -26,7 +26,7 @@ from cardsim.cos.record import (
     EnvironmentState,
     Switch,
 )
-from cardsim.cos.table import Phase
+from cardsim.cos.table import Command, Phase
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
@@ -61,7 +61,7 @@ class MasterFileMemory:
         return MasterFileMemory(self.challenge, self.authenticated)
 
 
-class _Services:
+class Services:
     """The COS as one environment reaches it."""
 
     def __init__(self, record: CardRecord, slot: int, mf: "MasterFile") -> None:
@@ -92,7 +92,9 @@ class _Services:
 class MasterFile:
     """The level before any environment is selected."""
 
-    commands = commands.TABLE
+    commands: ClassVar[tuple[Command, ...]] = commands.TABLE
+    known_switches: ClassVar[int] = _KNOWN_SWITCHES
+    algorithms: ClassVar[frozenset[tuple[EnvironmentKind, int]]] = _ALGORITHMS
 
     def __init__(
         self,
@@ -144,7 +146,7 @@ class MasterFile:
     def _build(self, entry: EnvironmentEntry) -> Environment:
         self._built[entry.slot] = _place(entry)
         partition = self._partition_of(entry.first_page * PAGE, entry.pages * PAGE)
-        return self._factory(entry.kind, entry.slot, partition, _Services(self._record, entry.slot, self))
+        return self._factory(entry.kind, entry.slot, partition, Services(self._record, entry.slot, self))
 
     def state_of(self, slot: int) -> EnvironmentState:
         """State of an environment as the card master key knows it."""
@@ -166,7 +168,7 @@ class MasterFile:
         if self._record.state is not CardState.VIRGIN:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         key, limit, switches, historical = data[:16], data[16], int.from_bytes(data[17:19], "big"), data[19:]
-        if not 1 <= limit <= 15 or switches & ~_KNOWN_SWITCHES or len(historical) > MAX_HISTORICAL:
+        if not 1 <= limit <= 15 or switches & ~self.known_switches or len(historical) > MAX_HISTORICAL:
             raise StatusError(status.WRONG_DATA)
         self._record.activate(switches, historical)
         self._record.transport.store(MasterKeySet(0, Algorithm.TDES, limit, (key,)))
@@ -218,6 +220,15 @@ class MasterFile:
     def _create(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:
         """CREATE of an environment (SSC part 4 §5.2): table entry, empty file system and name, in one transaction."""
         self._need_card_master_key()
+        self.create_environment(p1, p2, data)
+        return b""
+
+    def create_environment(self, p1: int, p2: int, data: bytes) -> None:
+        """Carry out what the data of a CREATE ask for; the right to it was judged before.
+
+        Raises:
+            StatusError: it cannot be done.
+        """
         existing = self._entry(bytes((p1, p2)))
         if existing is not None:
             keyed = existing.state is EnvironmentState.KEYED
@@ -225,7 +236,8 @@ class MasterFile:
         pages, name = int.from_bytes(data[1:3], "big"), data[8:]
         if data[0] != FileType.DF or data[6:8] != b"\xff\xff" or bytes((p1, p2)) == MF_FID or data[5] > 30:
             raise StatusError(status.WRONG_DATA)
-        if (data[3], data[4]) not in _ALGORITHMS or pages < _MIN_PAGES:
+        refuse_ssf33(data[4])
+        if (data[3], data[4]) not in self.algorithms or pages < _MIN_PAGES:
             raise StatusError(status.WRONG_DATA)
         taken = next((entry for entry in self._record.names() if entry.name == name), None)
         if taken is not None:
@@ -242,7 +254,6 @@ class MasterFile:
         self._environments[slot] = environment
         environment.files.mount()
         environment.wipe()
-        return b""
 
     def _room(self, pages: int) -> int:
         """First page of a free range (first fit).

@@ -11,7 +11,7 @@ page 7-17    registry, 28 entries of 24 bytes: environment (from 1), DF, length,
 import enum
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from cardsim.chip.partition import Partition
 from cardsim.cos.masterkey import MasterKeySlot
@@ -57,6 +57,8 @@ class EnvironmentKind(enum.IntEnum):
 
     SSSE = 1
     PSE = 2
+    SAM = 3
+    """An environment of a PSAM, which has no others."""
 
 
 class Switch(enum.IntFlag):
@@ -99,6 +101,8 @@ class RegisteredName:
 class CardRecord:
     """What the COS itself keeps."""
 
+    magic: ClassVar[bytes] = _MAGIC
+
     def __init__(self, partition: Partition) -> None:
         self._partition = partition
         self.transport = MasterKeySlot(partition, PAGE)
@@ -113,7 +117,10 @@ class CardRecord:
     def state(self) -> CardState:
         """State of the card, as far as it is stored."""
         stored = self._partition.memory[4]
-        if bytes(self._partition.memory[:4]) != _MAGIC or stored not in (CardState.ACTIVATED, CardState.INITIALISED):
+        if bytes(self._partition.memory[:4]) != self.magic or stored not in (
+            CardState.ACTIVATED,
+            CardState.INITIALISED,
+        ):
             return CardState.VIRGIN
         return CardState(stored)
 
@@ -138,7 +145,7 @@ class CardRecord:
 
     def activate(self, switches: int, historical: bytes) -> None:
         """Write the card record of a virgin chip, with the command."""
-        head = _MAGIC + bytes((CardState.ACTIVATED, len(historical))) + switches.to_bytes(2, "big")
+        head = self.magic + bytes((CardState.ACTIVATED, len(historical))) + switches.to_bytes(2, "big")
         self._partition.write(0, (head + historical).ljust(_BLOCKED_AT + 1, b"\0"))
         self.clear_environments()
         self.master.clear()

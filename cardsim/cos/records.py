@@ -10,7 +10,7 @@ Record number 1 is the first created record of a linear file and the newest of a
 from typing import Final
 
 from cardsim.chip.partition import Partition
-from cardsim.cos.files import File, FileType
+from cardsim.cos.files import VARIABLE_TYPES, File, FileType
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -42,7 +42,7 @@ class Records:
     def _find(self, file: File) -> list[Place]:
         head = self._partition.read(file.offset, HEAD)
         start, count, size = file.offset + HEAD, head[2], file.record_length
-        if file.type is FileType.LINEAR_VARIABLE:
+        if file.type in VARIABLE_TYPES:
             body = self._partition.read(start, int.from_bytes(head[:2], "big"))
             places, offset = [], 0
             for _ in range(count):
@@ -67,7 +67,7 @@ class Records:
         used, count = int.from_bytes(head[:2], "big"), head[2]
         start = file.offset + HEAD
         match file.type:
-            case FileType.LINEAR_VARIABLE:
+            case FileType.LINEAR_VARIABLE | FileType.KEY_RECORDS:
                 end = used + 1 + len(record)
                 if HEAD + end > file.length or count >= MAX_RECORDS or end > 0xFFFF:
                     raise StatusError(status.NO_SPACE)

@@ -6,6 +6,7 @@ The SM4 column follows the text for the 16-byte algorithm SSF33, which itself is
 """
 
 import enum
+from typing import Final
 
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt, sm4_ecb_decrypt, sm4_ecb_encrypt
 from cardsim.crypto.mac import des_cbc_mac, fold16, retail_mac, sm4_cbc_mac
@@ -36,6 +37,26 @@ class Suite(enum.Enum):
     def key_algorithm_byte(self) -> int:
         """Algorithm byte of a key record and of the medical answers: 00 for 3DES, 03 for SM4 (STD-9 key record)."""
         return 0x00 if self is Suite.DES else 0x03
+
+
+SSF33: Final = 0x02
+"""Algorithm identifier (FCI tag 86) and algorithm byte of a key (SSC part 9 §6.2) of the classified cipher."""
+
+SSF33_REFUSED: Final = "SSF33 is classified and has no public description; cardsim computes with des and sm4 alone"
+
+
+def suite_named(name: str) -> Suite:
+    """The suite of a name in a profile or key file.
+
+    Raises:
+        ValueError: no such suite; of SSF33 it says why.
+    """
+    if name.lower() == "ssf33":
+        raise ValueError(SSF33_REFUSED)
+    try:
+        return Suite(name)
+    except ValueError:
+        raise ValueError(f"suite is des or sm4, not {name}") from None
 
 
 def _ecb_encrypt(suite: Suite, key: bytes, data: bytes) -> bytes:

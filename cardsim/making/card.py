@@ -121,7 +121,7 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     if structure is None:
         raise ValueError("the profile has no social-security environment")
     names = [generation_name(key.name, n) for key in structure.keys for n in range(1, key.generations + 1)]
-    roots = {name: person.secret(f"{suite.value} {name}", _root_length(name, suite)) for name in names}
+    roots = {name: person.secret(f"{suite.value} {name}", root_length(name, suite)) for name in names}
     keys = {name: social.card_key(suite, root, demo.AREA, person.historical) for name, root in roots.items()}
     code = demo.certificate_code(suite, keys["IRK"], person.values["identification_code"])
     own = {"specification_version": structure.version, "identification_code": code}
@@ -130,7 +130,7 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots)
 
 
-def _root_length(name: str, suite: Suite) -> int:
+def root_length(name: str, suite: Suite) -> int:
     """STK keys of a DES card are single-length (SSC part 9 annex B)."""
     return 8 if name.startswith("STK") and suite is Suite.DES else 16
 

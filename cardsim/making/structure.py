@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cardsim.crypto.social import Suite
+from cardsim.crypto.social import Suite, suite_named
 from cardsim.making.extension import draft, read_structure
 from cardsim.making.plan import SsseStructure
 from cardsim.making.reading import read_ssse
@@ -67,9 +67,9 @@ def load_profile(name: str) -> Profile:
     suite = Suite.DES
     if ssse is not None:
         try:
-            suite = Suite(ssse.text("suite"))
-        except ValueError:
-            ssse.fail(f"suite is des or sm4, not {ssse.text('suite')}")
+            suite = suite_named(ssse.text("suite"))
+        except ValueError as error:
+            ssse.fail(str(error))
     return Profile(
         name,
         table.text("description"),

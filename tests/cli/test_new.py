@@ -156,4 +156,6 @@ def test_a_folder_without_write_permission(tmp_path: Path, capsys: pytest.Captur
 def test_profiles_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["new", "--list-profiles"])
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PROFILES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "--psam" not in line] == list(PROFILES)
+    assert [line.split()[0] for line in lines if "--psam" in line] == ["field", "national-B1"]

@@ -45,8 +45,10 @@ def test_a_signal_that_comes_at_once(image: Path) -> None:
             assert not served.socket.parent.exists()
 
 
-def test_two_cards(image: Path, made: Path) -> None:
-    with Serving(image, "--psam", str(_copy(made, image.with_name("psam.card")))) as served, served.client() as client:
+def test_two_cards(image: Path) -> None:
+    psam = image.with_name("psam.card")
+    assert main(["new", str(psam), "--psam"]) == 0
+    with Serving(image, "--psam", str(psam)) as served, served.client() as client:
         assert [state.name for state in client.states()] == [
             "cardsim Virtual Reader 00 00",
             "cardsim Virtual Reader 00 01",

@@ -221,7 +221,7 @@ class TestMastered:
         [
             "39" + create_data(256, 1, 1, 0x1E, SSSE_NAME)[2:],
             create_data(256, 3, 1, 0x1E, SSSE_NAME),
-            create_data(256, 1, 2, 0x1E, SSSE_NAME),
+            create_data(256, 1, 4, 0x1E, SSSE_NAME),
             create_data(256, 1, 1, 0x1F, SSSE_NAME),
             create_data(7, 1, 1, 0x1E, SSSE_NAME),
             create_data(256, 1, 1, 0x1E, SSSE_NAME).replace("FFFF", "0000"),
@@ -231,6 +231,12 @@ class TestMastered:
         """PERSO-017: type, kind, algorithm, SFI, space and the fixed bytes are judged."""
         before = mastered.cells
         assert mastered.x(apdu("80E0DDF1", data)) == "6A80"
+        assert mastered.cells == before
+
+    def test_ssf33_is_refused(self, mastered: Bench) -> None:
+        """Algorithm 02 is SSF33, which is classified: 6A81, and no environment."""
+        before = mastered.cells
+        assert mastered.x(create_ssse().replace("0103", "0102", 1)) == "6A81"
         assert mastered.cells == before
 
     def test_create_lengths(self, mastered: Bench) -> None:

@@ -31,7 +31,9 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", [[], ["--blank"], ["--profile", "bank-offline-pin"]], ids=["demo", "blank", "bank"])
+@pytest.mark.parametrize(
+    "kind", [[], ["--blank"], ["--profile", "bank-offline-pin"], ["--psam"], ["--psam", "--blank"]]
+)
 def test_info(kind: list[str], tmp_path: Path) -> None:
     """cardsim info --json."""
     path = str(tmp_path / "x.card")

@@ -18,7 +18,7 @@ from cardsim.keyfile import write_keyfile
 from cardsim.reader.pcsc.server import VARIABLE
 from tests import cards
 from tests.cli.support import Serving, command, environment
-from tests.system.cards import ATR, SELECT_SSSE, demo_card
+from tests.system.cards import ATR, PSAM_ATR, SELECT_SSSE, demo_card
 from tests.system.station import Client, SocketStation, Station, VpcdStation, program
 
 pytestmark = pytest.mark.usefixtures("pyscard")
@@ -264,7 +264,7 @@ def test_sigterm_while_a_client_is_connected(service: str, image: Path) -> None:
 
 def test_two_cards_at_once(service: str, image: Path, tmp_path: Path) -> None:
     other = tmp_path / "psam.card"
-    other.write_bytes(image.read_bytes())
+    subprocess.run(command("cardsim", "new", other, "--psam"), env=environment(), check=True, capture_output=True)
     script = (
         "from smartcard.System import readers\n"
         "for reader in readers():\n"
@@ -275,4 +275,4 @@ def test_two_cards_at_once(service: str, image: Path, tmp_path: Path) -> None:
     result = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=30, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     stem = name(service).removesuffix("0")
-    assert result.stdout.splitlines() == [f"{stem}0 {ATR.hex()}", f"{stem}1 {ATR.hex()}"]
+    assert result.stdout.splitlines() == [f"{stem}0 {ATR.hex()}", f"{stem}1 {PSAM_ATR.hex()}"]

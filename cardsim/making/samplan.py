@@ -1,0 +1,122 @@
+"""What a PSAM is to become, read from data (`vectors/structures/psam-*.toml`)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cardsim.crypto.social import Suite, suite_named
+from cardsim.iso7816.status import StatusError
+from cardsim.making.table import ProfileError, Table, parse_toml
+from cardsim.psam.keys import KeyType, check_usage
+from cardsim.psam.switches import SamSwitch
+from cardsim.resources import resource
+
+DEFAULT_PSAM_PROFILE: Final = "field"
+_PREFIX: Final = "psam-"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlan:
+    """One key of the three levels: the key file it goes into, its usage byte and id, and its name in the standard."""
+
+    file: int
+    usage: int
+    identifier: int
+    name: str
+    generations: int
+    """Of a purchase key, whose ids are its versions; 1 for every other key."""
+
+    @property
+    def type(self) -> KeyType:
+        """What it is for."""
+        return KeyType(self.usage & 0x1F)
+
+    @property
+    def levels(self) -> int:
+        """Levels that the PSAM still derives; the others are derived before the key is stored."""
+        return self.usage >> 5
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """One environment."""
+
+    fid: int
+    name: bytes
+    suite: Suite
+
+
+@dataclass(frozen=True, slots=True)
+class PsamProfile:
+    """A PSAM."""
+
+    name: str
+    description: str
+    switches: SamSwitch
+    generation: int
+    """Which generation of the authentication keys it holds."""
+    keys: tuple[KeyPlan, ...]
+    second: EnvironmentPlan | None
+
+
+def psam_profile_names() -> list[str]:
+    """The names that `--psam --profile` takes."""
+    names = [item.name for item in resource("structures").iterdir()]
+    return sorted(n.removeprefix(_PREFIX).removesuffix(".toml") for n in names if n.startswith(_PREFIX))
+
+
+def load_psam_profile(name: str) -> PsamProfile:
+    """A profile by name, or from a file.
+
+    Raises:
+        ProfileError: unknown name, unreadable file, or wrong content.
+    """
+    builtin = resource("structures", f"{_PREFIX}{name}.toml")
+    if builtin.is_file():
+        table = Table(f"PSAM profile {name}", parse_toml(name, builtin.read_text(encoding="utf8")))
+    elif Path(name).is_file():
+        table = Table(name, parse_toml(name, Path(name).read_text(encoding="utf8")))
+    else:
+        raise ProfileError(f"{name} is neither a PSAM profile ({', '.join(psam_profile_names())}) nor a file")
+    second = table.table("second")
+    return PsamProfile(
+        name,
+        table.text("description"),
+        _switches(table),
+        table.number("generation"),
+        tuple(_key(entry) for entry in table.tables("key")),
+        None if second is None else _environment(second),
+    )
+
+
+def _switches(table: Table) -> SamSwitch:
+    switches = SamSwitch(0)
+    for word in table.get("switches", list):
+        found = SamSwitch.__members__.get(str(word).upper())
+        if found is None:
+            known = ", ".join(member.lower() for member in SamSwitch.__members__)
+            raise ProfileError(f"{table.where}: {word} is no switch of a PSAM ({known})")
+        switches |= found
+    return switches
+
+
+def _key(table: Table) -> KeyPlan:
+    generations = table.number("generations") if "generations" in table.content else 1
+    plan = KeyPlan(table.hex("file"), table.hex("usage"), table.hex("id"), table.text("name"), generations)
+    try:
+        check_usage(plan.usage)
+    except StatusError:
+        raise ProfileError(f"{table.where}: usage {plan.usage:02X} has no type of key, or too many levels") from None
+    if plan.file not in (0x11, 0x12, 0x13) or plan.identifier > 0xFF:
+        raise ProfileError(f"{table.where}: file is 11, 12 or 13, and id one byte")
+    if generations != 1 and plan.type is not KeyType.PURCHASE:
+        raise ProfileError(f"{table.where}: only purchase keys stand there in several generations")
+    return plan
+
+
+def _environment(table: Table) -> EnvironmentPlan:
+    try:
+        suite = suite_named(table.text("suite"))
+    except ValueError as error:
+        raise ProfileError(f"{table.where}: {error}") from None
+    return EnvironmentPlan(table.hex("fid"), table.text("name").encode("gbk"), suite)
