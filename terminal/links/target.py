@@ -136,7 +136,7 @@ def _open_image(path: Path, seed: int | None, slot: Slot) -> AbstractContextMana
         assembly = importlib.import_module("cardsim.assembly")
     except ImportError as error:
         raise LinkError(f"{path}: this installation cannot open card images: {error}") from error
-    opened: AbstractContextManager[Card] = assembly.open_card(path, seed=seed)
+    opened: AbstractContextManager[Card] = assembly.open_any(path, seed=seed)
     return opened
 
 
