@@ -90,8 +90,15 @@ def test_the_example_structure_makes_a_card(tmp_path: Path, monkeypatch: pytest.
         return card.transmit(bytes.fromhex(text)).hex().upper()
 
     assert send("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")[:2] == "61"
-    assert send("00A4040006D15600000509")[:2] == "61"
+    assert [send(f"00B2{n:02X}6C{le}") for n, le in ((1, "0E"), (2, "05"), (3, "03"), (4, "03"))] == [
+        "EA0C3332303130303030303030319000", "EB033201009000", "EC01319000", "ED01009000",
+    ]  # fmt: skip
+    assert send("00DC046C03ED0131") == "6982"
+    assert send("00A4040006D1560000050A")[:2] == "61"
     assert send("00B2012C00") == "6982"
+    assert send("00A4040006D15600000502")[:2] == "61"
+    assert send("0020000003123456") == "9000"
+    assert [send(f"00B208{p2:02X}00") for p2 in (5 << 3 | 4, 6 << 3 | 4)] == ["6C05", "6C63"]
 
 
 def test_the_example_key_file_can_be_read(tmp_path: Path) -> None:
