@@ -1,6 +1,6 @@
 """Writes the generated pages of `docs/`: the command reference and the byte-for-byte example session.
 
-    python tools/make_docs.py            writes docs/commands.md and docs/card-management-example.md
+    python tools/make_docs.py            writes docs/commands*.md and docs/card-management-example.md
     python tools/make_docs.py --check    writes nothing; exits 1 if one of them is stale
 
 The command reference is read from the command tables (`cardsim.cos.commands`, `cardsim.ssse.commands`,
@@ -8,7 +8,9 @@ The command reference is read from the command tables (`cardsim.cos.commands`, `
 """
 
 import argparse
+import functools
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,10 +20,9 @@ from typing import Final
 from cardsim.assembly import new_card
 from cardsim.cos import commands as cos
 from cardsim.cos.masterkey import Algorithm, MasterKeySet
-from cardsim.cos.table import BEFORE_ANY_ROW, Check, Command, Parameters, Phase
+from cardsim.cos.table import ANY_BYTE, BEFORE_ANY_ROW, Check, Command, Parameters, Phase
 from cardsim.crypto import ciphers, padding, pboc, scp02, social
 from cardsim.crypto.social import Suite
-from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import Case
 from cardsim.iso7816.card import Card
 from cardsim.iso7816.status import StatusWord
@@ -53,24 +54,58 @@ class Level:
     text: str
     rows: tuple[Command, ...]
 
+    @property
+    def place(self) -> str:
+        """The title inside a sentence."""
+        return self.title[0].lower() + self.title[1:]
 
-LEVELS: Final = (
-    Level(
-        "At the MF",
-        "After a reset, and after SELECT of 3F00. Card management lives here; [card-management.md](card-management.md) "
-        "explains each byte.",
-        cos.TABLE,
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the reference: what a reader finds there, and the places of the card that it is about."""
+
+    name: str
+    title: str
+    text: str
+    levels: tuple[Level, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of the file in docs/."""
+        return f"{self.name}.md"
+
+
+CARD_PAGE: Final = Page(
+    "commands",
+    "Commands",
+    "Every command of the cards stands in the tables that they dispatch by; these pages are written from them. Here "
+    "are the order of errors, the list of all commands, those of card management, and those of PSE.",
+    (
+        Level(
+            "At the MF",
+            "After a reset, and after SELECT of 3F00. Card management lives here; "
+            "[card-management.md](card-management.md) explains each byte.",
+            cos.TABLE,
+        ),
+        Level("In PSE itself", "After SELECT of `1PAY.SYS.DDF01`.", pse.PSE_TABLE),
+        Level("In an application of PSE", "After SELECT of the AID.", pse.APPLICATION_TABLE),
     ),
-    Level("In SSSE", "After SELECT of `sx1.sh.社会保障` or of one of its applications by name.", ssse.TABLE),
-    Level(
-        "In the medical-insurance application",
-        "After SELECT of `D15600000503` (DF04), or of another application of SSSE that has an account file: the "
-        "commands of SSSE, and these.",
-        medical.TABLE,
-    ),
-    Level("In PSE itself", "After SELECT of `1PAY.SYS.DDF01`.", pse.PSE_TABLE),
-    Level("In an application of PSE", "After SELECT of the AID.", pse.APPLICATION_TABLE),
 )
+SSSE_PAGE: Final = Page(
+    "commands-ssse",
+    "Commands of the social-security environment",
+    "The basic commands and those of set-up; then those of the medical-insurance account.",
+    (
+        Level("In SSSE", "After SELECT of `sx1.sh.社会保障` or of one of its applications by name.", ssse.TABLE),
+        Level(
+            "In the medical-insurance application",
+            "After SELECT of `D15600000503` (DF04), or of another application of SSSE that has an account file: the "
+            "commands of SSSE, and these.",
+            medical.TABLE,
+        ),
+    ),
+)
+REFERENCE: Final = (CARD_PAGE, SSSE_PAGE)
 
 
 def runs(values: Iterable[int], form: Callable[[int], str]) -> str:
@@ -126,13 +161,37 @@ def _word(sw: int) -> tuple[str, str]:
     return _FAMILIES.get(sw, (f"{sw:04X}", StatusWord(sw).meaning))
 
 
+_BEFORE_ROW: Final = (Check.BLOCKED, Check.HEADER, Check.CLASS, Check.INSTRUCTION)
+"""The checks that are the same for all commands of a level."""
+
+
+def _checks(row: Command) -> dict[Check, str]:
+    """What the checks that read the row look at, for those that can fail."""
+    found = {}
+    if any(len(set(values)) < len(ANY_BYTE) for rule in row.parameters for values in (rule.p1, rule.p2)):
+        found[Check.PARAMETERS] = "6A86 | other values of P1 P2 than these"
+    length = "an Lc that is not the number of bytes behind it" if row.state_first else "another Lc or Le than these"
+    found[Check.LENGTH] = f"6700 | {length}"
+    if row.phases is not Phase.ANY:
+        found[Check.STATE] = "6985 | another life-cycle state than these"
+    return found
+
+
 def _words(row: Command) -> list[str]:
-    lines = ["| status word | meaning | from |", "|---|---|---|"]
-    for sw in sorted(row.words | row.checks()):
-        if sw == status.OK:
-            continue
-        name, meaning = _word(sw)
-        lines.append(f"| {name} | {meaning} | {'the command' if sw in row.words else 'the checks before it'} |")
+    """Status words in the order in which they win, those of the checks before the command first."""
+    number = {check: place for place, check in enumerate(Check, 1)}
+    lines = ["| order | status word | what is wrong | meaning |", "|---|---|---|---|"]
+    lines.append(f"| {number[_BEFORE_ROW[0]]}–{number[_BEFORE_ROW[-1]]} | 6581, 9303, 6A81, 6700, 6E00, 6D00 "
+                 f"| [as with every command]({CARD_PAGE.file}#the-order-of-errors) | |")  # fmt: skip
+    lines += [f"| {number[check]} | {text} | |" for check, text in _checks(row).items()]
+    known = all(fault.cause for fault in row.answers)
+    own = [fault for fault in row.answers if fault is not cos.BLOCKED_APPLICATION]  # the first check says it
+    for place, fault in enumerate(own, len(Check) + 1):
+        name, meaning = _word(fault.sw)
+        lines.append(f"| {place if known else '–'} | {name} | {fault.cause} | {meaning} |")
+    if row.case is Case.RESPONSE and not row.le and row.response:
+        name, meaning = _word(0x6C00)
+        lines.append(f"| last | {name} | another Le than the length of the answer | {meaning} |")
     return lines
 
 
@@ -141,7 +200,30 @@ def _rule(rule: Parameters) -> str:
     return f"{values}: {rule.meaning}" if rule.meaning else values
 
 
-def _section(row: Command, places: list[str], *, unique: bool) -> list[str]:
+def _title(row: Command) -> str:
+    """Heading of a command, unlike that of any other: a name may stand in several classes, and at several levels."""
+    same = [other for other in _HOME if (other.name, other.header) == (row.name, row.header)]
+    where = f" {next(level.place for level in _HOME[row].levels if row in level.rows)}" if len(same) > 1 else ""
+    return f"{row.name} ({_header(row)}){where}"
+
+
+def _link(row: Command) -> str:
+    """The command's name, leading to its section."""
+    anchor = re.sub(r"[^\w\- ]", "", _title(row).lower()).replace(" ", "-")
+    return f"[{row.name}]({_HOME[row].file}#{anchor})"
+
+
+_HOME: Final[dict[Command, Page]] = {}
+"""Where the section of each row stands: a row that several levels share has one, on the first page."""
+for _page in REFERENCE:
+    for _row in (row for level in _page.levels for row in level.rows):
+        _HOME.setdefault(_row, _page)
+
+
+def _section(row: Command) -> list[str]:
+    places = [
+        level.title[0].lower() + level.title[1:] for page in REFERENCE for level in page.levels if row in level.rows
+    ]
     facts = [
         ("where", "; ".join(places)),
         ("case", _CASES[row.case]),
@@ -155,42 +237,80 @@ def _section(row: Command, places: list[str], *, unique: bool) -> list[str]:
         ("access", row.access),
         ("clause", row.clause),
     ]
-    title = f"### {row.name} ({_header(row)})"
-    lines = [title if unique else f"{title} {', '.join(places)}", "", "| | |", "|---|---|"]
+    lines = [f"### {_title(row)}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {text} |" for name, text in facts]
     return [*lines, "", *_words(row), ""]
 
 
-def commands_page() -> str:
-    """The whole of docs/commands.md."""
+def _levels(page: Page) -> list[str]:
+    """What can be sent where, each command leading to its section."""
+    lines = []
+    for level in page.levels:
+        lines += [f"## {level.title}", "", level.text, ""]
+        lines += ["| command | CLA INS | case | Lc | messaging | states | access |", "|---|---|---|---|---|---|---|"]
+        for row in level.rows:
+            facts = (
+                _link(row),
+                _header(row),
+                _CASES[row.case],
+                _lc(row),
+                row.messaging.value,
+                _phases(row),
+                row.access,
+            )
+            lines.append(f"| {' | '.join(facts)} |")
+        lines.append("")
+    return lines
+
+
+def _order() -> list[str]:
     lines = [
-        "# Commands", "", NOTICE,
-        "Every command of the card, from the tables that the card itself dispatches by. Numbers under P1, P2, CLA and",
-        "INS are hexadecimal; lengths are decimal. \"Lc\" counts command data, a secure-messaging MAC included.", "",
         "## The order of errors", "",
         "Every command passes these checks in this order. The first that fails gives the answer; the command itself",
         "begins after the last (`cardsim.cos.table.Check`).", "",
     ]  # fmt: skip
     lines += [f"{number}. {check.name.lower()}: {check.value}" for number, check in enumerate(Check, 1)]
     before = ", ".join(f"{sw:04X} ({StatusWord(sw).meaning})" for sw in sorted(BEFORE_ANY_ROW))
-    lines += ["", f"Before a row is found the card can answer: {before}.", ""]
-    lines += [
+    return [
+        *lines, "", f"Before a row is found the card can answer: {before}.", "",
         "A blocked environment answers 6A81 to everything but the SELECT that leaves it, also to what is shorter than",
         "four bytes. A card whose memory could not be recovered at power-on answers 6581 to everything.", "",
+        "Then come the faults of the command itself. Each command has them in a table, in the order in which they win",
+        "when several things are wrong at once; the numbers go on from those of the checks. Where `–` stands for the",
+        "number, the table does not say which of the command's faults wins.", "",
     ]  # fmt: skip
+
+
+def _index() -> list[str]:
+    lines = ["## All commands", "", "| command | CLA INS | where |", "|---|---|---|"]
     places: dict[Command, list[str]] = {}
-    for level in LEVELS:
-        lines += [f"## {level.title}", "", level.text, ""]
-        lines += ["| command | CLA INS | case | Lc | messaging | states | access |", "|---|---|---|---|---|---|---|"]
-        for row in level.rows:
-            places.setdefault(row, []).append(level.title[0].lower() + level.title[1:])
-            facts = (row.name, _header(row), _CASES[row.case], _lc(row), row.messaging.value, _phases(row), row.access)
-            lines.append(f"| {' | '.join(facts)} |")
-        lines.append("")
-    lines += ["## Each command", ""]
-    headers = [row.header for row in places]
-    for row, where in places.items():
-        lines += _section(row, where, unique=headers.count(row.header) == 1)
+    for page in REFERENCE:
+        for level in page.levels:
+            for row in level.rows:
+                places.setdefault(row, []).append(level.place)
+    lines += [f"| {_link(row)} | {_header(row)} | {'; '.join(where)} |"
+              for row, where in sorted(places.items(), key=lambda item: (item[0].name, item[0].cla))]  # fmt: skip
+    return [*lines, ""]
+
+
+def commands_page(page: Page) -> str:
+    """The whole of a page of the command reference."""
+    lines = [
+        f"# {page.title}", "", NOTICE, page.text, "",
+        "Numbers under P1, P2, CLA and INS are hexadecimal; lengths are decimal. \"Lc\" counts command data, a",
+        "secure-messaging MAC included.", "",
+    ]  # fmt: skip
+    if page is CARD_PAGE:
+        lines += [*_order(), *_index()]
+    else:
+        lines += [
+            f"[{CARD_PAGE.file}]({CARD_PAGE.file}) has the order of errors and the commands that all levels share.",
+            "",
+        ]
+    lines += [*_levels(page), "## Each command", ""]
+    for row, home in _HOME.items():
+        if home is page:
+            lines += _section(row)
     return "\n".join(lines)
 
 
@@ -422,7 +542,7 @@ def example_page() -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
-    "commands.md": commands_page,
+    **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "card-management-example.md": example_page,
 }
 
