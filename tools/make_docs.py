@@ -27,6 +27,7 @@ from cardsim.iso7816.apdu import Case
 from cardsim.iso7816.card import Card
 from cardsim.iso7816.status import StatusWord
 from cardsim.iso7816.tlv import ber
+from cardsim.psam import commands as psam
 from cardsim.pse import commands as pse
 from cardsim.ssse import commands as ssse
 from cardsim.ssse import medical_commands as medical
@@ -105,7 +106,21 @@ SSSE_PAGE: Final = Page(
         ),
     ),
 )
-REFERENCE: Final = (CARD_PAGE, SSSE_PAGE)
+PSAM_PAGE: Final = Page(
+    "commands-psam",
+    "Commands of the PSAM",
+    "The commands of operation, which the standard fixes; then those of set-up, which are our own and end with it.",
+    (
+        Level("In operation", "At the MF, in an environment, and in an application of it.", psam.OPERATION),
+        Level(
+            "In set-up",
+            "Besides those of operation, until END PERSONALISATION.",
+            tuple(row for row in psam.SET_UP if row not in psam.OPERATION),
+        ),
+        Level("On a blank chip", "Before the MF has a master key.", psam.BLANK),
+    ),
+)
+REFERENCE: Final = (CARD_PAGE, SSSE_PAGE, PSAM_PAGE)
 
 
 def runs(values: Iterable[int], form: Callable[[int], str]) -> str:
@@ -202,7 +217,10 @@ def _rule(rule: Parameters) -> str:
 
 def _title(row: Command) -> str:
     """Heading of a command, unlike that of any other: a name may stand in several classes, and at several levels."""
-    same = [other for other in _HOME if (other.name, other.header) == (row.name, row.header)]
+    same = [
+        other for other, page in _HOME.items()
+        if page is _HOME[row] and (other.name, other.header) == (row.name, row.header)
+    ]  # fmt: skip
     where = f" {next(level.place for level in _HOME[row].levels if row in level.rows)}" if len(same) > 1 else ""
     return f"{row.name} ({_header(row)}){where}"
 

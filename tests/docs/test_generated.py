@@ -6,6 +6,7 @@ import pytest
 
 from cardsim.assembly import new_card
 from cardsim.cos import commands as cos
+from cardsim.psam import commands as psam
 from cardsim.pse import commands as pse
 from cardsim.ssse import commands as ssse
 from cardsim.ssse import medical_commands as medical
@@ -33,10 +34,10 @@ def test_a_stale_page_is_told_and_written(tmp_path: Path, capsys: pytest.Capture
 def test_every_row_has_its_section() -> None:
     """The command reference leaves no command out, and says of each what can go wrong, in the table's order."""
     pages = {page.file: (ROOT / "docs" / page.file).read_text(encoding="utf8") for page in make_docs.REFERENCE}
-    for row in (*cos.TABLE, *ssse.TABLE, *medical.TABLE, *pse.TABLE):
-        found = [text for text in pages.values() if f"\n### {make_docs._title(row)}\n" in text]
-        assert len(found) == 1, "one place each"
-        section = found[0].partition(f"\n### {make_docs._title(row)}\n")[2].partition("\n### ")[0]
+    for row in (*cos.TABLE, *ssse.TABLE, *medical.TABLE, *pse.TABLE, *psam.TABLE):
+        page = make_docs._HOME[row]
+        assert pages[page.file].count(f"\n### {make_docs._title(row)}\n") == 1, "one place each"
+        section = pages[page.file].partition(f"\n### {make_docs._title(row)}\n")[2].partition("\n### ")[0]
         assert row.clause in section
         causes = [fault.cause for fault in row.answers if fault.cause and fault is not cos.BLOCKED_APPLICATION]
         assert [section.index(f" | {cause} | ") for cause in causes] == sorted(
