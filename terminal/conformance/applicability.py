@@ -71,6 +71,7 @@ class Applicability:
             "des": self.ssse is not None and self.suite == "des",
             "sm4": self.ssse is not None and self.suite == "sm4",
             "t0": self.protocol == "t0",
+            "line": self.protocol == "t0",
             "direct": self.protocol == "direct",
             "management": self.management != "none",
             "own-management": self.management == "cardsim",

@@ -103,6 +103,31 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSend:
+    """Single characters to the card, without T=0 on the reader's side."""
+
+    place: Place
+    characters: Template
+
+
+@dataclass(frozen=True, slots=True)
+class LineExpect:
+    """The characters that the card sends until it waits for one; None: it sends none."""
+
+    place: Place
+    pattern: Pattern | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineDo:
+    """Another step on the line: line-reset, line-set, line-refuses, line-clock, line-within."""
+
+    place: Place
+    action: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """Do steps several times."""
 
@@ -122,7 +147,10 @@ class Each:
     steps: "tuple[Step, ...]"
 
 
-Step = Send | Expect | Reset | Let | Check | Use | Control | Repeat | Each
+LineStep = LineSend | LineExpect | LineDo
+"""Steps that only a model's line shows (`needs line`)."""
+
+Step = Send | Expect | Reset | Let | Check | Use | Control | LineSend | LineExpect | LineDo | Repeat | Each
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,5 +222,8 @@ def all_steps(case: Case, vocabulary: Vocabulary) -> Iterator[Step]:
 
 def slots_of(case: Case, vocabulary: Vocabulary) -> frozenset[Slot]:
     """The slots that a case needs a card in. One that sends nothing is about the holder's card."""
-    slots = {step.slot for step in all_steps(case, vocabulary) if isinstance(step, Send | Expect | Reset | Control)}
+    steps = list(all_steps(case, vocabulary))
+    slots = {step.slot for step in steps if isinstance(step, Send | Expect | Reset | Control)}
+    if any(isinstance(step, LineStep) for step in steps):
+        slots.add(Slot.CARD)
     return frozenset(slots or {Slot.CARD})

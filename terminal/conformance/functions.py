@@ -1,11 +1,14 @@
 """All functions of expressions, by name: those that fit everywhere are here, the others in the modules of each side."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import xor
 from typing import Final
 
 from cardsim.crypto import pboc
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
 from cardsim.iso7816 import tlv
+from cardsim.iso7816.contact import frame
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
 from terminal.conformance.functions_bank import BANK_FUNCTIONS
 from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
@@ -42,12 +45,19 @@ def _wrong(context: Context, words: tuple[str, ...]) -> bytes:
     return value[:-1] + bytes((value[-1] ^ 1,))
 
 
+def _xor(context: Context, words: tuple[str, ...]) -> bytes:
+    """xor VALUE…: all bytes of the values added up, as TCK and PCK are made."""
+    return bytes((reduce(xor, b"".join(context.value(word) for word in words)),))
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     **SOCIAL_FUNCTIONS,
     **SSSE_FUNCTIONS,
     **BANK_FUNCTIONS,
     "tag": _tag,
     "wrong": _wrong,
+    "xor": _xor,
+    "frame": lambda context, words: bytes(frame(context.value(words[0])[0])),
     "name": lambda _context, words: NAMES[words[0]],
     "challenge": lambda context, _words: context.challenge,
     "sam-challenge": lambda context, _words: context.sam_challenge,

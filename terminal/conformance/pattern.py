@@ -55,15 +55,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Data parts and status words; the first status word is the recommended one."""
+    """Data parts and status words; the first status word is the recommended one. Characters of a line have none."""
 
     parts: tuple[Part, ...]
     statuses: tuple[str, ...]
     text: str
 
     def match(self, answer: bytes, evaluate: Evaluate) -> Match | Mismatch:
-        """Compare an answer (data and status word)."""
-        data, word = answer[:-2], answer[-2:].hex().upper()
+        """Compare an answer (data and status word), or the characters of a line."""
+        data, word = (answer[:-2], answer[-2:].hex().upper()) if self.statuses else (answer, "")
         captured: dict[str, bytes] = {}
         at = 0
         for number, part in enumerate(self.parts):
@@ -88,6 +88,8 @@ class Pattern:
                     at += len(wanted)
         if at != len(data):
             return Mismatch(at, "no more data")
+        if not self.statuses:
+            return Match(captured, recommended=True)
         for number, status in enumerate(self.statuses):
             if all(want in ("?", got) for want, got in zip(status, word, strict=True)):
                 return Match(captured, recommended=number == 0)
@@ -128,6 +130,18 @@ def parse_pattern(text: str) -> Pattern:
         raise PatternError(f"{text!r} does not end with a status word such as 9000, 63C? or 6A83|6986")
     parts = tuple(_part(token) for token in tokens[:-1])
     return Pattern(parts, tuple(tokens[-1].upper().split("|")), text.strip())
+
+
+def parse_characters(text: str) -> Pattern:
+    """Read a pattern of characters on the line, where no status word stands last.
+
+    Raises:
+        PatternError: a part is not understood, or there is none.
+    """
+    tokens = _TOKEN.findall(text)
+    if not tokens:
+        raise PatternError("no characters are named; `none` says that the card sends nothing")
+    return Pattern(tuple(_part(token) for token in tokens), (), text.strip())
 
 
 def _part(token: str) -> Part:

@@ -138,6 +138,8 @@ class Runner:
         if undefined:
             return Result(case, Verdict.NOT_APPLICABLE, f"the dialect of card management has no {undefined[0]}")
         model = len(self._controls(slots)) == len(slots)
+        if "line" in case.needs and not model:
+            return Result(case, Verdict.NOT_OBSERVABLE, "no reader shows single characters")
         if Mark.MODEL in case.marks and not model:
             return Result(case, Verdict.SKIPPED, "only a model can do this")
         if self.options.read_only and case.marks & {Mark.WRITES, Mark.DESTRUCTIVE}:

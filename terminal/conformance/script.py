@@ -37,6 +37,9 @@ from terminal.conformance.case import (
     Each,
     Expect,
     Let,
+    LineDo,
+    LineExpect,
+    LineSend,
     Mark,
     Place,
     Repeat,
@@ -48,7 +51,8 @@ from terminal.conformance.case import (
     Vocabulary,
     Word,
 )
-from terminal.conformance.pattern import PatternError, parse_pattern
+from terminal.conformance.line import ACTIONS
+from terminal.conformance.pattern import PatternError, parse_characters, parse_pattern
 from terminal.conformance.template import Template, TemplateError, parse_template
 from terminal.slots import Slot
 
@@ -176,6 +180,10 @@ class _Reader:
                     return Send(place, parse_template(rest), key.endswith(">>"), _slot(key))
                 case "<" | "sam<":
                     return Expect(place, (parse_pattern(rest),), _slot(key))
+                case "line>":
+                    return LineSend(place, parse_template(rest))
+                case "line<":
+                    return LineExpect(place, None if rest == "none" else parse_characters(rest))
                 case "|":
                     self._alternative(place, rest, block)
                     return None
@@ -188,6 +196,8 @@ class _Reader:
                     return Let(place, name.strip(), parse_template(value.strip()))
                 case "check":
                     return self._check(place, rest)
+                case _ if key in ACTIONS:
+                    return LineDo(place, key, tuple(rest.split()))
                 case _ if key in CONTROLS:
                     return Control(place, key, tuple(rest.split()))
         except (TemplateError, PatternError) as error:
@@ -258,7 +268,7 @@ class _Reader:
         header = block.header
         if not title:
             self._fail(block.place, f"case {block.words[0]} has no title: one sentence below its first line")
-        if not any(isinstance(step, Expect | Check | Use | Repeat | Each) for step in steps):
+        if not any(isinstance(step, Expect | LineExpect | LineDo | Check | Use | Repeat | Each) for step in steps):
             self._fail(block.place, f"case {block.words[0]} expects nothing")
         state = header.get("state", ["powered"])
         if len(state) != 1:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import assert_never
 
 from cardsim.control import ModelControl
@@ -18,6 +19,10 @@ from terminal.conformance.case import (
     Each,
     Expect,
     Let,
+    LineDo,
+    LineExpect,
+    LineSend,
+    LineStep,
     Place,
     Repeat,
     Reset,
@@ -27,6 +32,7 @@ from terminal.conformance.case import (
     Vocabulary,
 )
 from terminal.conformance.context import Context, Disproved, FunctionError
+from terminal.conformance.line import LineError, LineSession, OutOfRange
 from terminal.conformance.pattern import Match, Mismatch
 from terminal.conformance.results import Difference, Line
 from terminal.conformance.template import TemplateError
@@ -83,6 +89,8 @@ class Bench:
     depth: int = 0
     blank: "Bench | None" = None
     """A model card with the transport key alone, for cases that need one (`needs blank`)."""
+    line: LineSession | None = None
+    """The contacts of the card, since a step of this case first touched them."""
     slot: Slot = Slot.CARD
     sam: "Bench | None" = None
     """The PSAM in the other slot, made with `sam_bench`: captures and transcript are the same."""
@@ -115,6 +123,7 @@ class Bench:
         self.context.arguments = {}
         self.context.challenge = self.context.sam_challenge = b""
         self.answer = b""
+        self.line = None
         if self.sam is not None:
             self.sam.answer = b""
 
@@ -142,6 +151,8 @@ class Bench:
                     self._use(step)
                 case Control():
                     self.at(step.slot)._control(step)
+                case LineSend() | LineExpect() | LineDo():
+                    self._on_line(step)
                 case Repeat():
                     for _ in range(step.times):
                         self.run(step.steps)
@@ -310,6 +321,67 @@ class Bench:
                 control.restore(new_card(seed=1).snapshot())
             case other:
                 raise CannotRun(f"{step.place}: {other} is not known")
+
+    # --- the line ----------------------------------------------------------------------------------------------
+
+    def _on_line(self, step: LineStep) -> None:
+        if self.line is None:
+            if self.control is None:
+                raise CannotRun(f"{step.place}: only a model shows single characters")
+            self.line = LineSession(self.control)
+        try:
+            match step:
+                case LineSend():
+                    characters = self._render(step.place, step.characters.render)
+                    self.line.send(characters)
+                    self._note(step.place, "line, sent", characters.hex().upper(), "", 0.0)
+                case LineExpect():
+                    self._line_expect(self.line, step)
+                case LineDo():
+                    self._line_do(self.line, step)
+        except LineError as error:
+            raise CannotRun(f"{step.place}: {error}") from error
+
+    def _line_expect(self, line: LineSession, step: LineExpect) -> None:
+        characters = line.take()
+        self._note(step.place, "line, came", "", characters.hex().upper(), 0.0)
+        pattern, received = step.pattern, characters.hex().upper()
+        if pattern is None:
+            if characters:
+                raise Unequal(Difference(step.place, "none", received, 0, "nothing", "the card sends characters"))
+            return
+        try:
+            found = pattern.match(characters, self.context.evaluate)
+        except FunctionError as error:
+            raise CannotRun(f"{step.place}: {error}") from error
+        if isinstance(found, Mismatch):
+            meaning = "other characters came" if characters else "the card is silent"
+            raise Unequal(Difference(step.place, str(pattern), received, found.offset, found.wanted, meaning))
+        self.context.captured |= found.captured
+
+    def _line_do(self, line: LineSession, step: LineDo) -> None:
+        words = [self.context.arguments.get(word, word) for word in step.arguments]
+        try:
+            match step.action, words:
+                case "line-reset", [kind]:
+                    self.context.captured["atr"] = atr = line.reset(kind)
+                    self._note(step.place, f"line, {kind} reset", "", atr.hex().upper(), 0.0)
+                case "line-set", [name, value]:
+                    line.set(name, value)
+                case "line-refuses", [name, value]:
+                    if not line.refuses(name, value):
+                        raise Unequal(Difference(step.place, f"{name} {value} refused", "", 0, "", "it is accepted"))
+                case "line-clock", [what, cycles]:
+                    line.clock(what, int(cycles))
+                case "line-within", [name, least, most]:
+                    line.within(name, Fraction(least), Fraction(most))
+                case action, _:
+                    raise CannotRun(f"{step.place}: {action} does not take {len(words)} words")
+        except OutOfRange as found:
+            expected = f"{words[0]} from {words[1]} to {words[2]}"
+            raise Unequal(Difference(step.place, expected, "", 0, "", str(found))) from found
+        except ValueError as error:
+            raise CannotRun(f"{step.place}: {error}") from error
 
     def _numbers(self, words: Sequence[str]) -> list[int]:
         """Numbers as they are written, or captured values; other words are no numbers."""

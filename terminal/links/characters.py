@@ -47,6 +47,8 @@ class CharacterPort:
     """Characters of the device since the last reset, repetitions included."""
     received: list[Character] = field(default_factory=list)
     """Characters of the card since the last reset, repetitions included."""
+    refused: int = 0
+    """Characters that met the error signal, in either direction."""
     risen: int = 0
     """Cycle at which RST rose last."""
     _mine: bool = True
@@ -96,6 +98,7 @@ class CharacterPort:
                 self.sent.append(character)
                 if self.contacts.send(character):
                     break
+                self.refused += 1
                 wait = max(REPETITION, self.spacing)
             else:
                 raise Unreadable(f"the card refuses a character {SENDS} times")
@@ -121,6 +124,7 @@ class CharacterPort:
             if character.intact:
                 return character.byte
             self.contacts.refuse()
+            self.refused += 1
         raise Unreadable(f"a character of the card has a wrong parity {SENDS} times")
 
     def take_all(self) -> bytes:

@@ -36,7 +36,7 @@ from tests.cards import made
 GROUPS = ("ATR", "CARD_LIFE", "FIREWALL", "T0")
 DIRECT = 0x0002
 COVERAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage-card.md"
-ROW = re.compile(r"^\| ((?:ATR|T0|PERSO|SCHEME|SSC|PBOC)[-.\w]*-\d+) \| (.+) \|$")
+ROW = re.compile(r"^\| ((?:PERSO|SCHEME|SSC|PBOC)[-.\w]*-\d+) \| (.+) \|$")
 TARGETS = [
     ("dual-3.0-sm4", 0, Applicability("", "3.0", "sm4", pse=True, management="cardsim")),
     ("dual-3.0-des", 0, Applicability("", "3.0", "des", pse=True, management="cardsim")),
@@ -95,7 +95,7 @@ def test_few_do_not_apply() -> None:
         runner = Runner(bench_of(profile, switches), {}, claim)
         left = {r.case.id for r in runner.run(library().cases) if r.verdict is Verdict.NOT_APPLICABLE}
         assert left - {"LIFE-193", "LIFE-194"} == {
-            "ATR-003-1", "ATR-016-1", "ATR-017-1", "FW-003", "T0-055-1", "T0-055-2",
+            "ATR-003-1", "ATR-016-1", "ATR-017-1", "ATR-033-1", "FW-003", "T0-055-1", "T0-055-2",
         }  # fmt: skip
 
 
@@ -297,13 +297,11 @@ def owned(name: str) -> bool:
     """Whether these cases answer for a requirement."""
     prefix, _, number = name.rpartition("-")
     match prefix:
-        case "ATR" | "T0":
-            return True
         case "PERSO":
             return int(number) <= 52
         case "SCHEME":
             return int(number) <= 24 or 52 <= int(number) <= 62
-    return name.startswith(("SSC2-9", "SSC4-5.", "PBOC-T0-", "PBOC-SEP-"))
+    return name.startswith(("SSC4-5.", "PBOC-T0-", "PBOC-SEP-"))
 
 
 def test_coverage() -> None:

@@ -272,16 +272,16 @@ class TestPage:
     def test_each_requirement_once(self) -> None:
         """Every item of the catalogue stands there, and once."""
         shown, missing = self._rows()
-        catalogue = sorted(name for name in load_requirements() if re.match(r"SSC\d|SSCV2", name))
+        catalogue = sorted(name for name in load_requirements() if re.match(r"SSC[3-7]|SSCV2", name))
         assert sorted([*shown, *missing]) == catalogue
-        assert len(catalogue) == 636
+        assert len(catalogue) == 624
 
     def test_cases_are_those_of_the_page(self) -> None:
         """The page says what the cases say."""
         found: dict[str, list[str]] = {}
         for case in sorted(cases(), key=lambda case: FILES.index(case.group)):
             for name in case.shows:
-                if name.startswith("SSC"):
+                if name.startswith("SSC") and not name.startswith("SSC2-"):
                     found.setdefault(name, []).append(case.id)
         shown, _ = self._rows()
         assert {name: sorted(names) for name, names in shown.items()} == {
