@@ -131,8 +131,8 @@ def _minus(context: Context, words: tuple[str, ...]) -> bytes:
     return (int.from_bytes(first, "big") - int.from_bytes(second, "big")).to_bytes(len(first), "big")
 
 
-def _year(context: Context, words: tuple[str, ...]) -> bytes:
-    """year VALUE STEPS: so many years after a year in BCD (2 bytes)."""
+def _years_on(context: Context, words: tuple[str, ...]) -> bytes:
+    """years-on VALUE STEPS: so many years after a year in BCD (2 bytes)."""
     year = int(context.value(words[0])[:_YEAR_BYTES].hex()) + int(words[1])
     return bytes.fromhex(f"{year:04d}")
 
@@ -151,5 +151,5 @@ MEDICAL_FUNCTIONS: Final[Mapping[str, Function]] = {
     "if-booked": _if_booked,
     "plus": _plus,
     "minus": _minus,
-    "year": _year,
+    "years-on": _years_on,
 }
