@@ -7,12 +7,13 @@ from typing import Final
 from cardsim.crypto.social import Suite, suite_named
 from cardsim.iso7816.status import StatusError
 from cardsim.making.table import ProfileError, Table, parse_toml
-from cardsim.psam.keys import KeyType, check_usage
+from cardsim.psam.keys import CITY, NATIONAL, KeyType, check_usage
 from cardsim.psam.switches import SamSwitch
 from cardsim.resources import resource
 
 DEFAULT_PSAM_PROFILE: Final = "field"
 _PREFIX: Final = "psam-"
+_GENERATIONS: Final = range(1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,13 @@ def load_psam_profile(name: str) -> PsamProfile:
         table = Table(name, parse_toml(name, Path(name).read_text(encoding="utf8")))
     else:
         raise ProfileError(f"{name} is neither a PSAM profile ({', '.join(psam_profile_names())}) nor a file")
+    table.known("description", "switches", "generation", "key", "second")
     second = table.table("second")
     return PsamProfile(
         name,
         table.text("description"),
         _switches(table),
-        table.number("generation"),
+        table.number("generation", among=_GENERATIONS),
         tuple(_key(entry) for entry in table.tables("key")),
         None if second is None else _environment(second),
     )
@@ -91,32 +93,38 @@ def load_psam_profile(name: str) -> PsamProfile:
 
 def _switches(table: Table) -> SamSwitch:
     switches = SamSwitch(0)
-    for word in table.get("switches", list):
+    for word in table.get("switches", list, []):
         found = SamSwitch.__members__.get(str(word).upper())
         if found is None:
             known = ", ".join(member.lower() for member in SamSwitch.__members__)
-            raise ProfileError(f"{table.where}: {word} is no switch of a PSAM ({known})")
+            table.fail(f"{word} is no switch of a PSAM ({known})")
         switches |= found
     return switches
 
 
 def _key(table: Table) -> KeyPlan:
-    generations = table.number("generations") if "generations" in table.content else 1
-    plan = KeyPlan(table.hex("file"), table.hex("usage"), table.hex("id"), table.text("name"), generations)
+    table.known("file", "usage", "id", "name", "generations")
+    usage = table.hex("usage", among=range(0x100))
     try:
-        check_usage(plan.usage)
+        check_usage(usage)
     except StatusError:
-        raise ProfileError(f"{table.where}: usage {plan.usage:02X} has no type of key, or too many levels") from None
-    if plan.file not in (0x11, 0x12, 0x13) or plan.identifier > 0xFF:
-        raise ProfileError(f"{table.where}: file is 11, 12 or 13, and id one byte")
-    if generations != 1 and plan.type is not KeyType.PURCHASE:
-        raise ProfileError(f"{table.where}: only purchase keys stand there in several generations")
+        table.fail(f"usage {usage:02X} has no type of key, or too many levels")
+    plan = KeyPlan(
+        table.hex("file", among=range(NATIONAL, CITY + 1)),
+        usage,
+        table.hex("id", among=range(0x100)),
+        table.text("name"),
+        table.number("generations", 1, among=_GENERATIONS),
+    )
+    if plan.generations != 1 and plan.type is not KeyType.PURCHASE:
+        table.fail("only purchase keys stand there in several generations")
     return plan
 
 
 def _environment(table: Table) -> EnvironmentPlan:
+    table.known("fid", "name", "suite")
     try:
         suite = suite_named(table.text("suite"))
     except ValueError as error:
-        raise ProfileError(f"{table.where}: {error}") from None
-    return EnvironmentPlan(table.hex("fid"), table.text("name").encode("gbk"), suite)
+        table.fail(str(error))
+    return EnvironmentPlan(table.hex("fid"), table.gbk("name"), suite)

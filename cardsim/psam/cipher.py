@@ -12,7 +12,7 @@ from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.psam import commands
-from cardsim.psam.keys import KeyType, Stored
+from cardsim.psam.keys import KeyType
 from cardsim.psam.memory import Chain, SessionRegister
 from cardsim.psam.switches import SamSwitch
 
@@ -74,22 +74,18 @@ class Ciphering:
             raise StatusError(status.WRONG_LENGTH)
         factors, seed = data[: count * FACTOR_SIZE], data[count * FACTOR_SIZE :]
         stored = sam.keys.find(df, p1 & 0x1F, p2)
-        if stored is None:
+        if stored is None or stored.usage != p1:
             raise StatusError(status.REFERENCE_NOT_FOUND)
         if SamSwitch.KEYS_LOCKED in sam.platform.switches:
             raise StatusError(status.BLOCKED)
         kind = KeyType(p1 & 0x1F)
         if kind is KeyType.PURCHASE or (kind is KeyType.LOAD and not seed[_SEED_TAIL_AT:].startswith(LOAD_TAIL)):
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        self._need_levels(stored, p1 >> 5, count)
+        if count != stored.levels:
+            raise StatusError(status.WRONG_DATA)
         key = derive(suite, sam.keys.value(stored), factors)
         sam.ram.register = SessionRegister(kind, social.session_key(suite, key, seed))
         return b""
-
-    @staticmethod
-    def _need_levels(stored: Stored, asked: int, given: int) -> None:
-        if not stored.levels == asked == given:
-            raise StatusError(status.WRONG_DATA)
 
     def _cipher(self, p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """CIPHER DATA: one step of a chain; the last step of a chain empties the register (§9.8.2)."""

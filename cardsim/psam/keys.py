@@ -8,8 +8,8 @@
     RFU (2)    0000
     key        8 or 16 bytes
 
-A record is stored as CREATE KEY brings it (SSC part 9 §6). A key is found by its type and id: the levels in the usage
-byte are a property of the key.
+A record is stored as CREATE KEY brings it (SSC part 9 §6). An application has one key of a type and id, whatever its
+levels.
 """
 
 import enum

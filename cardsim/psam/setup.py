@@ -63,10 +63,12 @@ class SetUp:
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
             sam.platform.create_environment(p1, p2, data)
             return b""
+        if data[0] == FileType.DF and sam.ram.df != ROOT:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         new = parse_create(p1 << 8 | p2, sam.ram.df, data, _TYPES)
         if new.type is FileType.DF:
-            if sam.ram.df != ROOT:
-                raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+            if any(data[_KIND_AT : _KIND_AT + 2]):
+                raise StatusError(status.WRONG_DATA)
             if any(file.name == new.name for file in sam.files.index.files):
                 raise StatusError(status.FILE_EXISTS)
         file = sam.files.create(new)

@@ -51,11 +51,8 @@ class SecureMessaging:
         self.check_mac(self.key(ssse.ram.df), message, mac)
         return data[:-MAC_SIZE]
 
-    def check_mac(self, slot: Slot, message: bytes, mac: bytes) -> bytes:
+    def check_mac(self, slot: Slot, message: bytes, mac: bytes) -> None:
         """Compare a MAC under a maintenance key and the challenge (SSC part 4 §8.2); failures are not counted (C-28).
-
-        Returns:
-            The session key, for what stands enciphered before the MAC.
 
         Raises:
             StatusError: 6984, no challenge; 6988, wrong MAC.
@@ -65,4 +62,3 @@ class SecureMessaging:
         session = social.session_key(ssse.suite, ssse.keys.value(slot), challenge)
         if social.mac4(ssse.suite, session, message) != mac:
             raise StatusError(status.SM_OBJECT_INCORRECT)
-        return session

@@ -1,6 +1,6 @@
 """Looks at a card without changing it: who it is, its profile, and whether its reader hides 61xx and 6Cxx.
 
-Only reset, SELECT, READ RECORD of EF05, GET STARTING DAY, GET DATA and GET STATUS are sent.
+Only reset, SELECT, READ RECORD of EF05, GET DATA and GET STATUS are sent.
 """
 
 from collections.abc import Sequence
@@ -152,9 +152,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     environments: dict[str, str] = {}
     fci, word = prober.select(SSSE_NAME)
     environments["ssse"] = _presence(word)
-    present = environments["ssse"] == "present"
-    version, number = _issued(prober) if present else ("", b"")
-    medical = present and _keeps_account(prober)
+    version, number = _issued(prober) if environments["ssse"] == "present" else ("", b"")
     named = _find(fci, 0x6F, 0xA5, 0x88) is not None
     area = number[:3].hex() if number[:3].hex().isdigit() else ""
     suite = _suite(fci, area)
@@ -163,7 +161,6 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     listed = _lists(prober, directory)
     environments["debit"] = _presence(prober.select(_DEBIT)[1])
     offline_pin, options = _options(prober, environments, number if model else b"")
-    shown = {"directory": listed, "ssse-directory": named, "medical": medical}
     t0 = _protocols(atr) == (0,)
     hides = prober.direct and reader and t0
     blank = state == "activated" or (not state and set(environments.values()) == {"absent"})
@@ -176,7 +173,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
         management="cardsim" if template else "none",
-        options=frozenset(options | {name for name, there in shown.items() if there}),
+        options=frozenset(options | ({"directory"} if listed else set()) | ({"ssse-directory"} if named else set())),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
 
@@ -214,13 +211,6 @@ def _issued(prober: _Prober) -> tuple[str, bytes]:
     record, word = prober.send("00B2030400")
     text = record[2:].decode("ascii", "replace").strip("\0 ") if word == "9000" else ""
     return text or "1.0", number
-
-
-def _keeps_account(prober: _Prober) -> bool:
-    """Whether DF04 keeps the medical account on the card: then it tells its starting day (SSC part 7 §10.3)."""
-    if prober.send("00A4000002DF04")[1] != "9000":
-        return False
-    return prober.send("B056010002")[1] in ("9000", "6982")
 
 
 def _lists(prober: _Prober, fci: bytes) -> bool:
