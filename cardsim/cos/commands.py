@@ -52,6 +52,13 @@ GET_RESPONSE: Final = Command(
     clause="SSC part 5 §6.6, EMV Book 1 §9.3.1",
 )
 
+_NO_CHALLENGE: Final = Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge")
+_WRONG_MAC: Final = Fault(s.SM_OBJECT_INCORRECT, "wrong MAC")
+_NO_RIGHT: Final = Fault(s.SECURITY_NOT_SATISFIED, "the key that rules the card is not authenticated")
+_TRANSPORT_KEY: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the transport key still rules the card")
+_NO_ENVIRONMENT: Final = Fault(s.FILE_NOT_FOUND, "no environment has this identifier")
+_KEYED: Final = Fault(s.SECURITY_NOT_SATISFIED, "the environment has its own master key")
+
 GET_CHALLENGE: Final = Command(
     name="GET CHALLENGE",
     cla=0x00,
@@ -73,7 +80,11 @@ ACTIVATE: Final = Command(
     lc=range(19, 35),
     data="transport key (16), try limit (1), profile switches (2), historical bytes (0-15)",
     access="virgin chip",
-    answers=answers(s.MEMORY_FAILURE, s.WRONG_DATA, s.CONDITIONS_NOT_SATISFIED),
+    answers=answers(
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the chip is activated already"),
+        Fault(s.WRONG_DATA, "a try limit out of 1-15, or an unknown switch"),
+        NOT_PROGRAMMED,
+    ),
     clause="SSC part 10 §5.1.2 (our form)",
 )
 
@@ -86,10 +97,14 @@ AUTHENTICATE_MASTER: Final = Command(
     lc=(16,),
     data="authentication data (8), original data (8)",
     answers=answers(
-        0x63C0, s.MEMORY_FAILURE, s.BLOCKED, s.REFERENCE_DATA_UNUSABLE, s.REFERENCE_NOT_FOUND
+        Fault(s.REFERENCE_NOT_FOUND, "a virgin chip has no key"),
+        Fault(s.BLOCKED, "the key has no tries left"),
+        _NO_CHALLENGE,
+        NOT_PROGRAMMED,
+        Fault(0x63C0, "wrong authentication data; the key loses a try"),
     ),
     clause="SSC part 5 §6.4, SSC part 10 §5.2",
-)  # fmt: skip
+)
 
 CREATE_ENVIRONMENT: Final = Command(
     name="CREATE",
@@ -101,11 +116,20 @@ CREATE_ENVIRONMENT: Final = Command(
     data="38, space in pages (2), kind (1), algorithm (1), directory SFI (1), FFFF, name (5-16)",
     access="card master key",
     answers=answers(
-        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED, s.WRONG_DATA, s.NO_SPACE,
-        s.FILE_EXISTS, Fault(s.NOT_SUPPORTED, "the algorithm is SSF33, which is classified"),
+        _NO_RIGHT,
+        _TRANSPORT_KEY,
+        Fault(s.SECURITY_NOT_SATISFIED, "the identifier is that of an environment with a master key"),
+        Fault(s.FILE_EXISTS, "the identifier is that of another environment"),
+        Fault(s.WRONG_DATA, "the data have not this form"),
+        Fault(s.NOT_SUPPORTED, "the algorithm is SSF33, which is classified"),
+        Fault(s.WRONG_DATA, "no such kind with this algorithm, or fewer pages than an environment needs"),
+        Fault(s.SECURITY_NOT_SATISFIED, "the name is that of an environment with a master key"),
+        Fault(s.FILE_EXISTS, "the name is that of another environment"),
+        Fault(s.NO_SPACE, "no room on the chip"),
+        NOT_PROGRAMMED,
     ),
     clause="SSC part 4 §5.2, part 10 §5.2.3",
-)  # fmt: skip
+)
 
 DELETE_ENVIRONMENT: Final = Command(
     name="DELETE",
@@ -116,7 +140,7 @@ DELETE_ENVIRONMENT: Final = Command(
     lc=(2,),
     data="file identifier of the environment (2)",
     access="card master key, environment not keyed",
-    answers=answers(s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED, s.FILE_NOT_FOUND),
+    answers=answers(_NO_RIGHT, _TRANSPORT_KEY, _NO_ENVIRONMENT, _KEYED, NOT_PROGRAMMED),
     clause="D2",
 )
 
@@ -131,11 +155,18 @@ LOAD_MASTER_KEY: Final = Command(
     messaging=Messaging.ENCIPHERED,
     access="transport key or card master key, fresh challenge",
     answers=answers(
-        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.REFERENCE_DATA_UNUSABLE, s.CONDITIONS_NOT_SATISFIED,
-        s.SM_OBJECT_INCORRECT, s.WRONG_DATA, s.FILE_NOT_FOUND,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "a virgin chip"),
+        _NO_RIGHT,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the key of an environment, while the transport key rules the card"),
+        _NO_ENVIRONMENT,
+        _KEYED,
+        _NO_CHALLENGE,
+        _WRONG_MAC,
+        Fault(s.WRONG_DATA, "the deciphered data are no key set of this place"),
+        NOT_PROGRAMMED,
     ),
     clause="SSC part 9 §7.1.3 (form), part 10 §5.2.4, D2, D8",
-)  # fmt: skip
+)
 
 ERASE_CARD: Final = Command(
     name="ERASE",
@@ -144,7 +175,12 @@ ERASE_CARD: Final = Command(
     case=Case.NO_DATA,
     parameters=(Parameters(),),
     access="card master key, no environment keyed",
-    answers=answers(s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED),
+    answers=answers(
+        _NO_RIGHT,
+        _TRANSPORT_KEY,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "an environment has its own master key"),
+        NOT_PROGRAMMED,
+    ),
     clause="SSC part 10 §5.1, D3",
 )
 
@@ -176,7 +212,9 @@ READ_NOTHING: Final = Command(
     case=Case.RESPONSE,
     parameters=record_parameters(range(7)),
     response="nothing: the MF has no files",
-    answers=answers(s.NO_CURRENT_EF, s.FILE_NOT_FOUND),
+    answers=answers(
+        Fault(s.FILE_NOT_FOUND, "an SFI: the MF has no files"), Fault(s.NO_CURRENT_EF, "no SFI: no file is current")
+    ),
     clause="SSC part 3 §5.1.2; before an environment is selected no data can be reached (SCHEME-019)",
 )
 

@@ -155,7 +155,7 @@ VERIFY: Final = Command(
     parameters=(Parameters(),),
     lc=(0, *range(2, 9)),
     data="PIN in BCD (2-8), or nothing to ask for the tries left",
-    answers=answers(BLOCKED_APPLICATION, *_PIN_OBJECT, _PIN_BLOCKED, _WRONG_PIN, NOT_PROGRAMMED),
+    answers=answers(BLOCKED_APPLICATION, *_PIN_OBJECT, _PIN_BLOCKED, NOT_PROGRAMMED, _WRONG_PIN),
     clause="SSC part 5 §6.14, part 7 §5.8",
 )
 
@@ -172,8 +172,8 @@ EXTERNAL_AUTHENTICATE: Final = Command(
         Fault(s.REFERENCE_NOT_FOUND, "no external key of this number and version at the level"),
         Fault(s.BLOCKED, "the key has no tries left"),
         Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"),
-        Fault(0x63C0, "wrong authentication data; the key loses a try"),
         NOT_PROGRAMMED,
+        Fault(0x63C0, "wrong authentication data; the key loses a try"),
     ),
     clause="SSC part 5 §6.4, part 7 §6.6",
 )
@@ -229,13 +229,15 @@ _CREATE_DATA: Final = (
     "DF: 38, space (2), 00, 00, SFI, FFFF, name (5-16) · EF: type, size (2), read rule (4), write rule (4), SFI · "
     "account file: 2F, starting day mmdd (2), read rule (4), write rule (4), 00 · key file: 3F, slots (2)"
 )
-_CREATE_ANSWERS: Final = (
-    s.MEMORY_FAILURE,
-    s.SECURITY_NOT_SATISFIED,
-    s.CONDITIONS_NOT_SATISFIED,
-    s.WRONG_DATA,
-    s.NO_SPACE,
-    s.FILE_EXISTS,
+_NEED_MASTER: Final = Fault(s.SECURITY_NOT_SATISFIED, "the environment master key is not authenticated")
+_MASTER_MAC: Final = (Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"), Fault(s.SM_OBJECT_INCORRECT, "wrong MAC"))
+_CREATE_FAULTS: Final = (
+    Fault(s.WRONG_DATA, "the data have not the form of their type"),
+    Fault(s.CONDITIONS_NOT_SATISFIED, "an application below an application, or an account file outside of one"),
+    Fault(s.FILE_EXISTS, "identifier or SFI is taken, or there is a key file or an account file already"),
+    Fault(s.NO_SPACE, "no room in the environment"),
+    Fault(s.FILE_EXISTS, "the name is taken"),
+    NOT_PROGRAMMED,
 )
 
 CREATE: Final = Command(
@@ -248,7 +250,7 @@ CREATE: Final = Command(
     data=_CREATE_DATA,
     phases=Phase.SET_UP,
     access="environment master key",
-    answers=answers(*_CREATE_ANSWERS),
+    answers=answers(BLOCKED_APPLICATION, _NEED_MASTER, *_CREATE_FAULTS),
     clause="SSC part 4 §5.3, D6",
 )
 
@@ -263,7 +265,7 @@ CREATE_PROTECTED: Final = Command(
     messaging=Messaging.ENCIPHERED,
     phases=Phase.ISSUED,
     access="environment master key, fresh challenge",
-    answers=answers(*_CREATE_ANSWERS, s.REFERENCE_DATA_UNUSABLE, s.SM_OBJECT_INCORRECT),
+    answers=answers(BLOCKED_APPLICATION, *_MASTER_MAC, *_CREATE_FAULTS),
     clause="D6",
 )
 
@@ -282,11 +284,16 @@ WRITE_KEY: Final = Command(
     phases=Phase.SET_UP | Phase.ISSUED,
     access="environment master key, fresh challenge",
     answers=answers(
-        s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.REFERENCE_DATA_UNUSABLE, s.SM_OBJECT_INCORRECT, s.WRONG_DATA,
-        s.FILE_NOT_FOUND, s.NO_SPACE,
+        BLOCKED_APPLICATION,
+        Fault(s.SECURITY_NOT_SATISFIED, "set-up: the environment master key is not authenticated"),
+        *_MASTER_MAC,
+        Fault(s.WRONG_DATA, "the deciphered data are no key, or none of the environment's cipher suite"),
+        Fault(s.FILE_NOT_FOUND, "the DF has no key file"),
+        Fault(s.NO_SPACE, "no free slot in the key file"),
+        NOT_PROGRAMMED,
     ),
     clause="SSC part 9 §7.1 (form), D6, D8",
-)  # fmt: skip
+)
 
 END_PERSONALISATION: Final = Command(
     name="END PERSONALISATION",
@@ -296,7 +303,7 @@ END_PERSONALISATION: Final = Command(
     parameters=(Parameters(),),
     phases=Phase.SET_UP,
     access="environment master key",
-    answers=answers(s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED),
+    answers=answers(BLOCKED_APPLICATION, _NEED_MASTER, NOT_PROGRAMMED),
     clause="D6",
 )
 
@@ -308,7 +315,7 @@ ERASE: Final = Command(
     parameters=(Parameters(),),
     phases=Phase.SET_UP,
     access="environment master key",
-    answers=answers(s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED),
+    answers=answers(BLOCKED_APPLICATION, _NEED_MASTER, NOT_PROGRAMMED),
     clause="SSC part 10 §5.2, D4",
 )
 
@@ -323,7 +330,7 @@ ERASE_PROTECTED: Final = Command(
     messaging=Messaging.MAC,
     phases=Phase.ISSUED,
     access="environment master key, fresh challenge",
-    answers=answers(s.MEMORY_FAILURE, s.REFERENCE_DATA_UNUSABLE, s.SM_OBJECT_INCORRECT),
+    answers=answers(BLOCKED_APPLICATION, *_MASTER_MAC, NOT_PROGRAMMED),
     clause="D4, D6",
 )
 

@@ -97,14 +97,15 @@ class SetUp:
         if new.type is FileType.DF:
             if ssse.ram.df != ROOT:
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-            if int.from_bytes(data[1:3], "big") > ssse.files.free_space():
-                raise StatusError(status.NO_SPACE)
         elif new.type is FileType.KEYS and any(
             file.type is FileType.KEYS and file.parent == new.parent for file in ssse.files.index.files
         ):
             raise StatusError(status.FILE_EXISTS)
+        free = ssse.files.free_space()
         file = ssse.files.create(new)
         if new.type is FileType.DF:
+            if int.from_bytes(data[1:3], "big") > free:
+                raise StatusError(status.NO_SPACE)
             ssse.card.register(new.name, file.index)
         elif new.type is FileType.KEYS:
             ssse.partition.write(file.offset, bytes(file.length))

@@ -1,0 +1,42 @@
+"""The order of errors that the command table states is the one in which the card answers (`tests.order`)."""
+
+import dataclasses
+
+import pytest
+
+from cardsim.cos.table import Check
+from tests.cos.test_order import TRIALS as CARD_TRIALS
+from tests.order import ONE_AT_A_TIME, Trial, problems, shared_knobs, unnamed
+from tests.ssse import order_basic, order_medical, order_setup
+
+TRIALS = (*order_basic.TRIALS, *order_setup.TRIALS, *order_medical.TRIALS)
+EACH = pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.row.name} {trial.row.header.hex()}")
+
+
+@EACH
+def test_order(trial: Trial) -> None:
+    """SSC5-7-02, the tables of SSC part 5 §6 and §7: each fault alone; of each pair of faults the earlier one wins."""
+    assert list(problems(trial)) == []
+
+
+@EACH
+def test_every_fault_has_its_spoiler(trial: Trial) -> None:
+    """A new fault in a row needs a spoiler, or a reason why nothing brings it about; none is left behind."""
+    assert unnamed(trial) == set()
+    assert shared_knobs(trial) <= set(ONE_AT_A_TIME)
+
+
+def test_a_table_in_another_order_is_found() -> None:
+    """A row whose faults stand the other way round is not what the card does."""
+    for trial in TRIALS:
+        turned = dataclasses.replace(trial, row=dataclasses.replace(trial.row, answers=trial.row.answers[::-1]))
+        causes = [fault for fault, _ in trial.items if not isinstance(fault, Check)]
+        knobs = {knob for fault, (knob, _) in trial.items if not isinstance(fault, Check)}
+        assert not list(problems(trial))
+        assert len(causes) < 2 or len(knobs) < 2 or list(problems(turned))
+
+
+def test_no_reason_is_left_behind() -> None:
+    """Each reason why some faults exclude each other is needed by a trial."""
+    shared = set().union(*(shared_knobs(trial) for trial in (*TRIALS, *CARD_TRIALS)))
+    assert shared == set(ONE_AT_A_TIME)
