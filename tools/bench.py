@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import bench_medical
+
 from cardsim.assembly import CardModel, new_card
 from cardsim.chip.image import create_image
 from cardsim.crypto import pboc
@@ -89,10 +91,13 @@ def check(answer: bytes, *endings: str) -> None:
         raise SystemExit(f"bench: the card answers {answer.hex().upper()}, nothing was measured")
 
 
-def rates(first: Callable[[], object], second: Callable[[], object], count: int) -> tuple[float, float]:
-    """Rates of two calls, measured in turn; the best of each."""
+def rates(
+    first: Callable[[], object], second: Callable[[], object], count: int, before: Callable[[], object] = lambda: None
+) -> tuple[float, float]:
+    """Rates of two calls, measured in turn; the best of each. `before` runs before each turn and is not measured."""
     best = [float("inf"), float("inf")]
     for _ in range(TURNS):
+        before()
         for number, call in enumerate((first, second)):
             start = time.perf_counter()
             for _ in range(count):
@@ -285,8 +290,25 @@ def conformance(scale: int) -> list[Figure]:
     return [Figure("conformance cases", rate, "the commands they sent", commands, rate / commands, limit)]
 
 
+def medical(scale: int) -> list[Figure]:
+    """Whole medical purchases of a card with a PSAM, both in process."""
+    purchases = bench_medical.pair()
+    physical = purchases.seconds()
+    start = purchases.card.snapshot(), purchases.psam.snapshot()
+
+    def fresh() -> None:
+        purchases.card.restore(start[0])
+        purchases.psam.restore(start[1])
+
+    count = 200 * scale
+    rate, base = rates(purchases.purchase, bench_medical.ciphers, count, before=fresh)
+    limit = f"journalled account and log; {physical * 1000:.0f} ms on a physical pair (cost model)"
+    return [Figure("medical purchase + PSAM", rate, "its ciphers alone", base, rate / base, limit)]
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
+    "medical": medical,
     "conformance": conformance,
     "socket": over_socket,
     "vpcd": over_vpcd,

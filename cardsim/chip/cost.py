@@ -75,6 +75,15 @@ BLOCKS: Final[dict[int, int]] = {
     0xE2: 40,
     0xD8: 14,
     0x16: 4,
+    0x1E: 4,
+    0x24: 8,  # session key, enciphered PIN, MAC
+    0x28: 5,  # of a load: session key and MAC1
+    0x2A: 10,  # session key, MAC2, TAC
+    0x2C: 14,  # session key, MAC1, MAC2, TAC
+    0xDE: 15,  # PSAM: two levels of derivation, session key
+    0xFA: 8,
+    0x70: 14,  # PSAM: one level of derivation, session key, MAC1
+    0x72: 2,
 }
 """Cipher blocks by instruction, counted from the algorithms of both standards; others need none."""
 
