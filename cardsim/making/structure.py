@@ -88,10 +88,12 @@ def _ssse(section: Table) -> SsseStructure:
     return read_ssse(whole)
 
 
-def load_structure(name: str) -> SsseStructure:
-    """A structure of the social-security environment, as it is when nothing is chosen.
+def load_structure(name: str, options: Mapping[str, str] | None = None) -> SsseStructure:
+    """A structure of the social-security environment, with what is chosen among its options.
 
     Raises:
         ProfileError: unknown name, unreadable file, or wrong content.
     """
-    return read_ssse(draft(read_structure(name, Table("structure", {}))))
+    whole = draft(read_structure(name, Table("structure", {})))
+    whole.choose(Table("options", options or {}))
+    return read_ssse(whole)

@@ -1,13 +1,14 @@
 """All cases and the vocabulary: case files in `vectors/cases`, Python cases, and files that a user names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from cardsim.resources import resource
+from terminal.conformance import file_cases
 from terminal.conformance.case import START, Case, Place, State, Step, Use, Vocabulary, Word
 from terminal.conformance.dialect import MANAGEMENT_WORDS
 from terminal.conformance.script import Script, ScriptError, parse_script
@@ -21,20 +22,28 @@ class Library:
     vocabulary: Vocabulary
 
 
+GENERATED: Final[Mapping[str, Callable[[], str]]] = {f"{file_cases.GROUP} (a table)": file_cases.text}
+"""Cases that a table of the project's data writes, as the text of a case file, by the name of the place of errors."""
+
+
 @cache
 def standard_library() -> Library:
-    """The cases of this project."""
-    return load(sorted(resource("cases").iterdir(), key=lambda item: item.name))
+    """The cases of this project: the case files, and those that tables write."""
+    return load(resource("cases").iterdir(), generated={name: text() for name, text in GENERATED.items()})
 
 
-def load(files: Iterable[Traversable | Path], base: Library | None = None) -> Library:
-    """Read case files; with a base, its vocabulary is there too.
+def load(
+    files: Iterable[Traversable | Path], base: Library | None = None, *, generated: Mapping[str, str] | None = None
+) -> Library:
+    """Read case files, and texts that are like case files; with a base, its vocabulary is there too.
 
     Raises:
         ScriptError: a file is wrong, an id stands twice, or a case uses a state or word that there is not.
     """
-    named = [file for file in files if file.name.endswith(".case")]
-    scripts = [parse_script(file.name, file.read_text(encoding="utf8")) for file in named]
+    texts = {file.name: file.read_text(encoding="utf8") for file in files if file.name.endswith(".case")}
+    if generated is not None:
+        texts = dict(sorted({**texts, **generated}.items()))
+    scripts = [parse_script(name, text) for name, text in texts.items()]
     states = dict(base.vocabulary.states) if base else {}
     words = dict(base.vocabulary.words) if base else {}
     for script in scripts:

@@ -18,6 +18,7 @@ _DEBIT: Final = bytes.fromhex("A000000333010101")
 _BLOCKED: Final = ("6A81", "6283")
 _SUITES: Final = {"01": "des", "03": "sm4"}
 _ROUNDS: Final = 16
+_SMALL_SFIS: Final = range(5, 16)
 _SPENDABLE: Final = 50
 """Fen of electronic cash that cases spend at most."""
 _PSAM_ENVIRONMENTS: Final = {"des": "7378312E73682EC9E7BBE1B1A3D5CF", "sm4": "7378322E73682EC9E7BBE1B1A3D5CF"}
@@ -153,7 +154,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     fci, word = prober.select(SSSE_NAME)
     environments["ssse"] = _presence(word)
     version, number = _issued(prober) if environments["ssse"] == "present" else ("", b"")
-    named = _find(fci, 0x6F, 0xA5, 0x88) is not None
+    social = _social_options(prober, fci) if environments["ssse"] == "present" else set()
     area = number[:3].hex() if number[:3].hex().isdigit() else ""
     suite = _suite(fci, area)
     directory, word = prober.select(PSE_NAME)
@@ -173,7 +174,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
         management="cardsim" if template else "none",
-        options=frozenset(options | ({"directory"} if listed else set()) | ({"ssse-directory"} if named else set())),
+        options=frozenset(options | social | ({"directory"} if listed else set())),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
 
@@ -211,6 +212,29 @@ def _issued(prober: _Prober) -> tuple[str, bytes]:
     record, word = prober.send("00B2030400")
     text = record[2:].decode("ascii", "replace").strip("\0 ") if word == "9000" else ""
     return text or "1.0", number
+
+
+def _social_options(prober: _Prober, fci: bytes) -> set[str]:
+    """What the social-security environment has of things that not every card has; it stays selected.
+
+    Where item 60 stands cannot be seen without the PIN; DF02 is taken (D21).
+    """
+    options = {"item60-df02"}
+    sfi = _find(fci, 0x6F, 0xA5, 0x88)
+    if sfi is None:
+        options.add("no-directory")
+    else:
+        options.add("ssse-directory")
+        if sfi[0] in _SMALL_SFIS:
+            options.add("directory-5-15")
+        if prober.send(f"00B201{sfi[0] << 3 | 4:02X}00")[1] == "6A83":
+            options.add("empty-directory")
+    if all(prober.send(f"00A4000002{df}")[1] == "9000" for df in ("DF05", "DF06")):
+        options.add("annex-b")
+    if prober.send("00A4000002DF04")[1] == "9000":
+        off_line = prober.send("00A4020002EF08")[1] == "9000"
+        options.add("medical-off-line" if off_line else "medical-on-line")
+    return options
 
 
 def _lists(prober: _Prober, fci: bytes) -> bool:

@@ -24,7 +24,8 @@ from terminal.conformance.session import Bench as CaseBench
 from tests.cards import Bench, card, made, of_cells
 
 FILES: Final = (
-    "SSSE_RECORD", "SSSE_SAFETY", "SSSE_SELECT", "SSSE_AUTH", "SSSE_PIN", "DF01_RECORD", "DF01_SAFETY",
+    "SSSE_RECORD", "SSSE_SAFETY", "SSSE_SELECT", "SSSE_AUTH", "SSSE_PIN", "DF01_RECORD", "DF01_SAFETY", "SSSE_FILES",
+    "SSSE_ITEMS",
 )  # fmt: skip
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "coverage-ssse.md"
 CLAIMS: Final = {
@@ -34,8 +35,14 @@ CLAIMS: Final = {
     "social-1.0": Applicability("demo", "1.0", "des", pse=False),
     "social-2.0": Applicability("demo", "2.0", "des", pse=False),
 }
-SPECIAL: Final = {"bare": "empty-directory"}
-"""Cards of their own, made of tests/conformance/cards, and the option that cases for them need."""
+SPECIAL: Final = {
+    "bare": ("empty-directory", "3.0", "sm4"),
+    "no-directory": ("no-directory", "2.0", "des"),
+    "item60": ("item60-df03", "2.0", "des"),
+    "directory": ("directory-5-15", "2.0", "des"),
+    "on-line": ("medical-on-line", "1.0", "des"),
+}
+"""Cards of their own, made of tests/conformance/cards: the option that cases for them need, version, cipher."""
 LEAST: Final = {
     "dual-3.0-sm4": 330, "dual-3.0-des": 330, "dual-2.0-des": 315, "social-2.0": 310, "social-1.0": 225,
 }  # fmt: skip
@@ -49,7 +56,10 @@ def cases() -> list[Case]:
 
 def claims(profile: str, protocol: str = "t0") -> Applicability:
     """What a card of a profile claims."""
-    return replace(CLAIMS[profile], protocol=protocol, management="cardsim", options=frozenset({"ssse-directory"}))
+    options = {"ssse-directory", "medical-off-line", "item60-df02"} | (
+        {"annex-b"} if CLAIMS[profile].ssse != "1.0" else set()
+    )
+    return replace(CLAIMS[profile], protocol=protocol, management="cardsim", options=frozenset(options))
 
 
 def run(bench: Bench, claimed: Applicability, chosen: Iterable[Case], options: Options | None = None) -> list[Result]:
@@ -63,9 +73,10 @@ def run(bench: Bench, claimed: Applicability, chosen: Iterable[Case], options: O
 def run_special(name: str) -> list[Result]:
     """Run the cases that are for one of the special cards."""
     path = Path(__file__).parent / "cards" / f"{name}.toml"
-    claimed = Applicability("demo", "3.0", "sm4", management="cardsim", options=frozenset({"ssse-directory"}))
-    claimed = replace(claimed, options=claimed.options | {SPECIAL[name]})
-    return run(card(str(path), on=False), claimed, [case for case in cases() if SPECIAL[name] in case.needs])
+    option, version, suite = SPECIAL[name]
+    options = frozenset({"ssse-directory", option})
+    claimed = Applicability("demo", version, suite, management="cardsim", options=options)
+    return run(card(str(path), on=False), claimed, [case for case in cases() if option in case.needs])
 
 
 def wrong(results: Iterable[Result], allowed: tuple[Verdict, ...] = GOOD) -> list[str]:
