@@ -42,16 +42,18 @@ class Follower:
             raise LinkError(f"the card's answer is no response APDU: {error}") from error
 
     def send(self, command: CommandApdu) -> ResponseApdu:
-        """Send a command; its whole answer.
+        """Send a command; its whole answer, or as much of it as Le asks for (SSC part 2 §9.3.1.2).
 
         Raises:
             LinkError: as in `exchange`.
         """
         if not self._enabled:
             return self.exchange(bytes(command))
-        if self.t0 and command.data and command.le is not None:
+        wanted = command.le
+        if self.t0 and command.data and wanted is not None:
             command = CommandApdu(command.cla, command.ins, command.p1, command.p2, command.data)
-        return self.follow(command, self.exchange(bytes(command)))
+        response = self.follow(command, self.exchange(bytes(command)))
+        return response if wanted is None else ResponseApdu(response.data[:wanted], response.sw)
 
     def follow(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
         """The whole answer to a command whose first response is here already."""

@@ -78,6 +78,18 @@ class Inside:
         return (self.answer if command[1] == 0xB0 else b"\x63\xc5"), self.seconds
 
 
+class Records(Inside):
+    """A card with a record of 18 bytes: another Le is answered with that length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def run(self, command: bytes) -> tuple[bytes, float]:
+        self.asked.append(command[4])
+        return (bytes(range(18)) + b"\x90\x00" if command[4] == 18 else b"\x6c\x12"), 0.0
+
+
 def on(line: CardLine | NoisyContacts) -> T0Link:
     """A link to it, powered."""
     link = T0Link(line)
@@ -297,6 +309,15 @@ class TestCommands:
         assert follower.send(CommandApdu.parse(bytes.fromhex("00B0000000"))).sw.value == 0x6C02
         assert seen == ["00b0000000", "00b0000002"]
         assert follower.send(CommandApdu.parse(bytes.fromhex("00D6000001AA"))).sw.value == 0x63C5
+
+    @pytest.mark.parametrize(("apdu", "data"), [("00B0000008", bytes(range(8))), ("00B0000000", bytes(range(18)))])
+    def test_no_more_than_le(self, apdu: str, data: bytes) -> None:
+        """T0-028: of 18 bytes that the card delivers, 8 go up to him who asked for 8; the status word is the same."""
+        inside = Records()
+        follower = Follower(on(CardLine(inside)), lambda *_: None)
+        response = follower.send(CommandApdu.parse(bytes.fromhex(apdu)))
+        assert (response.data, response.sw.value) == (data, 0x9000)
+        assert inside.asked == [int(apdu[8:], 16), 18]
 
     def test_silence_releases(self) -> None:
         """A card that stays silent, or is drawn in the middle of a command, leaves released contacts (ATR-062)."""
