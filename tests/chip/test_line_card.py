@@ -1,5 +1,6 @@
 """A whole card through its line: the same answers and the same state as by `transmit`, for every command."""
 
+import functools
 from collections.abc import Callable
 from random import Random
 
@@ -7,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cardsim.assembly import CardModel
+from cardsim.assembly import CardModel, SamModel, new_psam, seeded
+from cardsim.chip.eeprom import Eeprom
 from cardsim.cos.commands import SELECT
 from cardsim.cos.record import Switch
 from cardsim.crypto import social
 from cardsim.iso7816.apdu import Case
 from cardsim.iso7816.atr import InterfaceBytes
 from cardsim.iso7816.contact import DEFAULT_PROFILE, DEFAULT_SUPPLY, LineProfile
+from cardsim.making.psam import activate_psam, make_psam
+from cardsim.making.samplan import DEFAULT_PSAM_PROFILE, load_psam_profile
 from terminal.errors import LinkError
 from terminal.links.t0 import T0Link, tpdu
-from tests.cards import AID, PSE_NAME, SSSE_NAME, Bench, blank, card, virgin
+from tests.cards import AID, PSE_NAME, SSSE_NAME, blank, card, virgin
 
 NAMES = [bytes.fromhex(name) for name in (SSSE_NAME, PSE_NAME, AID, "D15600000500", "D15600000502", "00" * 7)]
 LIKELY = [
@@ -29,10 +33,33 @@ PROFILES = [
     LineProfile(bytewise=True),
     LineProfile(InterfaceBytes(ta1=0x95, tc1=3, ta3=0x43), start=400, spacing=30),
 ]
-MAKERS: dict[str, Callable[[], Bench]] = {"card": card, "blank": blank, "virgin": virgin}
 
 
-def linked(model: CardModel, profile: LineProfile = DEFAULT_PROFILE) -> T0Link:
+@functools.cache
+def _psam_cells() -> bytes:
+    model = new_psam(seed=1)
+    activate_psam(model, None)
+    make_psam(model, load_psam_profile(DEFAULT_PSAM_PROFILE), None)
+    return model.eeprom.snapshot().cells
+
+
+def psam() -> SamModel:
+    """A finished PSAM of the default profile, powered."""
+    model = SamModel(Eeprom(bytearray(_psam_cells())), seeded(1))
+    model.power_on()
+    return model
+
+
+AnyModel = CardModel | SamModel
+MAKERS: dict[str, Callable[[], AnyModel]] = {
+    "card": lambda: card().model,
+    "blank": lambda: blank().model,
+    "virgin": lambda: virgin().model,
+    "psam": psam,
+}
+
+
+def linked(model: AnyModel, profile: LineProfile = DEFAULT_PROFILE) -> T0Link:
     """A card in a T=0 reader, powered."""
     model.power_off()
     link = T0Link(model.line(profile, DEFAULT_SUPPLY))
@@ -40,12 +67,12 @@ def linked(model: CardModel, profile: LineProfile = DEFAULT_PROFILE) -> T0Link:
     return link
 
 
-def headers(model: CardModel) -> list[bytes]:
+def headers(model: AnyModel) -> list[bytes]:
     """CLA INS of all commands that the card has anywhere."""
     return sorted({header for level in model.os.levels() for header in level.rows})
 
 
-def shaped(model: CardModel, header: bytes, draw: Random) -> bytes:
+def shaped(model: AnyModel, header: bytes, draw: Random) -> bytes:
     """A command with this header as the case of its row has it; any shape where the header alone is refused."""
     case = model.case_of(header)
     if case is None:
@@ -58,7 +85,7 @@ def shaped(model: CardModel, header: bytes, draw: Random) -> bytes:
     return header + data + (b"\0" if draw.random() < 0.2 else b"")
 
 
-def command(model: CardModel, draw: Random) -> bytes:
+def command(model: AnyModel, draw: Random) -> bytes:
     """A command that has a chance to do something."""
     kind = draw.random()
     if draw.random() < 0.4:
@@ -88,11 +115,11 @@ def test_through_the_line_as_directly(kind: str, profile: LineProfile, seed: int
     """Sequences of commands: each answer, and the whole card after each, is the same (T0-017 to T0-030)."""
     draw = Random(seed)
     direct, onto = MAKERS[kind](), MAKERS[kind]()
-    link = linked(onto.model, profile)
+    link = linked(onto, profile)
     for _ in range(30):
-        raw = command(direct.model, draw)
-        assert link.transmit(raw) == direct.raw(raw), raw.hex()
-        assert onto.model.state_key() == direct.model.state_key(), raw.hex()
+        raw = command(direct, draw)
+        assert link.transmit(raw) == direct.transmit(raw), raw.hex()
+        assert onto.state_key() == direct.state_key(), raw.hex()
 
 
 def test_the_commands_are_not_all_refused() -> None:
