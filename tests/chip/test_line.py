@@ -247,6 +247,8 @@ class TestPps:
         assert hand.line.rate == Rate(512, 16)
         assert hand.x("00B2010400") == "4D014D024D039000"
         assert hand.last[1].at - hand.last[0].at == 12 * 32
+        assert hand.warm()
+        assert hand.line.rate == Rate()
 
     @pytest.mark.parametrize("request_", ["FF00FF", "FF1011FE"])
     def test_default(self, request_: str) -> None:
@@ -303,8 +305,12 @@ class TestCommands:
 
     @pytest.mark.parametrize("ins", ["60", "61", "6E", "90", "9E", "A5"])
     def test_instructions_that_there_are_not(self, ins: str) -> None:
-        """T0-022: no procedure byte, no data; a status word alone."""
-        assert powered().x(f"00{ins}000002") == "6D00"
+        """T0-022: no procedure byte, no data; a status word alone, whatever the card behind the line has."""
+        for case in (None, Case.COMMAND, Case.RESPONSE):
+            hand = powered()
+            if case is not None:
+                hand.inside.cases[int(ins, 16)] = case
+            assert hand.x(f"00{ins}000002") == "6D00"
 
     def test_byte_by_byte(self) -> None:
         """T0-019: the complement of INS asks for one byte, or brings one."""

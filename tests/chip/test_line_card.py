@@ -156,6 +156,17 @@ def test_blocked_environment() -> None:
         assert link.transmit(bytes.fromhex(raw)).hex().upper().startswith(answer)
 
 
+def test_commands_that_share_cla_ins() -> None:
+    """DF04 has UPDATE and GET STARTING DAY under one CLA INS: P1 tells which way data go."""
+    bench = card()
+    bench.ssse()
+    bench.select("D15600000503")
+    cases = [
+        bench.model.case_of(bytes.fromhex(raw)) for raw in ("B056000002", "B056010002", "B056020002", "B056000003")
+    ]
+    assert cases == [Case.COMMAND, Case.RESPONSE, None, None]
+
+
 def test_what_t0_cannot_say() -> None:
     """One P3 for Lc and Le (D17): a wrong case is another command on the line, and bytes that are none are not sent."""
     bench = card()
