@@ -204,10 +204,14 @@ class _Writer:
         named = dict.fromkeys(name for way in (*ways, *keys) for name in way)
         single = [(name,) for name in dict.fromkeys(("PIN", *named))]
         pairs = [way for way in ways if len(way) > 1]
-        others = [
-            key for key in self._keys if key.df == self._row.df and key.name[:2] == "UK" and key.name not in named
-        ]
-        return [*single, *pairs, *(way[::-1] for way in pairs), *((key.name,) for key in others[:1])]
+        return [*single, *pairs, *(way[::-1] for way in pairs), *self._neighbour(list(named))]
+
+    def _neighbour(self, named: list[str]) -> list[tuple[str, ...]]:
+        """The update key that comes after the file's own, or before it; the environment itself has no other one."""
+        update = [key.name for key in self._keys if key.df == self._row.df and key.name.startswith("UK")]
+        after = max((update.index(name) for name in named if name in update), default=-1) + 1
+        others = [name for name in (*update[after:], *update) if name not in named]
+        return [(name,) for name in others[:1]]
 
     def _situation(
         self, shown: tuple[str, ...], ways: list[tuple[str, ...]], keys: list[tuple[str, ...]], *, kept: bool
