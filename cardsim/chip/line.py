@@ -180,7 +180,7 @@ class CardLine:
             case Contact.RST if high:
                 self._reset(at, low_for)
             case Contact.RST:
-                self._flow = self._next = None
+                self._fall_silent()
             case Contact.CLK if not high and self._levels[Contact.RST]:
                 self._stop_clock(at)
             case Contact.CLK:
@@ -188,6 +188,8 @@ class CardLine:
 
     def send(self, character: Character) -> bool:
         """A character of the reader."""
+        if not self._levels[Contact.VCC]:
+            return True
         self._confirm()
         self._watch(character.at)
         if self._next is not None:
@@ -202,7 +204,7 @@ class CardLine:
             return True
         self._failures += 1
         if self._failures == SENDS:
-            self._flow = None
+            self._fall_silent()
         return False
 
     def receive(self) -> Character | None:
@@ -221,14 +223,14 @@ class CardLine:
         self._delivered = False
         self._failures += 1
         if self._failures == SENDS:
-            self._flow = self._next = None
+            self._fall_silent()
         else:
             self._next = _Out(self._next.byte, self._rate.cycles(REPETITION))
 
     # --- contacts ----------------------------------------------------------------------------------------------
 
     def _power(self, high: bool) -> None:
-        self._flow = self._next = None
+        self._fall_silent()
         self._cold = True
         if not high:
             if self._levels[Contact.RST] or self._levels[Contact.CLK]:
@@ -258,7 +260,7 @@ class CardLine:
             self._breach(Breach.TURNED_TOO_EARLY)
         elif not self._from_card and apart < self._rate.cycles(self._guard):
             self._breach(Breach.TOO_EARLY)
-        if self._stop_allowed and 0 < at - self._changed[Contact.CLK] < CLOCK_START_DELAY:
+        if not self._levels[Contact.CLK] or at - self._changed[Contact.CLK] < CLOCK_START_DELAY:
             self._breach(Breach.CLOCK_STARTED_LATE)
 
     def _breach(self, breach: Breach) -> None:
@@ -281,7 +283,12 @@ class CardLine:
         try:
             self._next = self._flow.send(byte)
         except StopIteration:
-            self._flow = self._next = None
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        """Nothing comes from the card until it is reset."""
+        self._flow = self._next = None
+        self._delivered = False
 
     def _session(self, *, warm: bool) -> _Flow:
         """From reset to the end: a card that ends is mute until it is reset."""

@@ -303,7 +303,7 @@ class Breach(enum.Enum):
     COLLISION = "a character came while the card was sending"
     CLOCK_STOP_UNSUPPORTED = "the clock was stopped on a card that does not allow it"
     CLOCK_STOPPED_EARLY = "the clock was stopped less than 1860 cycles after the last character"
-    CLOCK_STARTED_LATE = "a character came less than 700 cycles after the clock's restart"
+    CLOCK_STARTED_LATE = "a character came while the clock stood, or less than 700 cycles after its restart"
     WRONG_RELEASE = "the contacts were not released in the order RST, CLK, VCC"
 
 

@@ -167,6 +167,18 @@ class TestReset:
         assert hand.warm() == ATR
         assert hand.x(SELECT.hex()) == "A4"
 
+    def test_reset_held_in_the_middle(self) -> None:
+        """While RST is low nothing comes and nothing is heard, whatever went on before."""
+        hand = powered()
+        hand.put("000E000000")
+        assert hand.line.receive() is not None
+        hand.line.drive(Contact.RST, False, hand.now + 5000)
+        assert hand.take() == b""
+        hand.line.refuse()
+        hand.now += 10_000
+        assert hand.x("000E000000") == ""
+        assert hand.rise() == ATR
+
     def test_mute_card(self) -> None:
         """A card that answers nothing inside is mute outside."""
         hand = Hand()
@@ -416,6 +428,10 @@ class TestGuard:
             hand.line.drive(Contact.CLK, True, hand.now + 100_000)
             hand.line.send(Character.of(0, hand.now + 100_000 + start))
             assert hand.line.breaches == found
+        hand = powered(LineProfile(InterfaceBytes(ta3=0x43)))
+        hand.line.drive(Contact.CLK, False, hand.now + 5000)
+        hand.put("00")
+        assert hand.line.breaches == (Breach.CLOCK_STARTED_LATE,)
 
 
 class TestParity:
