@@ -24,6 +24,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from cardsim.assembly import CardModel  # noqa: E402
 from cardsim.defects import DefectError, apply_defect, find_defect  # noqa: E402 - the tests are not installed
 from cardsim.making.structure import DEFAULT_PROFILE, ProfileError, load_profile  # noqa: E402
 from tests.tearing.scene import Scenario, Setting  # noqa: E402
@@ -41,8 +42,9 @@ def run_one(job: Job) -> Report:
     """One scenario, in whatever process."""
     name, profile, thorough, defect = job
     scene = SCENARIOS[name].make(Setting(load_profile(profile)))
-    if defect is not None:
-        apply_defect(scene.bench.model, find_defect(defect))
+    model = scene.bench.model
+    if defect is not None and isinstance(model, CardModel):
+        apply_defect(model, find_defect(defect))
     return sweep_scene(name, scene, thorough=thorough)
 
 

@@ -1,20 +1,20 @@
-"""Money is never created or lost: power cuts and failing pages at every page program of CREDIT and DEBIT."""
+"""Money is never created or lost: failing pages in CREDIT and DEBIT, and random transactions with power cuts.
 
-from dataclasses import dataclass
+Each command alone is cut at every page program in tests/tearing/medical.py.
+"""
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cardsim.chip.eeprom import PageFailure
 from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
 from cardsim.cos.record import Switch
 from cardsim.crypto.social import Suite
 from cardsim.ssse.account import Account
 from tests.ssse.clinic import Clinic, clinic
+from tests.tearing.plans import FailAt
 
-INSIDE = (None, 0, 1, 3, 6, 17, 40, 63, 200)
 MANY = 60
 BOOKINGS = pytest.mark.parametrize("kind", ["load", "purchase"])
 Story = tuple[Account, tuple[str, ...], str]
@@ -60,70 +60,6 @@ def both(at: Clinic, kind: str, command: str) -> tuple[Story, Story, bytes]:
     assert len(new[1]) == len(old[1]) == 3
     assert new[1][1:] == old[1][:2]
     return old, new, answer
-
-
-@BOOKINGS
-@pytest.mark.parametrize("inside", INSIDE)
-def test_power_cut(kind: str, inside: int | None) -> None:
-    """SSC7-11.8-04, SSC7-12.6-09, SSC7-14-04, -06, -07, -08: all or nothing, and the proof tells which."""
-    at, command = before_booking(kind)
-    old, new, expected = both(at, kind, command)
-    state = at.bench.model.snapshot()
-    found = []
-    for after in range(MANY):
-        at.bench.model.restore(state)
-        with at.bench.on_bus(PowerCutPlan(after, inside)):
-            answer = at.bench.raw(bytes.fromhex(command))
-        assert answer in (b"", expected)
-        found.append(story(at, kind))
-        if answer:
-            break
-    assert found[-1] == new
-    assert set(found) <= {old, new}
-    assert found == sorted(found, key=lambda one: one == new)
-    assert len(found) > 4
-    assert old in found
-
-
-@BOOKINGS
-def test_power_cut_again_at_power_on(kind: str) -> None:
-    """SSC7-14-04: a second cut while the first is repaired changes nothing of that."""
-    at, command = before_booking(kind)
-    old, new, _ = both(at, kind, command)
-    state = at.bench.model.snapshot()
-    for after in range(MANY):
-        at.bench.model.restore(state)
-        with at.bench.on_bus(PowerCutPlan(after, 1)):
-            done = at.bench.raw(bytes.fromhex(command))
-        torn = at.bench.model.snapshot()
-        for again in range(MANY):
-            at.bench.model.restore(torn)
-            with at.bench.on_bus(PowerCutPlan(again, 5)):
-                atr = at.bench.power_on()
-            assert story(at, kind) in (old, new)
-            if atr:
-                break
-        if done:
-            return
-    raise AssertionError("the command has no end")
-
-
-@dataclass
-class FailAt:
-    """Makes the page program with this number fail, and those after it where it is for good."""
-
-    number: int
-    for_good: bool = False
-    programs: int = 0
-
-    def on_read(self, address: int, length: int) -> None:
-        """Reading is not disturbed."""
-
-    def on_program(self, address: int, data: bytes) -> None:  # noqa: ARG002
-        """Count and refuse."""
-        self.programs += 1
-        if self.programs == self.number or (self.for_good and self.programs > self.number):
-            raise PageFailure
 
 
 @BOOKINGS
@@ -174,23 +110,6 @@ def test_initialize_writes_nothing() -> None:
         assert at.initialize_load(5)[-4:] == "9000"
         assert at.initialize_purchase(5)[-4:] == "9000"
     assert at.debit() == at.purchase_answer()
-
-
-def test_starting_day_is_torn_in_no_place() -> None:
-    """SSC5-7.7-01, D13: the old day or the new one."""
-    at = clinic()
-    state = at.bench.model.snapshot()
-    found = set()
-    for after in range(MANY):
-        at.bench.model.restore(state)
-        at.bench.authenticate(bytes(n & 0xFF for n in (7 * 17 + i * 29 for i in range(16))), 0x87, at.suite)
-        with at.bench.on_bus(PowerCutPlan(after, 1)):
-            answer = at.x("B0560000021231")
-        at.reset()
-        found.add(at.x("B056010002"))
-        if answer:
-            break
-    assert found == {"07019000", "12319000"}
 
 
 class Ledger(RuleBasedStateMachine):

@@ -6,12 +6,16 @@ is what the card itself answers after a reset.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
+from cardsim.chip.eeprom import Bus
+from cardsim.control import ModelControl
 from cardsim.crypto.social import Suite
 from cardsim.making.structure import Profile
-from tests.cards import Bench
+
+_B = TypeVar("_B", bound=Bus)
 
 Facts = dict[str, str]
 """What was asked, in words, and what the card answered."""
@@ -22,6 +26,29 @@ Act = Callable[[], str]
 DF01: Final = 0xDF01
 BEFORE: Final = "before"
 AFTER: Final = "after"
+
+
+class Reader(Protocol):
+    """A card of any kind in a reader, with its memory within reach (`tests.cards.Bench` is one)."""
+
+    log: list[tuple[bytes, bytes]]
+
+    @property
+    def model(self) -> ModelControl:
+        """What only a model can do."""
+
+    @property
+    def cells(self) -> bytes:
+        """All cells of the EEPROM."""
+
+    def raw(self, command: bytes) -> bytes:
+        """One APDU, one answer; empty where the card is mute."""
+
+    def power_on(self) -> str:
+        """Reset; the ATR in hex, empty if the card is mute."""
+
+    def on_bus(self, bus: _B) -> AbstractContextManager[_B]:
+        """Put a monitor or a plan of faults on the bus for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +101,7 @@ class Scene:
         moving: facts that change whenever a command is made ready, such as a transaction counter.
     """
 
-    bench: Bench
+    bench: Reader
     steps: tuple[Step, ...]
     look: Callable[[], Facts]
     rules: tuple["Rule", ...] = ()

@@ -22,26 +22,12 @@ from typing import Final
 from cardsim.chip.eeprom import PAGE_SIZE
 from cardsim.chip.faults import PowerCutPlan
 from cardsim.control import ModelState
-from tests.cards import Bench
-from tests.tearing.scene import Act, Facts, Scenario, Scene, Setting, State, Step
+from tests.tearing.plans import ProgramLog
+from tests.tearing.scene import Act, Facts, Reader, Scenario, Scene, Setting, State, Step
 
 _PAGES, _LONG = 4, 48
 ENOUGH: Final = 20
 """So many findings of one command are told; then it is left."""
-
-
-@dataclass(slots=True)
-class ProgramLog:
-    """Notes each page program: where, and how many cells."""
-
-    programs: list[tuple[int, int]] = field(default_factory=list)
-
-    def on_read(self, address: int, length: int) -> None:
-        """Reading is not noted."""
-
-    def on_program(self, address: int, data: bytes) -> None:
-        """A page is programmed."""
-        self.programs.append((address, len(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +75,7 @@ class Report:
         return [finding for step in self.steps for finding in step.findings]
 
 
-def outside_journal(bench: Bench) -> bytes:
+def outside_journal(bench: Reader) -> bytes:
     """All cells but the journal's."""
     cells, journal = bench.cells, bench.model.ranges()["journal"]
     return cells[: journal.start] + cells[journal.stop :]

@@ -4,12 +4,11 @@ import fnmatch
 from collections.abc import Iterable
 from typing import Final
 
-from tests.tearing import management, payment, social
+from tests.tearing import management, medical, payment, sam, social
 from tests.tearing.scene import Scenario
 
-SCENARIOS: Final = {
-    scenario.name: scenario for scenario in (*management.SCENARIOS, *social.SCENARIOS, *payment.SCENARIOS)
-}
+_TABLES: Final = (management, social, medical, sam, payment)
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for table in _TABLES for scenario in table.SCENARIOS}
 
 
 def chosen(patterns: Iterable[str]) -> list[Scenario]:

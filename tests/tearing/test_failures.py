@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cardsim.chip.eeprom import PageFailure
 from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
 from cardsim.control import ModelState
 from cardsim.making.structure import load_profile
 from tests.cards import DUAL, Bench
+from tests.tearing import management, social
+from tests.tearing.plans import FailAt
 from tests.tearing.scene import Act, Scene, Setting, Step, has_ssse
 from tests.tearing.sweep import outside_journal
 from tests.tearing.table import SCENARIOS
 
 TOO_MANY = 200
-SOCIAL = [scenario.name for scenario in SCENARIOS.values() if scenario.needs is has_ssse]
+SOCIAL = [scenario.name for table in (management, social) for scenario in table.SCENARIOS if scenario.needs is has_ssse]
 COUNTED = [
     "card-authentication", "card-authentication-wrong", "master-authentication", "master-authentication-wrong",
     "verify", "verify-wrong", "authentication", "authentication-wrong",
@@ -23,24 +24,6 @@ COUNTED = [
 """Scenarios whose command first lowers a try counter, and opens something."""
 WHOLE = [name for name in SOCIAL if name not in COUNTED]
 """Scenarios whose command is one transaction (ERASE then scrubs what it has given up)."""
-
-
-@dataclass
-class FailAt:
-    """Makes the page program with this number fail, and those after it too where it is for good."""
-
-    number: int
-    for_good: bool = False
-    programs: int = 0
-
-    def on_read(self, address: int, length: int) -> None:
-        """Reading is not disturbed."""
-
-    def on_program(self, address: int, data: bytes) -> None:  # noqa: ARG002
-        """Count and refuse."""
-        self.programs += 1
-        if self.programs == self.number or (self.for_good and self.programs > self.number):
-            raise PageFailure
 
 
 @dataclass
@@ -56,6 +39,7 @@ class Ready:
     @property
     def bench(self) -> Bench:
         """The card."""
+        assert isinstance(self.scene.bench, Bench)
         return self.scene.bench
 
     @property

@@ -24,7 +24,9 @@ TOOL = ROOT / "tools" / "tear.py"
 def torn(name: str, defect: Defect, profile: str = DUAL) -> Report:
     """A scenario on a card with a defect."""
     scene = SCENARIOS[name].make(Setting(load_profile(profile)))
-    apply_defect(scene.bench.model, defect)
+    model = scene.bench.model
+    assert isinstance(model, CardModel)
+    apply_defect(model, defect)
     return sweep_scene(name, scene)
 
 
