@@ -34,7 +34,10 @@ def captured() -> Iterator[io.StringIO]:
 
 
 def tool(name: str) -> Any:
-    """A program of `tools/`, which is no package."""
+    """A program of `tools/`, which is no package; it finds the modules beside it, as when it is run."""
+    folder = str(ROOT / "tools")
+    if folder not in sys.path:
+        sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
