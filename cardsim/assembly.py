@@ -51,7 +51,10 @@ class CardModel(Model[CardOs]):
         match kind:
             case EnvironmentKind.SSSE:
                 coding = TypeCoding.BINARY if switches & Switch.MEDICAL_TYPE_BINARY else TypeCoding.ASCII
-                environment = Ssse(partition, random, card, le_must_fit=must_fit, medical_type=coding)
+                environment = Ssse(
+                    partition, random, card, le_must_fit=must_fit, medical_type=coding,
+                    failure_ends_right=bool(switches & Switch.FAILURE_ENDS_RIGHT),
+                )  # fmt: skip
             case EnvironmentKind.PSE:
                 environment = Pse(partition, random, card, le_must_fit=must_fit)
             case EnvironmentKind.SAM:

@@ -21,6 +21,7 @@ SLOT_SIZE: Final = 32
 COUNTERS_SIZE: Final = 64
 MAX_SLOTS: Final = 48
 VALUE_AT: Final = 6
+VALUE_SIZE: Final = 16
 NO_LIMIT: Final = 0xFF
 
 
@@ -47,7 +48,9 @@ _LENGTHS: Final = {
     Algorithm.DES: (8,),
     Algorithm.SM4: (16,),
 }
-_PIN_LENGTHS: Final = (0, *range(2, 9))
+PIN_LENGTHS: Final = (0, *range(2, 9))
+"""Bytes of a PIN; none: no PIN is set."""
+MAX_TRIES: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ class NewKey:
             raise StatusError(status.WRONG_DATA) from None
         if len(raw) < 5 or raw[1] > 0x0F:
             raise StatusError(status.WRONG_DATA)
-        if not 1 <= raw[4] <= 15 and (raw[4] != NO_LIMIT or use is KeyUse.PIN):
+        if not 1 <= raw[4] <= MAX_TRIES and (raw[4] != NO_LIMIT or use is KeyUse.PIN):
             raise StatusError(status.WRONG_DATA)
         value = raw[5:]
-        allowed = _PIN_LENGTHS if use is KeyUse.PIN else _LENGTHS[algorithm]
+        allowed = PIN_LENGTHS if use is KeyUse.PIN else _LENGTHS[algorithm]
         if len(value) not in allowed:
             raise StatusError(status.WRONG_DATA)
         return cls(use, raw[1], raw[2], algorithm, raw[4], value)
@@ -162,7 +165,7 @@ class KeyStore:
         else:
             at, counter_at = slot.value_at - VALUE_AT, slot.counter_at
         head = bytes((key.use, key.number, key.version, key.algorithm, key.limit, len(key.value)))
-        self._partition.write(at, (head + key.value).ljust(VALUE_AT + 16, b"\0"))
+        self._partition.write(at, (head + key.value).ljust(VALUE_AT + VALUE_SIZE, b"\0"))
         self._partition.write(counter_at, bytes((key.limit,)))
 
     def value(self, slot: Slot) -> bytes:
@@ -185,3 +188,9 @@ class KeyStore:
         """Give all tries back after a match, as a write of its own (early: the match stands, whatever follows)."""
         if slot.limit != NO_LIMIT:
             self._partition.write_early(slot.counter_at, bytes((slot.limit,)))
+
+    def renew(self, slot: Slot, secret: bytes | None = None) -> None:
+        """Give all tries back and, where one is given, another secret of the same kind; with the command."""
+        if secret is not None:
+            self._partition.write(slot.value_at - 1, bytes((len(secret),)) + secret.ljust(VALUE_SIZE, b"\0"))
+        self._partition.write(slot.counter_at, bytes((slot.limit,)))

@@ -35,7 +35,7 @@ from cardsim.iso7816.tlv import ber
 
 MF_FID: Final = b"\x3f\x00"
 _MIN_PAGES: Final = 8
-_KNOWN_SWITCHES: Final = 0x0007
+_KNOWN_SWITCHES: Final = 0x000F
 _ALGORITHMS: Final = frozenset({(EnvironmentKind.SSSE, 1), (EnvironmentKind.SSSE, 3), (EnvironmentKind.PSE, 1)})
 """Kind and algorithm identifier (01 3DES, 03 SM4) that go together: PSE is 3DES in PBOC 2.0."""
 _PRESENCE: Final = {Phase.CREATED: 1, Phase.SET_UP: 2, Phase.ISSUED: 3}

@@ -70,6 +70,8 @@ class Switch(enum.IntFlag):
     """Data come in the answer itself, as on T=1 or contactless, without 61xx and 6Cxx."""
     MEDICAL_TYPE_BINARY = 4
     """MACs and TACs of medical transactions have the type as 01 or 02 instead of the character 31 or 32 (D19)."""
+    FAILURE_ENDS_RIGHT = 8
+    """A wrong PIN or authentication takes away what an earlier success gave, as ISO 7816-4 cards do (C-25)."""
 
 
 @dataclass(frozen=True, slots=True)

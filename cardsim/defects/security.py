@@ -169,10 +169,11 @@ def _mac(length: int) -> Callable[[Ssse], None]:
     """So many bytes of the MAC of a maintenance command are compared."""
 
     def change(ssse: Ssse) -> None:
-        def check(slot: Slot, message: bytes, mac: bytes) -> None:
+        def check(slot: Slot, message: bytes, mac: bytes) -> bytes:
             session = social.session_key(ssse.suite, ssse.keys.value(slot), ssse.take_challenge())
             if social.mac4(ssse.suite, session, message)[:length] != mac[:length]:
                 raise StatusError(status.SM_OBJECT_INCORRECT)
+            return session
 
         put(ssse.messaging, "check_mac", check)
 
@@ -254,12 +255,13 @@ def _block_without_key(ssse: Ssse, handler: Handler) -> Handler:
 
 def _maintenance_counts(ssse: Ssse) -> None:
     def wrap(check: Callable[..., Any]) -> Callable[..., Any]:
-        def changed(slot: Slot, message: bytes, mac: bytes) -> None:
+        def changed(slot: Slot, message: bytes, mac: bytes) -> bytes:
             try:
-                check(slot, message, mac)
+                session: bytes = check(slot, message, mac)
             except StatusError:
                 ssse.ram.rights &= ~bit_of(_BK)
                 raise
+            return session
 
         return changed
 

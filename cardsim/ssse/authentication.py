@@ -55,9 +55,7 @@ class Authentication:
         challenge = ssse.take_challenge()
         left = ssse.keys.lower(slot)
         if social.authentication_data(ssse.suite, ssse.keys.value(slot), challenge, data[8:16]) != data[:8]:
-            if not left:
-                ssse.ram.rights &= ~bit_of(p2)
-            raise StatusError(0x63C0 | left)
+            ssse.failed(left, bit_of(p2))
         ssse.keys.restore(slot)
         ssse.ram.rights |= bit_of(p2)
         return b""

@@ -47,11 +47,8 @@ _NO_EF: Final = (
     Fault(s.NO_CURRENT_EF, "no SFI, and no current EF"),
 )
 _MAC_NEEDED: Final = Fault(s.SM_OBJECT_MISSING, "the file demands secure messaging")
-_MAINTENANCE: Final = (
-    Fault(s.REFERENCE_NOT_FOUND, "the level has no maintenance key (STK)"),
-    Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"),
-    Fault(s.SM_OBJECT_INCORRECT, "wrong MAC"),
-)
+_MACED: Final = (Fault(s.REFERENCE_DATA_UNUSABLE, "no challenge"), Fault(s.SM_OBJECT_INCORRECT, "wrong MAC"))
+_MAINTENANCE: Final = (Fault(s.REFERENCE_NOT_FOUND, "the level has no maintenance key (STK)"), *_MACED)
 
 READ_BINARY: Final = Command(
     name="READ BINARY",
@@ -159,6 +156,52 @@ VERIFY: Final = Command(
     clause="SSC part 5 §6.14, part 7 §5.8",
 )
 
+CHANGE_PIN: Final = Command(
+    name="CHANGE PIN",
+    cla=0x80,
+    ins=0x5E,
+    case=Case.COMMAND,
+    parameters=(Parameters((0x01,), (0x00,)),),
+    lc=range(3, 18),
+    data="current PIN in BCD (0, 2-8), FF, new PIN in BCD (0, 2-8); 0: no PIN is in use",
+    access="the current PIN",
+    answers=answers(
+        BLOCKED_APPLICATION,
+        *_PIN_OBJECT,
+        _PIN_BLOCKED,
+        Fault(s.WRONG_DATA, "no FF, or a PIN that is not BCD of 4 to 16 digits"),
+        _WRONG_PIN,
+        NOT_PROGRAMMED,
+    ),
+    clause="SSC part 5 §6.3, part 7 §9",
+)
+
+PIN_CHANGE_UNBLOCK: Final = Command(
+    name="PIN CHANGE/UNBLOCK",
+    cla=0x84,
+    ins=0x24,
+    case=Case.COMMAND,
+    parameters=(
+        Parameters((0x00,), (0x00,), "unblock: all tries again"),
+        Parameters((0x00,), (0x01,), "change: another PIN and all tries again"),
+    ),
+    lc=(MAC_SIZE, 8 + MAC_SIZE, 16 + MAC_SIZE),
+    data="unblock: MAC (4) · change: enciphered PIN in BCD (0, 2-8), as long as its padded block; MAC (4)",
+    messaging=Messaging.ENCIPHERED,
+    access="PUK, fresh challenge, STK of the environment",
+    answers=answers(
+        BLOCKED_APPLICATION,
+        Fault(s.WRONG_LENGTH, "Lc does not fit P2, or is not that of whole blocks of the cipher"),
+        Fault(s.SECURITY_NOT_SATISFIED, "PUK is not authenticated"),
+        Fault(s.REFERENCE_NOT_FOUND, "the card has no PIN, or the environment no maintenance key (STK)"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "unblock: no PIN is in use"),
+        *_MACED,
+        Fault(s.WRONG_DATA, "change: wrong length byte or padding, or a PIN that is not BCD of 4 to 16 digits"),
+        NOT_PROGRAMMED,
+    ),
+    clause="SSC part 5 §6.8, part 7 §13.3",
+)
+
 EXTERNAL_AUTHENTICATE: Final = Command(
     name="EXTERNAL AUTHENTICATE",
     cla=0x00,
@@ -220,9 +263,15 @@ APPLICATION_BLOCK: Final = Command(
     lc=(MAC_SIZE,),
     data="MAC (4)",
     messaging=Messaging.MAC,
-    access="lock key of the application; no application of this version has one (C-44)",
-    answers=answers(s.SECURITY_NOT_SATISFIED),
-    clause="SSC part 5 §6.1, D20",
+    access="lock key of the application, fresh challenge, STK of the application",
+    answers=answers(
+        BLOCKED_APPLICATION,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the environment itself is current, and no application"),
+        Fault(s.SECURITY_NOT_SATISFIED, "the application has no lock key, or it is not authenticated"),
+        *_MAINTENANCE,
+        NOT_PROGRAMMED,
+    ),
+    clause="SSC part 5 §6.1, part 7 §13.2, C-44, D20",
 )
 
 _CREATE_DATA: Final = (
@@ -336,7 +385,7 @@ ERASE_PROTECTED: Final = Command(
 
 TABLE: Final = (
     SELECT, GET_RESPONSE, READ_BINARY, UPDATE_BINARY, UPDATE_BINARY_PROTECTED, READ_RECORD, UPDATE_RECORD,
-    UPDATE_RECORD_PROTECTED, VERIFY, GET_CHALLENGE, EXTERNAL_AUTHENTICATE,
+    UPDATE_RECORD_PROTECTED, VERIFY, CHANGE_PIN, PIN_CHANGE_UNBLOCK, GET_CHALLENGE, EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE, APPLICATION_BLOCK, CARD_BLOCK, CREATE, CREATE_PROTECTED, WRITE_KEY, END_PERSONALISATION,
     ERASE, ERASE_PROTECTED,
 )  # fmt: skip

@@ -10,7 +10,7 @@ setup            the commands of the environment master key
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
@@ -51,10 +51,14 @@ class SsseMemory:
     account: bool = False
     """Whether the current application is the one of the medical-insurance account, as its SELECT found it."""
     transaction: Initialised | None = None
+    blocked: bool = False
+    """Whether the current application was blocked while it was current; a blocked one is never selected (C-29)."""
 
     def copy(self) -> "SsseMemory":
         """A record of its own with the same content."""
-        return SsseMemory(self.df, self.ef, self.pointer, self.rights, self.challenge, self.account, self.transaction)
+        return SsseMemory(
+            self.df, self.ef, self.pointer, self.rights, self.challenge, self.account, self.transaction, self.blocked
+        )
 
 
 class Ssse(Environment):
@@ -70,8 +74,10 @@ class Ssse(Environment):
         *,
         le_must_fit: bool = True,
         medical_type: TypeCoding = TypeCoding.ASCII,
+        failure_ends_right: bool = False,
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
+        self.failure_ends_right = failure_ends_right
         self.ram = SsseMemory()
         self.records = Records(partition)
         self.keys = KeyStore(self.files)
@@ -128,8 +134,12 @@ class Ssse(Environment):
 
     @property
     def attentive(self) -> bool:
-        """A pending transaction ends with most commands."""
-        return self.ram.transaction is not None
+        """A pending transaction ends with most commands; a blocked application refuses them all."""
+        return self.ram.transaction is not None or self.ram.blocked
+
+    def before(self, command: bytes) -> int | None:
+        """In an application that was blocked while it was current: 9303 to all but SELECT of another one."""
+        return status.APPLICATION_BLOCKED if self.ram.blocked and not self.block.leaves(command) else None
 
     def after(self, command: bytes, answer: bytes) -> None:
         """End a pending transaction, unless the command leaves it (SSC part 5 table 49, C-04)."""
@@ -143,7 +153,12 @@ class Ssse(Environment):
 
         Rights of the environment survive going down to its applications; those of an application, and the challenge,
         end when it is left (C-03, SSC part 5 §6.5). Selecting the current DF again keeps them.
+
+        Raises:
+            StatusError: 9303, it is blocked; the DF that was current stays current (C-29).
         """
+        if self.files.index.files[df].blocked:
+            raise StatusError(status.APPLICATION_BLOCKED)
         fci = self._fci_of(df)
         ram = self.ram
         if df != ram.df:
@@ -152,6 +167,7 @@ class Ssse(Environment):
             ram.challenge = b""
         ram.ef = ram.pointer = ram.transaction = None
         ram.account = self.medical.belongs_to(df)
+        ram.blocked = False
         self.pin.grant_if_empty()
         return fci
 
@@ -213,6 +229,17 @@ class Ssse(Environment):
     def managing(self) -> bool:
         """Whether the master key's rights are in force: they let the first records in, and no others (D6)."""
         return bool(self.ram.rights & MASTER_BIT) and self.phase is Phase.SET_UP
+
+    def failed(self, left: int, right: int) -> NoReturn:
+        """Answer a failed comparison: what an earlier success gave lasts until no try is left, or not even that where
+        the profile says so (C-25).
+
+        Raises:
+            StatusError: 63Cx.
+        """
+        if not left or self.failure_ends_right:
+            self.ram.rights &= ~right
+        raise StatusError(0x63C0 | left)
 
     def take_challenge(self) -> bytes:
         """The challenge, which is used up by that (SSC part 5 §6.5).

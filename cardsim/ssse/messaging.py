@@ -51,8 +51,11 @@ class SecureMessaging:
         self.check_mac(self.key(ssse.ram.df), message, mac)
         return data[:-MAC_SIZE]
 
-    def check_mac(self, slot: Slot, message: bytes, mac: bytes) -> None:
+    def check_mac(self, slot: Slot, message: bytes, mac: bytes) -> bytes:
         """Compare a MAC under a maintenance key and the challenge (SSC part 4 §8.2); failures are not counted (C-28).
+
+        Returns:
+            The session key, for what stands enciphered before the MAC.
 
         Raises:
             StatusError: 6984, no challenge; 6988, wrong MAC.
@@ -62,3 +65,4 @@ class SecureMessaging:
         session = social.session_key(ssse.suite, ssse.keys.value(slot), challenge)
         if social.mac4(ssse.suite, session, message) != mac:
             raise StatusError(status.SM_OBJECT_INCORRECT)
+        return session

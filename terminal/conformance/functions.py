@@ -11,6 +11,7 @@ from cardsim.iso7816 import tlv
 from cardsim.iso7816.contact import frame
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
 from terminal.conformance.functions_bank import BANK_FUNCTIONS
+from terminal.conformance.functions_medical import MEDICAL_FUNCTIONS
 from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
 from terminal.conformance.functions_ssse import SSSE_FUNCTIONS
 
@@ -54,6 +55,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **SOCIAL_FUNCTIONS,
     **SSSE_FUNCTIONS,
     **BANK_FUNCTIONS,
+    **MEDICAL_FUNCTIONS,
     "tag": _tag,
     "wrong": _wrong,
     "xor": _xor,

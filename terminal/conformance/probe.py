@@ -1,6 +1,6 @@
 """Looks at a card without changing it: who it is, its profile, and whether its reader hides 61xx and 6Cxx.
 
-Only reset, SELECT, READ RECORD of EF05, GET DATA and GET STATUS are sent.
+Only reset, SELECT, READ RECORD of EF05, GET STARTING DAY, GET DATA and GET STATUS are sent.
 """
 
 from collections.abc import Sequence
@@ -234,7 +234,16 @@ def _social_options(prober: _Prober, fci: bytes) -> set[str]:
     if prober.send("00A4000002DF04")[1] == "9000":
         off_line = prober.send("00A4020002EF08")[1] == "9000"
         options.add("medical-off-line" if off_line else "medical-on-line")
+    if _keeps_account(prober):
+        options.add("medical")
     return options
+
+
+def _keeps_account(prober: _Prober) -> bool:
+    """Whether DF04 keeps the medical account on the card: then it tells its starting day (SSC part 7 §10.3)."""
+    if prober.send("00A4000002DF04")[1] != "9000":
+        return False
+    return prober.send("B056010002")[1] in ("9000", "6982")
 
 
 def _lists(prober: _Prober, fci: bytes) -> bool:

@@ -75,7 +75,7 @@ class TestVirgin:
             assert bench.x(ACTIVATE) == "6985"
             assert bench.cells == before
 
-    @pytest.mark.parametrize("tail", ["000000", "100000", "050008", "05FFFF"])
+    @pytest.mark.parametrize("tail", ["000000", "100000", "050010", "05FFFF"])
     def test_activate_wrong_data(self, tail: str) -> None:
         """A try limit of 0 or 16 and unknown switches are refused."""
         chip = virgin()

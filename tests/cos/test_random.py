@@ -161,7 +161,7 @@ class Watched:
         """One APDU with all checks."""
         self.sent += 1
         table, place = self.table(), self.model.selected()
-        ram = repr(self.volatile()) if command[1:2] in (b"\xb2", b"\xca", b"\xc0", b"\xf2") else ""
+        ram = repr(self.volatile()) if command[1:2] in (b"\xb0", b"\xb2", b"\xca", b"\xc0", b"\xf2") else ""
         answer = self.model.transmit(command)
         assert len(answer) >= 2, command.hex()
         word = int.from_bytes(answer[-2:], "big")

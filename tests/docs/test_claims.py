@@ -39,7 +39,7 @@ def test_virgin_and_blank() -> None:
     assert bench.x("0082000010" + "00" * 16) == "6A88"
     assert bench.x("84D43F0024" + "00" * 36) == "6985"
     assert bench.x(ACTIVATE[:42] + "00" + "0000") == "6A80"
-    assert bench.x(ACTIVATE[:42] + "05" + "0008") == "6A80"
+    assert bench.x(ACTIVATE[:42] + "05" + "0010") == "6A80"
     assert bench.all(ACTIVATE, ACTIVATE) == ["9000", "6985"]
     bench = blank()
     assert bench.x(create_ssse()) == "6982"

@@ -32,6 +32,23 @@ def maced(suite: Suite, header: str, data: str, stk: bytes, challenge: bytes) ->
 
 
 @dataclass(slots=True)
+class Told:
+    """Random numbers that a test vector asks for."""
+
+    numbers: bytes
+    position: int = 0
+
+    def take(self, length: int) -> bytes:
+        """The next ones."""
+        self.position += length
+        return self.numbers[self.position - length : self.position]
+
+    def move(self, position: int) -> None:
+        """Go to a place in them."""
+        self.position = position
+
+
+@dataclass(slots=True)
 class Shop:
     """One card whose social-security environment is being set up; its master key is authenticated."""
 
@@ -102,6 +119,11 @@ class Shop:
         """A command with the MAC of an STK and a fresh challenge (or the given one) in hex."""
         challenge = self.bench.challenge() if challenge is None else challenge
         return maced(self.suite, header, data, stk, challenge)
+
+    def give(self, challenge: bytes) -> None:
+        """GET CHALLENGE of a card whose random numbers begin with these bytes."""
+        self.bench.model.environments[0].random = Told(challenge)
+        assert self.bench.challenge(len(challenge)) == challenge
 
     def pin(self, digits: str, limit: int = 6) -> str:
         """WRITE KEY of the PIN."""

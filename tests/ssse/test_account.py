@@ -27,7 +27,7 @@ def made() -> Shop:
 
 
 def test_new_account(made: Shop) -> None:
-    """SSCV2-5.6-12: an account begins at zero, with its starting day; it has a page of its own."""
+    """SSCV2-5.6-10: an account begins at zero, with its starting day; it has a page of its own."""
     assert made.create("EF81", create_data()) == "9000"
     environment = made.bench.model.environments[0]
     (file,) = environment.files.index.accounts.values()
@@ -62,7 +62,7 @@ def test_without_a_starting_day(made: Shop) -> None:
 
 
 def test_one_for_each_application(made: Shop) -> None:
-    """SSCV2-5.6-12: a second account is refused, and one outside an application."""
+    """SSCV2-5.6-10: a second account is refused, and one outside an application."""
     assert made.create("EF81", create_data()) == "9000"
     assert made.create("EF82", create_data()) == "6A89"
     made.root()
@@ -70,7 +70,7 @@ def test_one_for_each_application(made: Shop) -> None:
 
 
 def test_no_command_of_files_reaches_it(made: Shop) -> None:
-    """SSCV2-5.6-12: the amounts are for the commands of the account alone."""
+    """SSCV2-5.6-10: the amounts are for the commands of the account alone."""
     assert made.create("EF81", create_data()) == "9000"
     assert made.bench.select_fid("EF81", "02") == "6A82"
     assert made.bench.x("00B2010C00") == "6A82"
@@ -78,7 +78,7 @@ def test_no_command_of_files_reaches_it(made: Shop) -> None:
 
 
 def test_layout() -> None:
-    """SSCV2-5.6-12: every field has its place, and comes back as it was written."""
+    """SSCV2-5.6-10: every field has its place, and comes back as it was written."""
     account = Account(1, 2, 3, 4, 5, b"\x20\x14", b"\x07\x01", Proof(2, b"\0\5", b"MAC2", b"TAC4"))
     raw = bytes(account)
     assert raw.hex() == "00010002" + "000000030000000400000005" + "20140701" + "020005" + b"MAC2TAC4".hex()

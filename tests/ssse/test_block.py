@@ -139,9 +139,16 @@ class TestRefusals:
         assert block(ready) == "6982"
 
 
-@pytest.mark.parametrize(("command", "answer"), [("841E000004AABBCCDD", "6A86"), ("841E000104AABBCCDD", "6982")])
-def test_application_block_exists_and_needs_a_lock_key(command: str, answer: str) -> None:
-    """D20, C-44: the row is there, and an application without a lock key cannot be blocked."""
+@pytest.mark.parametrize(
+    ("df", "command", "answer"),
+    [
+        (SSSE_NAME, "841E000004AABBCCDD", "6A86"),
+        (SSSE_NAME, "841E000104AABBCCDD", "6985"),
+        ("D15600000500", "841E000104AABBCCDD", "6982"),
+    ],
+)
+def test_application_block_needs_an_application_with_a_lock_key(df: str, command: str, answer: str) -> None:
+    """D20, C-44, SSC5-6.1-09: the row is there; neither SSSE nor an application without a lock key can be blocked."""
     bench = card()
-    bench.ssse()
+    bench.select(df)
     assert bench.x(command) == answer

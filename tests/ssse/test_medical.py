@@ -391,7 +391,7 @@ class TestLog:
         assert {record[4:6] for record in log} == {"32"}
 
     def test_rules(self) -> None:
-        """SSC6-6.6-01, SSCV2-5.6-11: read with the PIN, written by the transactions alone."""
+        """SSC6-6.6-01, SSCV2-5.6-06, SSCV2-5.6-07: read with the PIN, written by the transactions alone."""
         at = clinic(verify=False)
         assert at.x("00B2014400") == "6982"
         assert at.x("00DC00431C" + "00" * 28) == "6982"

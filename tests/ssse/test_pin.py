@@ -4,6 +4,7 @@ import pytest
 
 from cardsim.cos.access import PIN, AccessRule, Operator
 from cardsim.cos.keys import KeyUse
+from cardsim.cos.record import Switch
 from tests.cards import Bench, card
 from tests.ssse.shop import Shop, shop
 
@@ -178,3 +179,22 @@ def test_impossible_pins(length: int, limit: int) -> None:
     plain = bytes((KeyUse.PIN, 0, 0, 0, limit)) + bytes(length)
     assert made.seal("84D40000", plain) == "6A80"
     assert made.bench.x(TRIES) == "6A88"
+
+
+@pytest.mark.parametrize("switch", [Switch(0), Switch.FAILURE_ENDS_RIGHT])
+def test_profile_ends_a_right_at_a_failure(switch: Switch) -> None:
+    """SSC7-5.8-06, SSC7-6.6-09, C-25: what a success gave survives a failure, unless the profile says otherwise."""
+    bench = card(switches=switch)
+    word = "6982" if switch else "9000"
+    bench.ssse()
+    bench.select_fid("DF01")
+    assert bench.verify() == "9000"
+    assert bench.verify("999999") == "63C5"
+    assert bench.x("00B2012C00")[-4:] == word
+    key = bench.key("RK1DF01")
+    bench.power_on()
+    bench.ssse()
+    bench.select_fid("DF01")
+    assert bench.authenticate(key, 0x88) == "9000"
+    assert bench.authenticate(bytes(byte ^ 0x10 for byte in key), 0x88) == "63C2"
+    assert bench.x("00B2012C00")[-4:] == word
