@@ -15,10 +15,13 @@ from typing import IO, Final
 
 from cardsim.cli import PROGRAM
 from cardsim.commandline import UsageError
+from cardsim.decode import Environment
 from cardsim.decode.commands import Session, masked_hex
 from cardsim.reader.trace import ApduHook, PowerEvent, PowerHook
 
 _EVENTS: Final = {PowerEvent.ON: "power-on", PowerEvent.RESET: "reset", PowerEvent.OFF: "power-off"}
+_HOMES: Final = (Environment.CARD, Environment.PSAM)
+"""What stands in each slot."""
 
 
 class Trace:
@@ -30,11 +33,15 @@ class Trace:
         self._sessions: dict[int, Session] = {}
         self._lock = threading.Lock()
 
+    def _session(self, slot: int) -> Session:
+        """Slot 1 has the PSAM, whose commands are other ones."""
+        return self._sessions.setdefault(slot, Session(_HOMES[slot]))
+
     def on_apdu(self, slot: int) -> ApduHook | None:
         """What the reader of a slot calls for each APDU; None where nobody listens."""
         if self._file is None:
             return None
-        session = self._sessions.setdefault(slot, Session())
+        session = self._session(slot)
 
         def write(command: bytes, response: bytes, seconds: float) -> None:
             session.sent(command)
@@ -54,7 +61,7 @@ class Trace:
         """What the reader of a slot calls for each power event."""
         if self._file is None:
             return None
-        session = self._sessions.setdefault(slot, Session())
+        session = self._session(slot)
 
         def write(event: PowerEvent, atr: bytes) -> None:
             session.reset()

@@ -8,6 +8,7 @@ import pytest
 from cardsim.assembly import copy_of, copy_of_psam, open_psam
 from cardsim.chip.image import ImageError
 from cardsim.cli.main import main
+from cardsim.cli.trace import open_trace
 from cardsim.crypto import social
 from cardsim.crypto.padding import xor
 from cardsim.keyfile import load_keyfile
@@ -121,6 +122,19 @@ def test_kinds_of_images(image: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         copy_of(image)
     with pytest.raises(ImageError, match="not a PSAM"), open_psam(user):
         pass
+
+
+def test_the_trace_masks_what_the_psam_enciphers(tmp_path: Path) -> None:
+    """Slot 1 is read as a PSAM's: keys, and what CIPHER DATA enciphers (it may be a new PIN), are masked."""
+    path = tmp_path / "trace"
+    with open_trace(str(path), [], show=False) as trace:
+        for slot in (0, 1):
+            tell = trace.on_apdu(slot)
+            assert tell is not None
+            for command in ("80FA000008" + "AB" * 8, "84D400111C" + "AB" * 28, "BFDE070808" + "AB" * 8):
+                tell(bytes.fromhex(command), b"\x90\x00", 0.0)
+    shown = ["AB" in json.loads(line)["command"] for line in path.read_text().splitlines()]
+    assert shown == [True, False, True, False, False, True]
 
 
 PROFILE = """description = "mine"
