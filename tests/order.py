@@ -42,6 +42,7 @@ CHECK_WORDS: Final = {
 """What each check answers. Of BLOCKED the first of its words; 9303 is a fault of its own in each row."""
 
 ONE_AT_A_TIME: Final = {
+    "pin": "a PIN that is not there is neither damaged nor blocked",
     "file": "a command addresses one file, which is missing or there, and of one structure",
     "form": "the data are malformed in one way, and a file has one structure",
     "key": "a key that is not there has no tries, and one without tries is not compared",
@@ -83,6 +84,8 @@ class Trial:
         own = [fault for fault in self.row.answers if fault.cause in self.spoilers]
         if self.blockable:
             found.append((Check.BLOCKED, ("blocked", "environment")))
+        if BLOCKED_APPLICATION in self.row.answers:
+            found.append((BLOCKED_APPLICATION, ("application", "blocked")))
         found += [(Check.HEADER, ("header", "short")), (Check.CLASS, ("class", "foreign"))]
         found.append((Check.INSTRUCTION, ("instruction", "foreign")))
         if self.limited:
@@ -173,6 +176,8 @@ def deliver(bench: Bench, environment: Environment | None, row: Command, choices
         else:
             raw[4] = raw[4] - 1 if raw[4] else 1
             raw += b"\x00\x00"
+    if "application" in choices:
+        _block_application(environment)
     if "blocked" in choices:
         _block(bench, environment)
     sent = bytes(raw[:3] if "header" in choices else raw)
@@ -189,3 +194,10 @@ def _block(bench: Bench, environment: Environment | None) -> None:
         return
     environment.files.set_flags(environment.files.flags | Flag.BLOCKED)
     environment.card.block()
+
+
+def _block_application(environment: Environment | None) -> None:
+    """The current DF of SSSE as APPLICATION BLOCK leaves it, behind its back."""
+    assert environment is not None
+    environment.ram.blocked = True  # type: ignore[attr-defined]
+    environment.card.attend()

@@ -170,8 +170,8 @@ CHANGE_PIN: Final = Command(
         *_PIN_OBJECT,
         _PIN_BLOCKED,
         Fault(s.WRONG_DATA, "no FF, or a PIN that is not BCD of 4 to 16 digits"),
-        _WRONG_PIN,
         NOT_PROGRAMMED,
+        _WRONG_PIN,
     ),
     clause="SSC part 5 §6.3, part 7 §9",
 )

@@ -6,6 +6,7 @@ The order in which errors win is that of `answers`: a card without an account, t
 
 from typing import Final
 
+from cardsim.cos.commands import BLOCKED_APPLICATION
 from cardsim.cos.table import Command, Fault, Parameters, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
@@ -34,6 +35,7 @@ INITIALIZE_FOR_LOAD: Final = Command(
     response="balance (4), load sequence (2), key version (1), algorithm (1), random number (4), MAC1 (4)",
     access="PIN where one is set",
     answers=answers(
+        BLOCKED_APPLICATION,
         _NO_ACCOUNT, _NO_PIN, Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no TAC key"), _NO_KEY, _COUNTER,
         Fault(s.CONDITIONS_NOT_SATISFIED, "the balance would not fit into four bytes"),
     ),
@@ -54,6 +56,7 @@ INITIALIZE_FOR_PURCHASE: Final = Command(
     ),
     access="PIN where one is set",
     answers=answers(
+        BLOCKED_APPLICATION,
         _NO_ACCOUNT, _NO_PIN, Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no TAC key"), _NO_KEY, _COUNTER,
         Fault(s.BALANCE_TOO_LOW, "the balance is below the amount from the account"),
     ),
@@ -71,7 +74,12 @@ CREDIT_FOR_LOAD: Final = Command(
     response="TAC (4)",
     access="state load",
     answers=answers(
-        _NO_ACCOUNT, Fault(s.COMMAND_NOT_ACCEPTED, "no load was initialised"), _LENGTH, _WRONG_MAC, _MEMORY
+        BLOCKED_APPLICATION,
+        _NO_ACCOUNT,
+        Fault(s.COMMAND_NOT_ACCEPTED, "no load was initialised"),
+        _LENGTH,
+        _WRONG_MAC,
+        _MEMORY,
     ),
     clause="SSC part 5 §7.1, part 7 §11.7, §11.8",
     state_first=True,
@@ -88,6 +96,7 @@ DEBIT_FOR_PURCHASE: Final = Command(
     response="TAC (4), MAC2 (4)",
     access="state purchase",
     answers=answers(
+        BLOCKED_APPLICATION,
         _NO_ACCOUNT, Fault(s.COMMAND_NOT_ACCEPTED, "no purchase was initialised"), _LENGTH, _WRONG_MAC,
         Fault(s.CONDITIONS_NOT_SATISFIED, "the date is not decimal, or a total of the year would not fit"), _MEMORY,
     ),
@@ -108,7 +117,7 @@ GET_BALANCE: Final = Command(
     le=(4, 6),
     response="amount (4); P2 02, 03: settlement year (2) too",
     access="PIN where one is set",
-    answers=answers(Fault(s.WRONG_LENGTH, "an Le that P2 has not"), _NO_ACCOUNT, _NO_PIN),
+    answers=answers(BLOCKED_APPLICATION, Fault(s.WRONG_LENGTH, "an Le that P2 has not"), _NO_ACCOUNT, _NO_PIN),
     clause="SSC part 5 §7.3",
 )
 
@@ -121,7 +130,9 @@ GET_TRANSACTION_PROOF: Final = Command(
     lc=(2,),
     data="sequence of the transaction (2)",
     response="MAC2 (4; zeros for a load), TAC (4)",
-    answers=answers(_NO_ACCOUNT, Fault(s.NO_PROOF, "the last transaction has another type or sequence")),
+    answers=answers(
+        BLOCKED_APPLICATION, _NO_ACCOUNT, Fault(s.NO_PROOF, "the last transaction has another type or sequence")
+    ),
     clause="SSC part 5 §7.4, part 7 §14",
 )
 
@@ -135,6 +146,7 @@ UPDATE_STARTING_DAY: Final = Command(
     data="starting day of the settlement year, mmdd in BCD (2)",
     access="write rule of the account file: DSK",
     answers=answers(
+        BLOCKED_APPLICATION,
         _NO_ACCOUNT, Fault(s.SECURITY_NOT_SATISFIED, "DSK is not authenticated"), Fault(s.WRONG_DATA, "no such day"),
         Fault(s.MEMORY_FAILURE, "a page could not be programmed; the day stays"),
     ),
@@ -150,7 +162,9 @@ GET_STARTING_DAY: Final = Command(
     le=(2,),
     response="starting day of the settlement year, mmdd in BCD (2)",
     access="read rule of the account file: free",
-    answers=answers(_NO_ACCOUNT, Fault(s.SECURITY_NOT_SATISFIED, "the account's read rule is not met")),
+    answers=answers(
+        BLOCKED_APPLICATION, _NO_ACCOUNT, Fault(s.SECURITY_NOT_SATISFIED, "the account's read rule is not met")
+    ),
     clause="SSC part 5 §7.8",
 )
 

@@ -15,7 +15,8 @@ from tests.cards import ORIGINAL, apdu, of_cells, unhex
 from tests.order import Choices, Trial, deliver
 from tests.ssse.shop import NO_LIMIT, Shop, key, shop, value
 
-READ, WRITE, BK = 0x06, 0x04, 0x05
+READ, WRITE, BK, LK = 0x06, 0x04, 0x05, 0x83
+PUK: Final = READ
 _STK: Final = value(0x30)
 _IRK: Final = value(0x31)
 _PIN: Final = "123456"
@@ -36,7 +37,7 @@ def _made(options: frozenset[str]) -> tuple[bytes, KeyFile, bytes, dict[int, byt
     if "no-irk" not in options:
         assert made.write_key(KeyUse.INTERNAL, 0, _IRK, limit=NO_LIMIT) == "9000"
     if "no-pin" not in options:
-        assert made.pin(_PIN) == "9000"
+        assert made.pin("" if "empty-pin" in options else _PIN) == "9000"
     rules = {"read": key(READ), "write": key(WRITE)}
     for sfi, size, kind, guarded in (
         (_RECORDS, 40, FileType.LINEAR_VARIABLE, False),
@@ -48,6 +49,12 @@ def _made(options: frozenset[str]) -> tuple[bytes, KeyFile, bytes, dict[int, byt
         assert made.ef(f"EF{sfi:02X}", size, kind, **rules, protected=guarded) == "9000"
     assert [made.append(sfi, 1, "A20155") for sfi in (_RECORDS, _GUARDED)] == ["9000", "9000"]
     assert made.df("DF01", "D15600000500") == "9000"
+    if options & {"lock-key", "no-stk-below"}:
+        made.bench.select_fid("DF01")
+        assert made.key_file() == "9000"
+        made.external(LK, limit=NO_LIMIT)
+        if "no-stk-below" not in options:
+            made.maintenance(_STK)
     made.root()
     if "set-up" not in options:
         assert made.end() == "9000"
@@ -223,6 +230,81 @@ def _card_block(choices: Choices) -> bytes:
     return sent(made, commands.CARD_BLOCK, choices, _maced(made, "84160000", "", choices))
 
 
+def _application_block(choices: Choices) -> bytes:
+    made = card("no-stk-below" if "stk" in choices else "lock-key")
+    if "level" not in choices:
+        made.bench.select_fid("DF01")
+        if "right" not in choices:
+            assert made.auth(LK) == "9000"
+    return sent(made, commands.APPLICATION_BLOCK, choices, _maced(made, "841E0001", "", choices))
+
+
+# --- PIN -------------------------------------------------------------------------------------------------------------
+
+
+def _with_pin(choices: Choices, *options: str) -> Shop:
+    """A card whose PIN is as the knob says."""
+    made = card(*options, *(["no-pin"] if choices.get("pin") == "missing" else []))
+    if choices.get("pin") == "blocked":
+        for _ in range(6):
+            made.bench.verify("999999")
+    if choices.get("pin") == "damaged":
+        slot = environment(made).pin.find()
+        assert slot is not None
+        environment(made).partition.write_early(slot.value_at - 1, b"\x09")  # its length
+    return made
+
+
+def _verify(choices: Choices) -> bytes:
+    digits = "123450" if "digits" in choices else _PIN
+    return sent(_with_pin(choices), commands.VERIFY, choices, apdu("00200000", digits))
+
+
+def _change_pin(choices: Choices) -> bytes:
+    digits = "123450" if "digits" in choices else _PIN
+    new = "12" if "content" in choices else "654321"
+    return sent(_with_pin(choices), commands.CHANGE_PIN, choices, apdu("805E0100", f"{digits}FF{new}"))
+
+
+def _pin_service(p2: int) -> Callable[[Choices], bytes]:
+    """PIN CHANGE/UNBLOCK in one of its forms."""
+
+    def send(choices: Choices) -> bytes:
+        options = ["no-stk"] if "stk" in choices else []
+        options += ["empty-pin"] if choices.get("pin") == "empty" else []
+        made = _with_pin(choices, *options)
+        if "right" not in choices:
+            assert made.auth(PUK) == "9000"
+        challenge = bytes(8) if "challenge" in choices else made.bench.challenge()
+        session = social.session_key(made.suite, _STK, challenge)
+        pin = b"\xaa\xaa" if "content" in choices else unhex("654321")
+        data = social.encipher(made.suite, session, pin).hex() if bool(p2) is ("lc" not in choices) else ""
+        command = made.maced(f"842400{p2:02X}", data, _STK, challenge)
+        if "mac" in choices:
+            command = command[:-1] + f"{int(command[-1], 16) ^ 1:X}"
+        return sent(made, commands.PIN_CHANGE_UNBLOCK, choices, command)
+
+    return send
+
+
+_PIN_OBJECT: Final = {
+    "the card has no PIN": ("pin", "missing"),
+    "the PIN object is damaged": ("pin", "damaged"),
+    "the PIN has no tries left": ("pin", "blocked"),
+    "wrong PIN; it loses a try": ("digits", "wrong"),
+    **_MEMORY,
+}
+_NO_PIN_IN_USE: Final = "unblock: no PIN is in use"
+_NO_NEW_PIN: Final = "change: wrong length byte or padding, or a PIN that is not BCD of 4 to 16 digits"
+_PIN_SERVICE: Final = {
+    "Lc does not fit P2, or is not that of whole blocks of the cipher": ("lc", "other"),
+    "PUK is not authenticated": ("right", "none"),
+    "the card has no PIN, or the environment no maintenance key (STK)": ("stk", "none"),
+    "no challenge": ("challenge", "none"),
+    "wrong MAC": ("mac", "wrong"),
+    **_MEMORY,
+}
+
 TRIALS: Final = (
     Trial(commands.READ_RECORD, _read_record, {
         **_NO_FILE,
@@ -257,4 +339,18 @@ TRIALS: Final = (
         **_MAC,
         **_MEMORY,
     }),
+    Trial(commands.APPLICATION_BLOCK, _application_block, {
+        "the environment itself is current, and no application": ("level", "environment"),
+        "the application has no lock key, or it is not authenticated": ("right", "none"),
+        **_MAC,
+        **_MEMORY,
+    }),
+    Trial(commands.VERIFY, _verify, _PIN_OBJECT),
+    Trial(commands.CHANGE_PIN, _change_pin, {
+        **_PIN_OBJECT, "no FF, or a PIN that is not BCD of 4 to 16 digits": ("content", "short"),
+    }),
+    Trial(commands.PIN_CHANGE_UNBLOCK, _pin_service(1), {**_PIN_SERVICE, _NO_NEW_PIN: ("content", "no BCD")},
+          {_NO_PIN_IN_USE: "this form sets one"}),
+    Trial(commands.PIN_CHANGE_UNBLOCK, _pin_service(0), {**_PIN_SERVICE, _NO_PIN_IN_USE: ("pin", "empty")},
+          {_NO_NEW_PIN: "this form has none"}),
 )  # fmt: skip

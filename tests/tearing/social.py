@@ -10,6 +10,12 @@ from cardsim.cos.record import Switch
 from cardsim.crypto import social
 from tests.cards import Bench, apdu, card, master_keys, unhex
 from tests.ssse.shop import Shop, shop
+from tests.ssse.test_application_block import LK, NAMES
+from tests.ssse.test_application_block import block as block_application
+from tests.ssse.test_application_block import made as with_applications
+from tests.ssse.test_binary import WRITE_KEY, opened
+from tests.ssse.test_pin_service import PUK, blocked, change, service
+from tests.ssse.test_pin_service import made as with_pin
 from tests.tearing.management import NEW
 from tests.tearing.scene import (
     BEFORE,
@@ -29,7 +35,7 @@ NEW_DF: Final = "D15600000501"
 EF_DATA: Final = "2C0040000000000000000009"
 DF_DATA: Final = f"380000000000FFFF{NEW_DF}"
 _APPENDED, _LONG = "A40166", "A464" + "77" * 100
-_PIN, _RIGHT, _WRONG = 6, "123456", "123450"
+_PIN, _RIGHT, _WRONG, _NEW_PIN = 6, "123456", "123450", "654321"
 
 
 def _filled(setting: Setting, *, issued: bool = False) -> Shop:
@@ -296,6 +302,81 @@ def _block(switches: int, again: str) -> Callable[[Setting], Scene]:
     return make
 
 
+# --- bytes, PIN services, APPLICATION BLOCK --------------------------------------------------------------------------
+
+
+def _update_binary(_setting: Setting) -> Scene:
+    """UPDATE BINARY over several pages."""
+    made = opened()
+    new = bytes(range(0xF0)).hex().upper()
+
+    def ready() -> None:
+        made.bench.ssse()
+        made.auth(WRITE_KEY)
+        made.bench.select_fid("EF16", "02")
+
+    def look() -> Facts:
+        made.bench.ssse()
+        return {f"bytes from {at:02X}": made.bench.x(f"00B096{at:02X}40") for at in range(0, 0x100, 0x40)}
+
+    act = lambda: made.bench.x(apdu("00D60000", new))[-4:]  # noqa: E731 - one line, used once
+    return Scene(made.bench, (Step("UPDATE BINARY", then(ready, act), both("9000")),), look)
+
+
+def _pin_look(made: Shop) -> Callable[[], Facts]:
+    """Tries left, and which of two PINs is taken."""
+
+    def look() -> Facts:
+        facts, state = {"tries left": _tries(made.bench)}, made.bench.model.snapshot()
+        for name, pin in (("the old PIN", _RIGHT), ("the new PIN", _NEW_PIN)):
+            facts[name] = "taken" if made.bench.verify(pin) == "9000" else "refused"
+            made.bench.model.restore(state)
+        return facts
+
+    return look
+
+
+def _change_pin(setting: Setting) -> Scene:
+    made = with_pin(setting.suite)
+    assert [made.bench.verify("000000"), made.bench.verify("000000")] == ["63C5", "63C4"]
+    states = State(BEFORE), State("one try taken", "9000", {"tries left": "63C3"}), State("the new PIN", "63C5")
+    act = lambda: change(made.bench, _RIGHT, _NEW_PIN)  # noqa: E731 - one line, used once
+    return Scene(made.bench, (Step("CHANGE PIN", then(made.bench.ssse, act), states),), _pin_look(made))
+
+
+def _pin_service(p2: int, pin: str | None) -> Callable[[Setting], Scene]:
+    """PIN CHANGE/UNBLOCK under PUK and STK, when no try is left."""
+
+    def make(setting: Setting) -> Scene:
+        made = blocked(with_pin(setting.suite))
+
+        def ready() -> None:
+            made.bench.ssse()
+            made.auth(PUK)
+
+        step = Step("PIN CHANGE/UNBLOCK", then(ready, lambda: service(made, p2, pin)), both("9000"))
+        return Scene(made.bench, (step,), _pin_look(made))
+
+    return make
+
+
+def _application_block(setting: Setting) -> Scene:
+    """An application that is blocked cannot be selected; the environment itself has no such command (6985)."""
+    made = with_applications(setting.suite)
+
+    def ready() -> None:
+        made.root()
+        made.bench.select_fid("DF04")
+        made.auth(LK)
+
+    def look() -> Facts:
+        made.root()
+        return {name: made.bench.select(NAMES[name]) for name in ("DF01", "DF04")}
+
+    step = Step("APPLICATION BLOCK", then(ready, lambda: block_application(made)), both("6985"))
+    return Scene(made.bench, (step,), look)
+
+
 _SET_UP: Final = "SSC4-5.3-01, D6, D13"
 _ATOMIC: Final = "SSC7-14-01, SSC5-6.13-01, D13"
 _TRIED: Final = "SSC7-5.8-05, SSC7-6.6-03, D13"
@@ -338,6 +419,11 @@ SCENARIOS: Final = (
     Scenario("record-update", "A record gets another content.", _ATOMIC, _update("00DC022C03A20177", "9000")),
     Scenario("record-longer", "A record gets another length; those behind it move.", _ATOMIC,
              _update(apdu("00DC012C", "A150" + "66" * 80), "9000")),
+    Scenario("update-binary", "Bytes of several pages get another content.", "SSC7-14-02, D13", _update_binary),
+    Scenario("pin-change", "CHANGE PIN, after two wrong ones.", "SSC5-6.3-01, SSC5-6.3-02, D13", _change_pin),
+    Scenario("pin-reset", "PIN CHANGE/UNBLOCK sets another PIN.", "SSC5-6.8-01, D13", _pin_service(1, _NEW_PIN)),
+    Scenario("pin-unblock", "PIN CHANGE/UNBLOCK gives all tries back.", "SSC5-6.8-01, D13", _pin_service(0, None)),
+    Scenario("application-block", "APPLICATION BLOCK stops one application.", "SSC5-6.1-01, D13", _application_block),
     Scenario("verify", "The right PIN, after two wrong ones.", _TRIED, _verify(right=True), has_applications),
     Scenario("verify-at-once", "The right PIN, no wrong one before it.", _TRIED, _verify(right=True, before=_PIN),
              has_applications),
