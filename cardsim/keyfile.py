@@ -62,6 +62,9 @@ table but the first two lines optional; key values are hex:
     provincial = "…"
     city = "…"
 
+    [psam.environments.roots]   # national root keys of what it holds, by name, as under [ssse.roots]
+    IRK = "…"
+
 No message of this module holds a key or PIN value.
 """
 
@@ -205,7 +208,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class PsamEnvironmentKeys:
-    """The PSAM's own keys in one environment: master keys of environment and application, KID-01 to 03."""
+    """The PSAM's own keys in one environment: master keys of environment and application, KID-01 to 03.
+
+    `roots` are national root keys by name: what the keys that it holds for user cards are derived from.
+    """
 
     fid: str
     suite: Suite
@@ -214,6 +220,7 @@ class PsamEnvironmentKeys:
     national: bytes = field(repr=False)
     provincial: bytes = field(repr=False)
     city: bytes = field(repr=False)
+    roots: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,9 +479,12 @@ def _read_psam(table: _Table) -> PsamKeys:
 
 
 def _read_psam_environment(table: _Table) -> PsamEnvironmentKeys:
-    table.known("fid", "suite", *_PSAM_KEYS)
+    table.known("fid", "suite", *_PSAM_KEYS, "roots")
     fid = table.need("fid", _text(r"[0-9A-F]{4}", "a file identifier: four hex digits"))
-    return PsamEnvironmentKeys(fid, table.need("suite", _suite), *(table.need(key, _key16) for key in _PSAM_KEYS))
+    suite = table.need("suite", _suite)
+    master, application, national, provincial, city = (table.need(key, _key16) for key in _PSAM_KEYS)
+    roots = _named_keys(table.table("roots"), suite)
+    return PsamEnvironmentKeys(fid, suite, master, application, national, provincial, city, roots)
 
 
 # --- writing
@@ -543,7 +553,8 @@ def render_keyfile(keyfile: KeyFile) -> str:
 
 def _render_psam_environment(keys: PsamEnvironmentKeys) -> str:
     own: dict[str, _Value] = {"fid": keys.fid, "suite": keys.suite.value}
-    return _section("[[psam.environments]]", own | {name: getattr(keys, name) for name in _PSAM_KEYS})
+    text = _section("[[psam.environments]]", own | {name: getattr(keys, name) for name in _PSAM_KEYS})
+    return text + (_section("[psam.environments.roots]", keys.roots) if keys.roots else "")
 
 
 def _ssse_values(ssse: SsseKeys) -> dict[str, _Value]:

@@ -41,7 +41,11 @@ WHOLE = KeyFile(
         "519900",
         "519900000428",
         bytes(range(16)),
-        (PsamEnvironmentKeys("3F00", Suite.DES, *(bytes((n,)) * 16 for n in range(5))),),
+        (
+            PsamEnvironmentKeys(
+                "3F00", Suite.DES, bytes(16), b"1" * 16, b"2" * 16, b"3" * 16, b"4" * 16, {"IRK": bytes(range(16))}
+            ),
+        ),
     ),
 )
 

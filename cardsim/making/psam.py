@@ -67,6 +67,16 @@ def sam_secrets(person: demo.Demo, suite: Suite) -> SamSecrets:
     )
 
 
+def sam_roots(person: demo.Demo, suite: Suite, profile: PsamProfile) -> dict[str, bytes]:
+    """The national root keys of what a PSAM holds for user cards of a suite, by name and generation."""
+    names = {
+        generation_name(plan.name, generation): plan.name
+        for plan in profile.keys
+        for generation in profile.generations_of(plan)
+    }
+    return {name: person.secret(f"{suite.value} {name}", root_length(of, suite)) for name, of in names.items()}
+
+
 def activate_psam(card: Card, seed: int | None, switches: int = 0) -> KeyFile:
     """Make a blank PSAM of a virgin chip: transport key and historical bytes, nothing else.
 
@@ -104,8 +114,8 @@ def make_psam(card: Card, profile: PsamProfile, seed: int | None) -> KeyFile:
         SamMaker(station, plan, profile, person, own).run()
     card.power_off()
     keys = tuple(
-        PsamEnvironmentKeys(f"{plan.fid:04X}", plan.suite, own.master, own.application, *own.kids)
-        for plan, own in zip(plans, secrets, strict=True)
+        PsamEnvironmentKeys(f"{plan.fid:04X}", plan.suite, own.master, own.application, *own.kids, roots)
+        for plan, own, roots in zip(plans, secrets, (sam_roots(person, p.suite, profile) for p in plans), strict=True)
     )
     return KeyFile(psam=PsamKeys(demo.AREA, terminal_number(person), transport, keys))
 
@@ -140,6 +150,7 @@ class SamMaker:
         self._person = person
         self._own = own
         self._suite = plan.suite
+        self._roots = sam_roots(person, plan.suite, profile)
 
     def run(self) -> None:
         """Files and own keys, then the keys of the three levels, then the end of personalisation."""
@@ -195,22 +206,20 @@ class SamMaker:
         dates = bytes.fromhex(demo.ISSUED + demo.EXPIRES)
         self._update(_INFORMATION[file], bytes((purchase, self._profile.generation)) + dates)
         for plan in plans:
-            for generation in range(1, plan.generations + 1):
-                self._create_key(plan, generation)
+            for place, generation in enumerate(self._profile.generations_of(plan)):
+                self._create_key(plan, plan.identifier + place, self._value(plan, generation))
 
-    def _create_key(self, plan: KeyPlan, generation: int) -> None:
-        value = self._value(plan, generation if plan.generations > 1 else self._profile.generation)
+    def _create_key(self, plan: KeyPlan, identifier: int, value: bytes) -> None:
         algorithm = algorithm_of(self._suite, len(value))
         if algorithm is None:
             raise ValueError(f"{plan.name}: no key of {len(value)} bytes with {self._suite.value}")
-        record = KeyRecord(plan.usage, plan.identifier + generation - 1, algorithm, value)
+        record = KeyRecord(plan.usage, identifier, algorithm, value)
         header = bytes((0x84, 0xD4, 0x00, plan.file))
         self._station.protected(f"CREATE KEY {plan.name}", header, self._suite, self._own.application, bytes(record))
 
     def _value(self, plan: KeyPlan, generation: int) -> bytes:
         """The key as it is delivered to the PSAM: the national root, derived as far as the plan's levels say."""
-        name = generation_name(plan.name, generation)
-        key = self._person.secret(f"{self._suite.value} {name}", root_length(plan.name, self._suite))
+        key = self._roots[generation_name(plan.name, generation)]
         factors = (
             social.factor_province(demo.AREA),
             social.factor_city(demo.AREA),

@@ -59,6 +59,10 @@ class PsamProfile:
     keys: tuple[KeyPlan, ...]
     second: EnvironmentPlan | None
 
+    def generations_of(self, plan: KeyPlan) -> range:
+        """The generations of a key that the PSAM holds: all of a purchase key, of the others the profile's."""
+        return range(1, plan.generations + 1) if plan.generations > 1 else range(self.generation, self.generation + 1)
+
 
 def psam_profile_names() -> list[str]:
     """The names that `--psam --profile` takes."""

@@ -21,6 +21,7 @@
         each n 1 {atr}                 the steps below it, indented, once for each byte n
             > 00 B2 {n} 04 00
 
+A case with `rows` stands for one case for each row of its table (`terminal.conformance.rows`).
 The title is one sentence and ends with a full stop. `#` begins a comment. A file of the vocabulary has
 `state NAME [from NAME]` and `word NAME PARAMETERS` in place of `case`. Every error names file and line.
 """
@@ -53,11 +54,12 @@ from terminal.conformance.case import (
 )
 from terminal.conformance.line import ACTIONS
 from terminal.conformance.pattern import PatternError, parse_characters, parse_pattern
+from terminal.conformance.rows import RowsError, expanded
 from terminal.conformance.template import Template, TemplateError, parse_template
 from terminal.slots import Slot
 
 CONTROLS: Final = frozenset({"cut", "cut-inside", "fail-page", "mend", "new-card"})
-_SAM_CONTROLS: Final = CONTROLS - {"new-card"}
+_SAM_CONTROLS: Final = (CONTROLS - {"new-card"}) | {"lock"}
 _HEADER: Final = frozenset({"shows", "state", "needs", "marks"})
 _INDENT: Final = re.compile(r"^(\s*)(.*?)\s*(?:#.*)?$")
 
@@ -118,7 +120,11 @@ class _Reader:
         self._words: dict[str, Word] = {}
 
     def read(self, lines: Iterable[str]) -> Script:
-        for number, line in enumerate(lines, 1):
+        try:
+            numbered = list(expanded(lines))
+        except RowsError as error:
+            raise ScriptError(Place(self._file, error.number), str(error)) from error
+        for number, line in numbered:
             found = _INDENT.match(line)
             indent, content = (found[1], found[2]) if found else ("", "")
             if not content:

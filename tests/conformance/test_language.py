@@ -96,6 +96,25 @@ def test_psam_lines() -> None:
     assert (send.follow, follow.follow, len(expect.alternatives), cut.arguments) == (False, True, 2, ("1",))
 
 
+def test_rows() -> None:
+    """One case for each row; the cells stand in the id, the title, the header and the steps."""
+    text = (
+        "group G\n# before\ncase A-{n}\n    Key {key}.\n    rows n | key | usage   # a table\n"
+        "        1 | IRK | 67\n\n        2 | STK, old | 26  # the second\n    shows R-{n}\n    sam> {usage} {kept}\n"
+        "    sam< 6700\ncase B\n    T.\n    > 00\n    < 6700\n"
+    )
+    one, two, other = parse_script("f", text).cases
+    assert [(case.id, case.title, case.shows) for case in (one, two)] == [
+        ("A-1", "Key IRK.", ("R-1",)),
+        ("A-2", "Key STK, old.", ("R-2",)),
+    ]
+    (sent, _), (also, _) = one.steps, two.steps
+    assert isinstance(sent, Send)
+    assert isinstance(also, Send)
+    assert (str(sent.command), str(also.command)) == ("67 {kept}", "26 {kept}")
+    assert (one.place, two.place, sent.place.line, other.place.line) == (one.place, one.place, 10, 12)
+
+
 def test_slots_of_a_case() -> None:
     """A case needs the slots that its own lines, its state and its words use."""
     text = (
@@ -115,6 +134,8 @@ def test_slots_of_a_case() -> None:
 @pytest.mark.parametrize(
     ("lines", "line", "told"),
     [
+        (["group G", "case A", "    T.", "    rows n | k", "        1", "    < 9000"], 5, "a row of 1 cells"),
+        (["group G", "case A", "    T.", "    rows n", "    < 9000"], 4, "`rows` takes names"),
         (["group G", "case A", "    T.", "    sam 00", "    < 9000"], 4, "a command to the PSAM is written `sam> HEX`"),
         (["group G", "case A", "    T.", "    sam new-card", "    < 9000"], 4, "`sam` takes reset"),
         (["case A"], 1, "behind a line `group NAME`"),
@@ -222,7 +243,7 @@ def test_examples_of_the_documents(image: Path, tmp_path: Path) -> None:
     (tmp_path / "my.case").write_text("\n".join(examples("case")), encoding="utf8")
     ended = conform("--card", image, "--cases", tmp_path / "my.case", "MY_CASES")
     assert ended.status == 0, ended.out
-    assert "6 passed" in ended.out
+    assert "9 passed" in ended.out
     [module] = examples("python")
     (tmp_path / "table.py").write_text(module, encoding="utf8")
     ended = conform("--card", image, "--cases", tmp_path / "table.py", "MY_TABLE")
