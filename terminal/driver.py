@@ -1,11 +1,13 @@
 """Runs a flow: performs its effects over a link and the terminal's services, and leaves the card clean."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, assert_never
 
 from cardsim.decode import Environment
 from cardsim.decode.commands import command_name, is_secret
+from cardsim.iso7816.apdu import ResponseApdu
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
 from terminal.effects import (
@@ -26,8 +28,9 @@ from terminal.effects import (
     Report,
     Transmit,
 )
-from terminal.errors import Cancelled
+from terminal.errors import Cancelled, LinkError
 from terminal.links.follow import Follower
+from terminal.slots import Slot
 from terminal.transcript import (
     Answered,
     CommandSent,
@@ -80,27 +83,71 @@ def never_cancelled() -> bool:
     return False
 
 
-class _Run:
-    """One run: the link with its 61xx/6Cxx layer, the services, and who is told."""
+class _Contacts:
+    """One slot of a run: its link with the 61xx/6Cxx layer, and whether there is power on it."""
 
-    def __init__(self, link: Card, services: Services, listener: Listener, *, follow: bool) -> None:
+    def __init__(self, slot: Slot, link: Card, listener: Listener, *, follow: bool) -> None:
+        self._slot = slot
         self._link = link
-        self._services = services
         self._tell = listener
         self._follower = Follower(link, self._exchanged, enabled=follow)
         self._current: CommandSent | None = None
         self._powered = False
 
+    def power_on(self) -> bytes:
+        """Power, or reset; the ATR."""
+        self._powered = True
+        atr = self._link.power_on()
+        try:
+            self._follower.t0 = Atr.parse(atr).protocols[0] == 0
+        except AtrError:
+            self._follower.t0 = True
+        self._tell(PoweredOn(atr, self._slot))
+        return atr
+
+    def power_off(self) -> None:
+        """Take the power away, once."""
+        if self._powered:
+            self._powered = False
+            self._link.power_off()
+            self._tell(PoweredOff(self._slot))
+
+    def transmit(self, effect: Transmit) -> ResponseApdu:
+        """Send a command; its whole answer."""
+        command, environment = effect.command, effect.environment
+        secret = effect.secret or is_secret(environment, command)
+        name = command_name(environment, command)
+        self._current = sent = CommandSent(name, effect.purpose, environment, command, secret)
+        self._tell(sent)
+        response = self._follower.send(command)
+        self._tell(Answered(sent, response))
+        return response
+
+    def _exchanged(self, command: bytes, response: bytes, follows: bool) -> None:
+        environment = self._current.environment if self._current else Environment.CARD
+        # What the layer adds has no data of its own: GET RESPONSE, or a case 2 command again with its Le.
+        secret = self._current is not None and self._current.secret and not follows
+        self._tell(Exchange(command, response, environment, secret, follows, self._slot))
+
+
+class _Run:
+    """One run: the slots, the services, and who is told."""
+
+    def __init__(self, slots: Mapping[Slot, _Contacts], services: Services, listener: Listener) -> None:
+        self._slots = slots
+        self._services = services
+        self._tell = listener
+
     def perform(self, effect: Effect) -> EffectResult:
         """Do what the flow asks."""
         match effect:
             case PowerOn():
-                return self._power_on()
+                return self._at(effect.slot).power_on()
             case PowerOff():
-                self.power_off()
+                self._at(effect.slot).power_off()
                 return None
             case Transmit():
-                return self._transmit(effect)
+                return self._at(effect.slot).transmit(effect)
             case DrawRandom():
                 return self._services.random(effect.length)
             case ProveKey():
@@ -117,37 +164,15 @@ class _Run:
                 assert_never(effect)
 
     def power_off(self) -> None:
-        """Take the power away, once."""
-        if self._powered:
-            self._powered = False
-            self._link.power_off()
-            self._tell(PoweredOff())
+        """Take the power away from all cards."""
+        with contextlib.ExitStack() as stack:
+            for contacts in self._slots.values():
+                stack.callback(contacts.power_off)
 
-    def _power_on(self) -> bytes:
-        self._powered = True
-        atr = self._link.power_on()
-        try:
-            self._follower.t0 = Atr.parse(atr).protocols[0] == 0
-        except AtrError:
-            self._follower.t0 = True
-        self._tell(PoweredOn(atr))
-        return atr
-
-    def _transmit(self, effect: Transmit) -> EffectResult:
-        command, environment = effect.command, effect.environment
-        secret = effect.secret or is_secret(environment, command)
-        name = command_name(environment, command)
-        self._current = sent = CommandSent(name, effect.purpose, environment, command, secret)
-        self._tell(sent)
-        response = self._follower.send(command)
-        self._tell(Answered(sent, response))
-        return response
-
-    def _exchanged(self, command: bytes, response: bytes, follows: bool) -> None:
-        environment = self._current.environment if self._current else Environment.CARD
-        # What the layer adds has no data of its own: GET RESPONSE, or a case 2 command again with its Le.
-        secret = self._current is not None and self._current.secret and not follows
-        self._tell(Exchange(command, response, environment, secret, follows))
+    def _at(self, slot: Slot) -> _Contacts:
+        if slot not in self._slots:
+            raise LinkError("the terminal has no PSAM")
+        return self._slots[slot]
 
     def _ask_host(self, message: HostMessage) -> HostAnswer | None:
         host = self._services.host
@@ -168,24 +193,28 @@ def run(
     services: Services,
     listener: Listener = ignore,
     *,
+    psam: Card | None = None,
     follow: bool = True,
     cancelled: Callable[[], bool] = never_cancelled,
 ) -> _Outcome:
-    """Run a flow to its outcome. Whatever happens, the flow is closed and the card is without power at the end.
+    """Run a flow to its outcome. Whatever happens, the flow is closed and the cards are without power at the end.
 
     Args:
         flow: the generator.
-        link: anything that answers bytes.
+        link: the holder's card, anything that answers bytes.
         services: security module, PIN pad, host and random numbers.
         listener: told of every event.
         follow: whether 61xx and 6Cxx are followed (on by default; off shows the flow the card as it is).
+        psam: the terminal's PSAM in its own slot, if it has one.
         cancelled: asked before each effect; once it says yes, the run ends.
 
     Raises:
         LinkError: reader or card are not reached.
         Cancelled: `cancelled` said yes.
     """
-    session = _Run(link, services, listener, follow=follow)
+    links = {Slot.CARD: link} | ({} if psam is None else {Slot.PSAM: psam})
+    slots = {slot: _Contacts(slot, card, listener, follow=follow) for slot, card in links.items()}
+    session = _Run(slots, services, listener)
     try:
         effect = next(flow)
         while True:

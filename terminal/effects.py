@@ -13,26 +13,32 @@ from typing import TypeVar
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
+from terminal.slots import Slot
 
 
 @dataclass(frozen=True, slots=True)
 class PowerOn:
-    """Power the card, or reset it if it is powered. Result: `Atr bytes`."""
+    """Power the card in a slot, or reset it if it is powered. Result: `Atr bytes`."""
+
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
 class PowerOff:
     """Take the power away; the card may be removed. Result: None."""
 
+    slot: Slot = Slot.CARD
+
 
 @dataclass(frozen=True, slots=True)
 class Transmit:
-    """Send a command, in order to do something. Result: `ResponseApdu`, 61xx and 6Cxx followed already."""
+    """Send a command to a slot, in order to do something. Result: `ResponseApdu`, 61xx and 6Cxx followed already."""
 
     command: CommandApdu
     purpose: str
     environment: Environment
     secret: bool = False
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +183,16 @@ _Outcome = TypeVar("_Outcome")
 Flow = Generator[Effect, EffectResult, _Outcome]
 
 
-def power_on() -> Flow[bytes]:
-    """Power the card; its ATR."""
-    result = yield PowerOn()
+def power_on(slot: Slot = Slot.CARD) -> Flow[bytes]:
+    """Power a card; its ATR."""
+    result = yield PowerOn(slot)
     assert isinstance(result, bytes)
     return result
 
 
-def power_off() -> Flow[None]:
-    """Power the card off."""
-    yield PowerOff()
+def power_off(slot: Slot = Slot.CARD) -> Flow[None]:
+    """Power a card off."""
+    yield PowerOff(slot)
 
 
 def transmit(effect: Transmit) -> Flow[ResponseApdu]:

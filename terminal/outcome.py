@@ -31,6 +31,7 @@ class Cause(enum.Enum):
     NOT_AUTHENTIC = "the card did not prove its key"
     ACCESS = "the card did not accept the terminal's proof"
     KEY_MISSING = "the terminal does not have the key"
+    PSAM = "the terminal's PSAM cannot be used"
     PIN = "the PIN was not verified"
     PROTOCOL = "the card's answer breaks the rules"
 

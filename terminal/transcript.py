@@ -6,18 +6,22 @@ from dataclasses import dataclass
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from terminal.effects import Display, HostAnswer, HostMessage, PinPurpose, Report
+from terminal.slots import Slot
 
 
 @dataclass(frozen=True, slots=True)
 class PoweredOn:
-    """The card answered to reset."""
+    """The card in a slot answered to reset."""
 
     atr: bytes
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
 class PoweredOff:
-    """The card is without power."""
+    """The card in a slot is without power."""
+
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Exchange:
     environment: Environment
     secret: bool
     follows: bool
+    slot: Slot = Slot.CARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from terminal.flows.financial.flow import FinancialOutcome
 from terminal.flows.full import FullOutcome
 from terminal.flows.social import SocialOutcome
 from terminal.outcome import DataItem, Failure
+from terminal.slots import Slot
 from terminal.transcript import (
     Answered,
     CommandSent,
@@ -27,6 +28,10 @@ Document = dict[str, Any]
 
 def _hex(data: bytes) -> str:
     return data.hex().upper()
+
+
+def _slot(slot: Slot) -> str:
+    return slot.name.lower()
 
 
 def _failure(failure: Failure | None) -> Document | None:
@@ -56,6 +61,7 @@ def social_part(outcome: SocialOutcome) -> Document:
         "card_authenticated": outcome.card_authenticated,
         "terminal_authenticated": outcome.terminal_authenticated,
         "pin_verified": outcome.pin_verified,
+        "terminal_number": outcome.terminal_number,
         "issuer": _items(outcome.issuer),
         "holder": _items(outcome.holder),
     }
@@ -145,9 +151,9 @@ class JsonTranscript:
         """Keep one event."""
         match event:
             case PoweredOn():
-                self.events.append({"event": "power-on", "atr": _hex(event.atr)})
+                self.events.append({"event": "power-on", "slot": _slot(event.slot), "atr": _hex(event.atr)})
             case PoweredOff():
-                self.events.append({"event": "power-off"})
+                self.events.append({"event": "power-off", "slot": _slot(event.slot)})
             case CommandSent():
                 self._exchanges = []
             case Exchange():

@@ -26,7 +26,7 @@ from terminal.flows.full import FullConfig, FullOutcome, Side, full
 from terminal.flows.social import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
 from terminal.links.recording import recorder
-from terminal.links.target import Target, open_target
+from terminal.links.target import Target, open_target, psam_target
 from terminal.outcome import Verdict
 from terminal.parameters import ATM, POS
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
@@ -45,27 +45,27 @@ def flow_command(arguments: argparse.Namespace) -> int:
     now = _now(arguments.now)
     if arguments.pin is not None and not re.fullmatch(r"[0-9]{4,12}", arguments.pin):
         raise UsageError("--pin takes 4 to 12 digits")
-    target = Target(arguments.card, arguments.reader, arguments.seed)
-    keys = _keys(arguments, target)
+    target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
+    keys = _keys(arguments, target, psam=sam.given)
     start = _starter(arguments, keys, now)
     services = _services(arguments, keys)
     with contextlib.ExitStack() as stack:
         link = stack.enter_context(open_target(target))
+        psam = stack.enter_context(open_target(sam)) if sam.given else None
         listeners: list[Listener] = []
         if arguments.record is not None:
             keyfile = None if arguments.card is None else str(default_keyfile_path(Path(arguments.card)))
-            path = output_path(arguments.record, arguments.card, arguments.keys, keyfile)
+            path = output_path(arguments.record, arguments.card, arguments.keys, keyfile, sam.card)
             file = stack.enter_context(_create(path))
             listeners.append(recorder(file.write, show_secrets=arguments.show_secrets))
         if arguments.json:
             transcript = JsonTranscript(show_secrets=arguments.show_secrets)
-            outcome = start(link, services, tee(transcript, *listeners))
+            outcome = start(link, psam, services, tee(transcript, *listeners))
             sys.stdout.write(to_json(_document(outcome, transcript.events), indent=2) + "\n")
         else:
             writer = Writer()
-            outcome = start(
-                link, services, tee(TextTranscript(writer, show_secrets=arguments.show_secrets), *listeners)
-            )
+            text = TextTranscript(writer, show_secrets=arguments.show_secrets)
+            outcome = start(link, psam, services, tee(text, *listeners))
             _conclude(writer, outcome)
     return _status(outcome, getattr(arguments, "expect", None))
 
@@ -86,20 +86,24 @@ def _now(text: str | None) -> datetime:
         raise UsageError(f"--now {text}: write it as 2026-11-21T12:00:00") from error
 
 
-def _keys(arguments: argparse.Namespace, target: Target) -> KeyFile:
+def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFile:
     if arguments.keys is not None:
         path = Path(arguments.keys)
     elif target.image is not None:
         if not target.image.exists():
             raise UsageError(f"{target.image}: there is no such card image; make one with: cardsim new {target.image}")
         path = default_keyfile_path(target.image)
+        if psam and arguments.command == "social" and not path.exists():
+            return KeyFile()
+    elif psam and arguments.command == "social":
+        return KeyFile()
     else:
         raise UsageError("name the key file of the card: --keys FILE")
     try:
         keys = load_keyfile(path)
     except KeyFileError as error:
         raise UsageError(str(error)) from error
-    if arguments.command != "financial" and keys.ssse is None:
+    if arguments.command != "financial" and keys.ssse is None and not psam:
         raise UsageError(f"{path}: the key file has no [ssse]; add the social-security keys")
     if arguments.command != "social" and keys.bank is None:
         raise UsageError(f"{path}: the key file has no [bank]; add the bank's keys")
@@ -132,16 +136,16 @@ def _financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetim
 
 def _starter(
     arguments: argparse.Namespace, keys: KeyFile, now: datetime
-) -> Callable[[Card, Services, Listener], Outcome]:
+) -> Callable[[Card, Card | None, Services, Listener], Outcome]:
     """The flow that the subcommand means, ready to run."""
     if arguments.command == "financial":
         bank = _financial_config(arguments, keys, now)
-        return lambda link, services, listener: run(financial(bank), link, services, listener)
-    service = SocialConfig(now.date(), SocialService(arguments.service))
+        return lambda link, psam, services, listener: run(financial(bank), link, services, listener, psam=psam)
+    service = SocialConfig(now.date(), SocialService(arguments.service), psam_target(arguments).given)
     if arguments.command == "social":
-        return lambda link, services, listener: run(social(service), link, services, listener)
+        return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
     both = FullConfig(service, _financial_config(arguments, keys, now), _ORDERS[arguments.order])
-    return lambda link, services, listener: run(full(both), link, services, listener)
+    return lambda link, psam, services, listener: run(full(both), link, services, listener, psam=psam)
 
 
 def _services(arguments: argparse.Namespace, keys: KeyFile) -> Services:

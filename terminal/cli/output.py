@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Final, assert_never
 
+from cardsim.decode import Environment
 from cardsim.decode.commands import mask
 from cardsim.decode.explain import Line, explain_answer, explain_ber
 from terminal.effects import Display, Mark, Report
 from terminal.outcome import Verdict
+from terminal.slots import Slot
 from terminal.transcript import (
     Answered,
     CommandSent,
@@ -24,6 +26,7 @@ from terminal.transcript import (
 
 _COLOURS: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _MARKS: Final = {Mark.OK: ("✓", "green"), Mark.FAILED: ("✗", "red"), Mark.INFO: ("·", "yellow")}
+_CARDS: Final = {Slot.CARD: "Card", Slot.PSAM: "PSAM"}
 _GOOD: Final = (Verdict.PASSED, Verdict.APPROVED)
 _LONGEST: Final = 100
 _WIDTH: Final = 140
@@ -83,11 +86,12 @@ class TextTranscript:
         write, paint = self._writer.line, self._writer.paint
         match event:
             case PoweredOn():
-                write(paint("Card powered on", "bold") + f"   ATR {event.atr.hex().upper()}")
+                write(paint(f"{_CARDS[event.slot]} powered on", "bold") + f"   ATR {event.atr.hex().upper()}")
             case PoweredOff():
-                write(paint("Card powered off", "bold"))
+                write(paint(f"{_CARDS[event.slot]} powered off", "bold"))
             case CommandSent():
-                write(paint(event.name, "cyan") + f"  {event.purpose}")
+                where = "PSAM: " if event.environment is Environment.PSAM else ""
+                write(paint(where + event.name, "cyan") + f"  {event.purpose}")
             case Exchange():
                 hidden = event.secret and not self._show_secrets
                 command = mask(event.command) if hidden else event.command.hex().upper()

@@ -125,7 +125,7 @@ def build_parser() -> Parser:
     apdu.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     apdu.add_argument("--auto", action="store_true", help="follow 61xx and 6Cxx")
     apdu.add_argument("--decode", action="store_true", help="explain each command and response")
-    add("social", "The social-security terminal.", "social --card me.card", (common, session, social))
+    add("social", "The social-security terminal.", "social --card me.card", (common, psam, session, social))
     add(
         "financial",
         "The bank terminal (POS or ATM).",
@@ -136,7 +136,7 @@ def build_parser() -> Parser:
         "full",
         "The full-function terminal: both environments in one card session.",
         "full --card me.card --service verify-pin --pin 123456",
-        (common, session, social, financial),
+        (common, psam, session, social, financial),
     )
     full.add_argument(
         "--order", choices=("social-first", "bank-first"), default="social-first", help="which side first"

@@ -24,6 +24,7 @@ from terminal.effects import (
     PinEntered,
     PinEntry,
     PinPurpose,
+    Proof,
     ProveKey,
     display,
     draw_random,
@@ -34,6 +35,7 @@ from terminal.effects import (
     report,
 )
 from terminal.flows.common import BLOCKED_WORDS, need_ok, read_record, refuse, select_by_name, send, stop
+from terminal.flows.psam import Psam
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict
 
 SUITES: Final = {1: Suite.DES, 3: Suite.SM4}
@@ -50,6 +52,10 @@ _NAME_EXTENSION: Final = 0x4E
 _SSSE = Environment.SSSE
 
 
+NO_TERMINAL_NUMBER: Final = "000000000000"
+"""Terminal number of a terminal without a PSAM (API-058)."""
+
+
 class SocialService(enum.Enum):
     """What the terminal does for the holder."""
 
@@ -63,6 +69,8 @@ class SocialConfig:
 
     today: date
     service: SocialService = SocialService.IDENTITY
+    psam: bool = False
+    """Whether a PSAM computes what keys are needed for; without one the security module of the bench does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class SocialOutcome:
     card_authenticated: bool
     terminal_authenticated: bool
     pin_verified: bool
+    terminal_number: str = NO_TERMINAL_NUMBER
+    """Of the PSAM's EF0016 (终端机编号), twelve digits."""
 
     @property
     def reason(self) -> str:
@@ -108,6 +118,8 @@ def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
     except Stopped as stopped:
         failure = stopped.failure
         yield from report(failure.step, Mark.FAILED, failure.text)
+    if session.psam is not None:
+        yield from session.psam.close()
     return SocialOutcome(
         verdict=Verdict.PASSED if failure is None else Verdict.FAILED,
         failure=failure,
@@ -119,6 +131,7 @@ def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
         card_authenticated=session.card_authenticated,
         terminal_authenticated=session.terminal_authenticated,
         pin_verified=session.pin_verified,
+        terminal_number=(session.psam.terminal_number if session.psam else "") or NO_TERMINAL_NUMBER,
     )
 
 
@@ -135,6 +148,7 @@ class _Session:
         self.card_authenticated = False
         self.terminal_authenticated = False
         self.pin_verified = False
+        self.psam: Psam | None = None
         self._algorithm: int | None = None
 
     def run(self, atr: bytes) -> Flow[None]:
@@ -143,6 +157,9 @@ class _Session:
         self.issuer = yield from self._read_file(0x05, _EF05_TAGS, "issuer data")
         card = yield from self._identify()
         yield from self._check_validity()
+        if self.config.psam:
+            self.psam = Psam()
+            yield from self.psam.open(card)
         yield from self._internal_authentication(card)
         if self.version == "3.0":
             yield from self._external_authentication(card)
@@ -248,7 +265,7 @@ class _Session:
         step = "internal authentication"
         factor = yield from draw_random(8)
         original = yield from draw_random(8)
-        proof = yield from prove_key(ProveKey("IRK", card, factor, original))
+        proof = yield from self._prove(ProveKey("IRK", card, factor, original))
         if proof.data is None:
             stop(Cause.KEY_MISSING, step, f"the terminal cannot check the card: {proof.problem}")
         command = CommandApdu(0x00, 0x88, 0x00, 0x00, factor + original, 8)
@@ -257,6 +274,12 @@ class _Session:
             stop(Cause.NOT_AUTHENTIC, step, "the card's authentication data are wrong: it does not have the right IRK")
         self.card_authenticated = True
         yield from report(step, Mark.OK, "the card proved its key (IRK)")
+
+    def _prove(self, request: ProveKey) -> Flow[Proof]:
+        """Authentication data of the PSAM, or of the bench's security module."""
+        if self.psam is not None:
+            return (yield from self.psam.prove(request))
+        return (yield from prove_key(request))
 
     def _challenge(self, use: str) -> Flow[bytes]:
         response = yield from send(_SSSE, f"random number: {use}", CommandApdu(0x00, 0x84, 0x00, 0x00, le=8))
@@ -270,7 +293,7 @@ class _Session:
         step = "external authentication"
         original = yield from self._challenge("data to authenticate")
         factor = yield from self._challenge("session factor")
-        proof = yield from prove_key(ProveKey("RKSSSE", card, factor, original))
+        proof = yield from self._prove(ProveKey("RKSSSE", card, factor, original))
         if proof.data is None:
             stop(Cause.KEY_MISSING, step, f"the terminal cannot authenticate itself: {proof.problem}")
         command = CommandApdu(0x00, 0x82, 0x00, _RKSSSE_ID, proof.data + original)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from cardsim.decode.commands import mask
 from terminal.errors import LinkError, UsageError
+from terminal.slots import Slot
 from terminal.transcript import Event, Exchange, PoweredOff, PoweredOn
 
 FORMAT: Final = "cardterm-recording"
@@ -41,7 +42,9 @@ def head_line() -> str:
 
 
 def event_line(event: Event, *, show_secrets: bool = False) -> str | None:
-    """The line of an event, None for events that are no part of a recording."""
+    """The line of an event, None for events that are no part of a recording, such as all of the PSAM."""
+    if isinstance(event, PoweredOn | PoweredOff | Exchange) and event.slot is not Slot.CARD:
+        return None
     match event:
         case PoweredOn():
             return json.dumps({"event": "power-on", "atr": event.atr.hex().upper()})

@@ -214,6 +214,25 @@ def test_apdu_to_the_psam(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert "--psam" in capsys.readouterr().err
 
 
+def test_social_with_a_psam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No key file is needed; the document has the terminal number and the PSAM's events, the recording has none."""
+    me, sam, recording = (str(tmp_path / name) for name in ("me.card", "me.psam", "r.jsonl"))
+    assert cardsim_main(["new", me]) == cardsim_main(["new", "--psam", sam]) == 0
+    (tmp_path / "me.card.keys.toml").unlink()
+    capsys.readouterr()
+    both = ["social", "--card", me, "--psam", sam, *NOW, "--seed", "1"]
+    assert main([*both, "--json", "--record", recording]) == 0
+    found = document(capsys)
+    assert found["terminal_number"] == "519900000428"
+    assert {event["slot"] for event in found["transcript"] if "slot" in event} == {"card", "psam"}
+    assert "psam" in {event.get("environment") for event in found["transcript"]}
+    assert "BFDE" not in Path(recording).read_text()
+    assert main(["financial", "--card", me, *NOW, "--keys", me]) == 2
+    with pytest.raises(SystemExit) as ended:
+        main(["financial", "--card", me, "--psam", sam])
+    assert ended.value.code == 2
+
+
 def test_apdu_auto_decode_and_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert apdus(monkeypatch, SELECT + "\n0020000003123456\n", "--auto", "--decode") == 0
     text = capsys.readouterr().out
