@@ -30,6 +30,8 @@ class Context:
     """The last challenge of the PSAM."""
     historical: bytes = b""
     area: str = ""
+    psam: frozenset[str] = frozenset()
+    """What the PSAM supports, as in the profile."""
     draw: Callable[[int], bytes] = bytes
     functions: Mapping[str, "Function"] = field(default_factory=dict)
 

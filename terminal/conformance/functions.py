@@ -12,6 +12,8 @@ from cardsim.iso7816.contact import frame
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
 from terminal.conformance.functions_bank import BANK_FUNCTIONS
 from terminal.conformance.functions_medical import MEDICAL_FUNCTIONS
+from terminal.conformance.functions_psam import NAMES as PSAM_NAMES
+from terminal.conformance.functions_psam import PSAM_FUNCTIONS
 from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
 from terminal.conformance.functions_ssse import SSSE_FUNCTIONS
 
@@ -20,6 +22,8 @@ NAMES: Final[Mapping[str, bytes]] = {
     "pse": PSE_NAME,
     "debit": bytes.fromhex("A000000333010101"),
     "df01": bytes.fromhex("D15600000500"),
+    "df04": bytes.fromhex("D15600000503"),
+    **PSAM_NAMES,
 }
 """DF names by a short name."""
 
@@ -56,13 +60,13 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **SSSE_FUNCTIONS,
     **BANK_FUNCTIONS,
     **MEDICAL_FUNCTIONS,
+    **PSAM_FUNCTIONS,
     "tag": _tag,
     "wrong": _wrong,
     "xor": _xor,
     "frame": lambda context, words: bytes(frame(context.value(words[0])[0])),
     "name": lambda _context, words: NAMES[words[0]],
     "challenge": lambda context, _words: context.challenge,
-    "sam-challenge": lambda context, _words: context.sam_challenge,
     "historical": lambda context, _words: context.historical,
     "pin": lambda context, _words: _holder(context, "pin"),
     "offline-pin": lambda context, _words: pboc.pin_block_format2(_holder(context, "offline_pin").hex().rstrip("f")),

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cardsim.crypto.social import Suite
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
 from cardsim.iso7816 import tlv
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
 from terminal.conformance.applicability import Applicability
 from terminal.errors import LinkError
+from terminal.flows.psam import APPLICATION, ENVIRONMENTS
+from terminal.samkeys import FIELD, NATIONAL, sam_keys
 
 _DEBIT: Final = bytes.fromhex("A000000333010101")
 _BLOCKED: Final = ("6A81", "6283")
@@ -21,8 +24,8 @@ _ROUNDS: Final = 16
 _SMALL_SFIS: Final = range(5, 16)
 _SPENDABLE: Final = 50
 """Fen of electronic cash that cases spend at most."""
-_PSAM_ENVIRONMENTS: Final = {"des": "7378312E73682EC9E7BBE1B1A3D5CF", "sm4": "7378322E73682EC9E7BBE1B1A3D5CF"}
-"""Environments of a PSAM by their cipher (SSC part 9 §5)."""
+_STK: Final = ((NATIONAL, "psam-national"), (FIELD, "psam-field"))
+"""What the usage of STKSSSE in a PSAM tells (D25)."""
 _DEMO: Final = "519900D156000005000001ACD18203C0"
 """Identification code of the demo card of `cardsim new`."""
 
@@ -60,11 +63,12 @@ class PsamProbe:
     environments: tuple[str, ...]
     """Ciphers of its environments: des, sm4."""
     hides_status: bool
+    profiles: tuple[str, ...] = ()
 
     @property
     def supports(self) -> frozenset[str]:
-        """What cases may need of it: `psam`, and `psam-` with each cipher."""
-        return frozenset({"psam", *(f"psam-{name}" for name in self.environments)})
+        """What cases may need of it: `psam`, `psam-` with each cipher, `psam-national` or `psam-field`."""
+        return frozenset({"psam", *(f"psam-{name}" for name in self.environments), *self.profiles})
 
 
 class _Prober:
@@ -133,7 +137,9 @@ def probe(card: Card, *, reader: bool, model: bool = False) -> Probe:
 
 
 def probe_psam(card: Card, *, reader: bool) -> PsamProbe:
-    """Look at a PSAM: its answer to reset, and which environments can be selected. It is left powered off.
+    """Look at a PSAM: its answer to reset, which environments can be selected, and how it holds STK (D25).
+
+    A session key is derived for that and forgotten; nothing is computed. It is left powered off.
 
     Raises:
         LinkError: it is mute, or the reader is gone.
@@ -141,10 +147,21 @@ def probe_psam(card: Card, *, reader: bool) -> PsamProbe:
     prober = _Prober(card)
     try:
         atr = prober.power_on()
-        found = [name for name, df in _PSAM_ENVIRONMENTS.items() if prober.select(bytes.fromhex(df))[1] == "9000"]
+        found = [suite for suite, name in ENVIRONMENTS.items() if prober.select(name)[1] == "9000"]
+        profiles = tuple(word for profile, word in _STK if found and _holds_stk(prober, found[-1], profile))
     finally:
         card.power_off()
-    return PsamProbe(atr.hex().upper(), tuple(found), prober.direct and reader and _protocols(atr) == (0,))
+    hides = prober.direct and reader and _protocols(atr) == (0,)
+    return PsamProbe(atr.hex().upper(), tuple(suite.value for suite in found), hides, profiles)
+
+
+def _holds_stk(prober: _Prober, suite: Suite, profile: str) -> bool:
+    """Whether the PSAM gives a session key under STKSSSE as the table of a profile has it."""
+    prober.select(ENVIRONMENTS[suite])
+    prober.select(APPLICATION)
+    key = sam_keys(profile)["STKSSSE"]
+    data = bytes(8 * key.levels + suite.block_size)
+    return prober.send(f"BFDE{key.usage:02X}{key.id:02X}{len(data):02X}{data.hex()}")[1] == "9000"
 
 
 def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:

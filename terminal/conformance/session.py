@@ -319,8 +319,24 @@ class Bench:
                 from cardsim.assembly import new_card
 
                 control.restore(new_card(seed=1).snapshot())
+            case "lock":
+                self._lock(step)
             case other:
                 raise CannotRun(f"{step.place}: {other} is not known")
+
+    def _lock(self, step: Control) -> None:
+        """Lock a PSAM: no command does it, so the model has a hook (D34)."""
+        from cardsim.psam.switches import SamSwitch
+
+        locks = {
+            "card": SamSwitch.LOCKED,
+            "application": SamSwitch.APPLICATION_LOCKED,
+            "keys": SamSwitch.KEYS_LOCKED,
+        }
+        lock = getattr(self.control, "lock", None)
+        if lock is None or not set(step.arguments) <= set(locks):
+            raise CannotRun(f"{step.place}: `lock` takes {', '.join(locks)}, and needs the model of a PSAM")
+        lock(*(locks[word] for word in step.arguments))
 
     # --- the line ----------------------------------------------------------------------------------------------
 

@@ -103,10 +103,16 @@ class Setup:
 def keys_of(wish: Wish) -> tuple[KeyFile, str]:
     """The keys of the run, and the name of their file; empty where a reader or an object has none.
 
+    Those of the PSAM stand in the file of --keys, or else beside its image.
+
     Raises:
-        UsageError: it cannot be used.
+        UsageError: a file cannot be used.
     """
-    return _keyfile(wish.keys, wish.target.image if wish.target.given else wish.psam.image)
+    keys, name = _keyfile(wish.keys, wish.target.image)
+    if keys.psam is None and wish.psam.image is not None:
+        beside, other = _keyfile(None, wish.psam.image)
+        keys, name = dataclasses.replace(keys, psam=beside.psam), name or other
+    return keys, name
 
 
 def _keyfile(named: str | None, image: Path | None) -> tuple[KeyFile, str]:
@@ -199,7 +205,7 @@ def open_setup(wish: Wish, library: Library, requirements: Mapping[str, Requirem
         bench = Bench(
             NoCard() if card is None else card.card,
             _vocabulary(library, profile),
-            Context(keys, functions=FUNCTIONS, area="" if found is None else found.identity.area),
+            Context(keys, functions=FUNCTIONS, area="" if found is None else found.identity.area, psam=profile.psam),
             control=None if card is None else card.control,
             hides_status=found is not None and found.hides_status,
             show_secrets=wish.show_secrets,
