@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from cardsim.crypto import social
-from cardsim.crypto.mac import des_cbc_mac, sm4_cbc_mac
+from cardsim.crypto.ciphers import des_ecb_encrypt, sm4_ecb_encrypt
+from cardsim.crypto.mac import des_cbc_mac, fold16, sm4_cbc_mac
 from cardsim.crypto.padding import pad80
 from cardsim.crypto.social import Suite
 from terminal.conformance.context import Context, Function
@@ -48,6 +49,37 @@ def _mac_block(context: Context, words: tuple[str, ...]) -> bytes:
     return des_cbc_mac(session, padded) if suite is Suite.DES else sm4_cbc_mac(session, padded)
 
 
+def _session(context: Context, name: str) -> bytes:
+    """The session key of a maintenance key and the last challenge."""
+    return social.session_key(context.suite, context.key(name), context.challenge)
+
+
+def _enciphered(context: Context, words: tuple[str, ...]) -> bytes:
+    """enciphered KEY [PLAIN]: length byte, plain text and padding under the session key of the last challenge."""
+    plain = context.value(words[1]) if len(words) > 1 else b""
+    return social.encipher(context.suite, _session(context, words[0]), plain)
+
+
+def _raw_enciphered(context: Context, words: tuple[str, ...]) -> bytes:
+    """raw-enciphered KEY BLOCK: a block, filled with 00, enciphered as it stands, so that its frame can be wrong."""
+    suite, session = context.suite, _session(context, words[0])
+    block = context.value(words[1]).ljust(suite.block_size, b"\0")
+    return des_ecb_encrypt(session, block) if suite is Suite.DES else sm4_ecb_encrypt(session, block)
+
+
+def _secured(context: Context, words: tuple[str, ...]) -> bytes:
+    """secured KEY HEADER [DATA]: data and their MAC, over header, Lc and data, for the last challenge."""
+    data = context.value(words[2]) if len(words) > 2 else b""
+    message = context.value(words[1]) + bytes((len(data) + 4,)) + data
+    return data + social.mac4(context.suite, _session(context, words[0]), message)
+
+
+def _unpadded(context: Context, words: tuple[str, ...]) -> bytes:
+    """unpadded KEY MESSAGE: the MAC of whole blocks without the block of padding behind them: a fault."""
+    suite, session, message = context.suite, _session(context, words[0]), context.value(words[1])
+    return des_cbc_mac(session, message)[:4] if suite is Suite.DES else fold16(sm4_cbc_mac(session, message))
+
+
 def _p2(context: Context, words: tuple[str, ...]) -> bytes:
     """p2 SFI MODE: P2 of a record command, for a short identifier that the card told."""
     return bytes((context.value(words[0])[0] << 3 | int(words[1]),))
@@ -76,6 +108,10 @@ SSSE_FUNCTIONS: Final[Mapping[str, Function]] = {
     "mac-direct": _mac_direct,
     "mac-chained": _mac_chained,
     "mac-block": _mac_block,
+    "enciphered": _enciphered,
+    "raw-enciphered": _raw_enciphered,
+    "secured": _secured,
+    "unpadded": _unpadded,
     "p2": _p2,
     "times": _times,
     "holds": _holds,
