@@ -103,6 +103,8 @@ def _explain(environment: Environment, cla: int, ins: int, data: bytes) -> Itera
             yield from _format1(data, (0x9F4B, 0))
         case 0x88:
             yield from _plain("authentication data", data)
+        case 0xB0:
+            yield from _plain("bytes of the file", data)
         case 0x84 if cla == 0:
             yield from _plain("random number", data)
         case _:

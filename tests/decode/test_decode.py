@@ -170,3 +170,25 @@ def test_a_session_follows_selects() -> None:
     assert session.environment.value == "pse"
     session.reset()
     assert session.environment.value == "card"
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "shown"),
+    [
+        ("805E010007123456FF654321", "CHANGE PIN", "805E010007" + "**" * 7),
+        ("842400010C" + "A5" * 12, "PIN CHANGE/UNBLOCK", "842400010C" + "**" * 12),
+        ("04D6960006A1A201020304", "UPDATE BINARY", "04D6960006A1A201020304"),
+        ("841E000104A1A2A3A4", "APPLICATION BLOCK", "841E000104A1A2A3A4"),
+    ],
+)
+def test_basic_commands_of_ssse(command: str, name: str, shown: str) -> None:
+    """The names stand in the table; what carries a PIN, in clear or enciphered, is not shown."""
+    raw = bytes.fromhex(command)
+    assert command_name(Environment.SSSE, raw) == name
+    assert masked_hex(Environment.SSSE, raw) == shown
+
+
+def test_read_binary() -> None:
+    """The bytes of a transparent file are named as such."""
+    (line,) = explain_answer(Environment.SSSE, bytes.fromhex("00B0960002"), b"\xa1\xa2")
+    assert (line.name, line.text) == ("bytes of the file", "A1A2")
