@@ -9,6 +9,7 @@ from cardsim.cos.commands import TABLE as CARD_TABLE
 from cardsim.cos.table import Command
 from cardsim.decode import Environment
 from cardsim.decode.commands import Session
+from cardsim.psam.commands import OPERATION as PSAM_TABLE
 from cardsim.pse.commands import TABLE as PSE_TABLE
 from cardsim.ssse.commands import TABLE as SSSE_TABLE
 from terminal.conformance.reports.record import RAN, Record
@@ -20,6 +21,7 @@ _Key = tuple[str, str, str]
 def _tables() -> dict[Environment, tuple[Command, ...]]:
     return {
         Environment.CARD: tuple(CARD_TABLE), Environment.SSSE: tuple(SSSE_TABLE), Environment.PSE: tuple(PSE_TABLE),
+        Environment.PSAM: PSAM_TABLE,
     }  # fmt: skip
 
 
@@ -57,10 +59,9 @@ class Coverage:
         """Count one case."""
         if record.verdict in RAN and not record.reason.startswith("the state "):
             self.states.add(record.state)
-        session = Session()
+        sessions = {"card": Session(), "psam": Session(Environment.PSAM)}
         for line in record.transcript:
-            if line.slot != "card":
-                continue
+            session = sessions[line.slot]
             if line.name == "reset" and not line.command:
                 session.reset()
                 continue
@@ -72,7 +73,8 @@ class Coverage:
             if len(line.answer) < 4:
                 continue
             word = int(line.answer[-4:], 16)
-            for where in dict.fromkeys((session.environment, Environment.CARD)):
+            psam = session.environment is Environment.PSAM
+            for where in (session.environment,) if psam else dict.fromkeys((session.environment, Environment.CARD)):
                 key = _row_of(where, header)
                 if key is not None:
                     self.words.setdefault(key, set()).add(family(word))
