@@ -20,6 +20,7 @@ from cardsim.cos.table import Check, Command, Fault
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
 from tests.cards import Bench
+from tests.tearing.scene import Reader
 
 Choices = Mapping[str, str]
 """Settings of knobs; a knob that is not there stands as the good command needs it."""
@@ -153,7 +154,7 @@ def _said(trial: Trial, item: Item) -> str:
 # --- what every command can suffer -----------------------------------------------------------------------------------
 
 
-def deliver(bench: Bench, environment: Environment | None, row: Command, choices: Choices, command: bytes) -> bytes:
+def deliver(bench: Reader, environment: Environment | None, row: Command, choices: Choices, command: bytes) -> bytes:
     """Send a command as the knobs that all commands share stand.
 
     Args:
@@ -185,9 +186,10 @@ def deliver(bench: Bench, environment: Environment | None, row: Command, choices
         return bench.raw(sent)
 
 
-def _block(bench: Bench, environment: Environment | None) -> None:
+def _block(bench: Reader, environment: Environment | None) -> None:
     """Block the environment, or at the MF the whole card, behind its back."""
     if environment is None:
+        assert isinstance(bench, Bench)
         bench.model.os.record.block()
         bench.model.os.journal.commit()
         bench.model.os._settle()
