@@ -23,6 +23,7 @@ from cardsim.psam.master import MF_SLOT
 from cardsim.psam.switches import SamSwitch
 from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
 from cardsim.pse.environment import Pse
+from cardsim.ssse.account import Account
 
 _PHASES: Final = {Phase.CREATED: "created", Phase.SET_UP: "keyed", Phase.ISSUED: "issued"}
 _ALGORITHMS: Final = {1: "3DES", 3: "SM4"}
@@ -220,7 +221,7 @@ def _in_order(files: tuple[File, ...]) -> list[File]:
 
 
 def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
-    own_rules = file.has_records or file.type in (FileType.TRANSPARENT, FileType.KEY_RECORDS)
+    own_rules = file.has_records or file.type in (FileType.TRANSPARENT, FileType.KEY_RECORDS, FileType.ACCOUNT)
     notes = []
     if file.type is FileType.DF:
         notes.append(_text(file.name))
@@ -256,7 +257,26 @@ def _keys(store: KeyStore, parents: dict[int, str]) -> list[KeyInfo]:
 def _counters(environment: Environment) -> dict[str, str]:
     if isinstance(environment, Sam):
         return {f"{name} terminal transaction number": str(n) for name, n in environment.transaction_numbers()}
-    return _pse_counters(environment) if isinstance(environment, Pse) else {}
+    return _pse_counters(environment) if isinstance(environment, Pse) else _accounts(environment)
+
+
+def _accounts(environment: Environment) -> dict[str, str]:
+    """Balance, totals, starting day and sequences of each medical-insurance account."""
+    found = {}
+    index = environment.files.index
+    for df, file in index.accounts.items():
+        account, name = Account.read(environment.partition, file), f"{index.files[df].fid:04X}"
+        found[f"{name} balance"] = _yuan(account.balance)
+        found[f"{name} paid by the holder in {account.year.hex()}"] = _yuan(account.self_paid)
+        found[f"{name} paid by the pool in {account.year.hex()}"] = _yuan(account.pool)
+        found[f"{name} starting day"] = account.starting_day.hex()
+        found[f"{name} load sequence"] = str(account.load_sequence)
+        found[f"{name} purchase sequence"] = str(account.purchase_sequence)
+    return found
+
+
+def _yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d} yuan"
 
 
 def _pse_counters(environment: Pse) -> dict[str, str]:

@@ -14,6 +14,7 @@ table but the first two lines optional; key values are hex:
     suite = "sm4"               # "des" or "sm4"
     area = "519900"             # area code of the issuing place, six digits
     master = "…"                # environment master key, 16 bytes (optional)
+    medical_type = "ascii"      # "ascii" or "binary": transaction type 31, 32 or 01, 02 in medical MACs (optional)
     command = "ask-hsm --slot 2"  # asks an HSM for keys that are neither in keys nor in roots (optional): it is run
                                 # with the key's name, suite, area code and historical bytes (hex) as further words
                                 # and prints the card's key in hex
@@ -79,6 +80,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
+from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite, card_key
 from cardsim.privatefile import write_private
 
@@ -144,6 +146,8 @@ class SsseKeys:
     roots: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     command: str | None = None
+    medical_type: TypeCoding = TypeCoding.ASCII
+    """How the transaction type stands in MACs and TACs of medical transactions (D19)."""
 
     def card_key(self, name: str, suite: Suite, area: str, historical: bytes) -> bytes | None:
         """The card's own key of that name, or None if the file has neither it nor its root.
@@ -378,6 +382,12 @@ def _suite(table: _Table, key: str, value: Any) -> Suite:
     return Suite(value)
 
 
+def _medical_type(table: _Table, key: str, value: Any) -> TypeCoding:
+    if value not in ("ascii", "binary"):
+        table.fail(key, 'must be "ascii" or "binary"')
+    return TypeCoding(value)
+
+
 _key16 = _hex(16)
 _PSAM_KEYS: Final = ("master", "application", "national", "provincial", "city")
 _pin = _text(r"[0-9]{4,16}", "a string of 4 to 16 digits")
@@ -409,7 +419,7 @@ def _read_card(table: _Table) -> CardKeys:
 
 
 def _read_ssse(table: _Table) -> SsseKeys:
-    table.known("suite", "area", "master", "command", "roots", "keys")
+    table.known("suite", "area", "master", "command", "medical_type", "roots", "keys")
     suite = table.need("suite", _suite)
     return SsseKeys(
         suite=suite,
@@ -418,6 +428,7 @@ def _read_ssse(table: _Table) -> SsseKeys:
         roots=_named_keys(table.table("roots"), suite),
         keys=_named_keys(table.table("keys"), suite),
         command=table.get("command", _text(r".+", "the words of a command")),
+        medical_type=table.get("medical_type", _medical_type) or TypeCoding.ASCII,
     )
 
 
@@ -558,7 +569,9 @@ def _render_psam_environment(keys: PsamEnvironmentKeys) -> str:
 
 
 def _ssse_values(ssse: SsseKeys) -> dict[str, _Value]:
-    return {"suite": ssse.suite.value, "area": ssse.area, "master": ssse.master, "command": ssse.command}
+    coding = None if ssse.medical_type is TypeCoding.ASCII else ssse.medical_type.value
+    values: dict[str, _Value] = {"suite": ssse.suite.value, "area": ssse.area, "master": ssse.master}
+    return values | {"command": ssse.command, "medical_type": coding}
 
 
 def _render_ca(ca: CaKey) -> str:

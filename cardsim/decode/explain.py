@@ -1,10 +1,10 @@
 """One command and its answer, explained line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cardsim.decode import Environment
+from cardsim.decode import Environment, medical
 from cardsim.decode.items import item_of
 from cardsim.decode.values import item_text
 from cardsim.iso7816.apdu import CommandApdu
@@ -84,7 +84,17 @@ def explain_answer(environment: Environment, command: CommandApdu | bytes, data:
     raw = bytes(command)
     if not data or len(raw) < 4:
         return []
+    fields = medical.fields_of(raw, data) if environment is Environment.SSSE else ()
+    if fields:
+        return list(_fixed(fields, data))
     return list(_explain(environment, raw[0], raw[1], data))
+
+
+def _fixed(fields: Iterable[medical.Field], data: bytes) -> Iterator[Line]:
+    """Fields that stand one behind the other."""
+    for field in fields:
+        value, data = data[: field.length], data[field.length :]
+        yield Line(0, "", field.name, field.chinese, field.text(value), value)
 
 
 def _explain(environment: Environment, cla: int, ins: int, data: bytes) -> Iterator[Line]:

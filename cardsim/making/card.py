@@ -127,7 +127,7 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     own = {"specification_version": structure.version, "identification_code": code}
     values: dict[str, Value] = {**FILE_VALUES, **person.values, **own}
     SsseMaker(station, structure, suite, secrets.ssse_first).run(keys, values, demo.PIN, secrets.ssse_final)
-    return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots)
+    return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots, medical_type=profile.medical_type)
 
 
 def root_length(name: str, suite: Suite) -> int:

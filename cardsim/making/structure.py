@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cardsim.cos.record import Switch
+from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite, suite_named
 from cardsim.making.extension import draft, read_structure
 from cardsim.making.plan import SsseStructure
@@ -33,6 +35,13 @@ class Profile:
     suite: Suite
     pse: Mapping[str, Any] | None = field(repr=False)
     offline_pin: bool = False
+    medical_type: TypeCoding = TypeCoding.ASCII
+    """How the transaction type stands in MACs and TACs of medical transactions (D19)."""
+
+    @property
+    def switches(self) -> int:
+        """The profile switches that ACTIVATE gives the card (D16)."""
+        return Switch.MEDICAL_TYPE_BINARY if self.medical_type is TypeCoding.BINARY else 0
 
 
 def profile_names() -> list[str]:
@@ -77,7 +86,15 @@ def load_profile(name: str) -> Profile:
         suite,
         read_structure(pse.text("structure"), pse).content if pse is not None else None,
         offline_pin,
+        _medical_type(ssse) if ssse is not None else TypeCoding.ASCII,
     )
+
+
+def _medical_type(section: Table) -> TypeCoding:
+    try:
+        return TypeCoding(section.get("medical_type", str, TypeCoding.ASCII.value))
+    except ValueError:
+        section.fail("medical_type is ascii or binary")
 
 
 def _ssse(section: Table) -> SsseStructure:

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from cardsim.crypto import medical
-from cardsim.crypto.medical import LOAD_TAIL, Load, Purchase, TransactionType
+from cardsim.crypto.medical import LOAD_TAIL, Load, Purchase, TransactionType, TypeCoding
 from cardsim.keyfile import generation_name
 from terminal.conformance.context import Context, Function
 
 _YEAR_BYTES: Final = 2
+
+
+def _coding(context: Context) -> TypeCoding:
+    return context.keys.ssse.medical_type if context.keys.ssse is not None else TypeCoding.ASCII
 
 
 def _key(context: Context, name: str, data: bytes) -> bytes:
@@ -41,20 +45,24 @@ def _load_mac1(context: Context, words: tuple[str, ...]) -> bytes:
     """load-mac1 DATA ANSWER: the card's MAC1 of INITIALIZE FOR LOAD (SSC part 7 §11.2)."""
     data, answer = (context.value(word) for word in words)
     balance = int.from_bytes(answer[:4], "big")
-    return medical.mac(context.suite, _load_session(context, data, answer), _load(data).mac1_data(balance))
+    return medical.mac(
+        context.suite, _load_session(context, data, answer), _load(data).mac1_data(balance, _coding(context))
+    )
 
 
 def _load_mac2(context: Context, words: tuple[str, ...]) -> bytes:
     """load-mac2 DATA ANSWER TIME: the host's MAC2 for CREDIT FOR LOAD (SSC part 7 §11.5)."""
     data, answer, time = (context.value(word) for word in words)
-    return medical.mac(context.suite, _load_session(context, data, answer), _load(data).mac2_data(time))
+    return medical.mac(
+        context.suite, _load_session(context, data, answer), _load(data).mac2_data(time, _coding(context))
+    )
 
 
 def _load_tac(context: Context, words: tuple[str, ...]) -> bytes:
     """load-tac DATA ANSWER TIME: the TAC of a load, with the balance after it (SSC part 7 §11.8)."""
     data, answer, time = (context.value(word) for word in words)
     load = _load(data)
-    covered = load.tac_data(int.from_bytes(answer[:4], "big") + load.amount, answer[4:6], time)
+    covered = load.tac_data(int.from_bytes(answer[:4], "big") + load.amount, answer[4:6], time, _coding(context))
     return medical.tac(context.suite, _key(context, "DTK", data), covered)
 
 
@@ -68,14 +76,16 @@ def _purchase_mac1(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-mac1 DATA ANSWER SEQUENCE TIME: the PSAM's MAC1 for DEBIT FOR PURCHASE (SSC part 7 §12.3)."""
     data, answer, sequence, time = (context.value(word) for word in words)
     session = _purchase_session(context, data, answer, sequence)
-    return medical.mac(context.suite, session, _purchase(data).mac1_data(time))
+    return medical.mac(context.suite, session, _purchase(data).mac1_data(time, _coding(context)))
 
 
 def _purchase_mac1_headed(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-mac1-headed DATA ANSWER SEQUENCE TIME: MAC1 over the header of DEBIT FOR PURCHASE as well: a fault."""
     data, answer, sequence, time = (context.value(word) for word in words)
     session = _purchase_session(context, data, answer, sequence)
-    return medical.mac(context.suite, session, b"\xb0\x2c\x01\x00\x0f" + _purchase(data).mac1_data(time))
+    return medical.mac(
+        context.suite, session, b"\xb0\x2c\x01\x00\x0f" + _purchase(data).mac1_data(time, _coding(context))
+    )
 
 
 def _purchase_mac2(context: Context, words: tuple[str, ...]) -> bytes:
@@ -88,7 +98,9 @@ def _purchase_mac2(context: Context, words: tuple[str, ...]) -> bytes:
 def _purchase_tac(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-tac DATA SEQUENCE TIME: the TAC of a purchase (SSC part 7 §12.6, §15)."""
     data, sequence, time = (context.value(word) for word in words)
-    return medical.tac(context.suite, _key(context, "DTK", data), _purchase(data).tac_data(sequence, time))
+    return medical.tac(
+        context.suite, _key(context, "DTK", data), _purchase(data).tac_data(sequence, time, _coding(context))
+    )
 
 
 def _purchase_record(context: Context, words: tuple[str, ...]) -> bytes:

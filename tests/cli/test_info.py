@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from cardsim.chip.image import create_image
 from cardsim.cli.main import main
+from cardsim.inspection import inspect
 from cardsim.keyfile import default_keyfile_path
 from tests.cli.support import ATR, PROFILES, Serving, command, environment, run
+from tests.ssse.clinic import clinic
 
 PUBLIC = ("area", "keydata", "rid", "index", "modulus", "exponent", "name", "suite", "format", "version", "key_version")
 
@@ -124,3 +127,23 @@ def test_output_that_cannot_be_written(image: Path) -> None:
             check=False,
         )
     assert (result.returncode, result.stderr) == (2, "cardsim: standard output: No space left on device\n")
+
+
+def test_medical_account(tmp_path: Path) -> None:
+    """SSCV2-5.6-10: balance, totals, starting day and sequences of the account in DF04."""
+    at = clinic()
+    at.do_load(12345)
+    at.buy(45, 1000, 5)
+    path = tmp_path / "me.card"
+    create_image(path, at.bench.cells)
+    environment = inspect(path).environments[0]
+    assert environment.counters == {
+        "DF04 balance": "123.00 yuan",
+        "DF04 paid by the holder in 2014": "10.00 yuan",
+        "DF04 paid by the pool in 2014": "0.05 yuan",
+        "DF04 starting day": "0701",
+        "DF04 load sequence": "1",
+        "DF04 purchase sequence": "1",
+    }
+    (account,) = [file for file in environment.files if file.type == "account"]
+    assert (account.read, account.write) == ("free", "key 87")

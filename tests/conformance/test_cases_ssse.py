@@ -42,7 +42,6 @@ SPECIAL: Final = {
     "item60": ("item60-df03", "2.0", "des"),
     "directory": ("directory-5-15", "2.0", "des"),
     "on-line": ("medical-on-line", "1.0", "des"),
-    "online": ("on-line", "3.0", "sm4"),
 }
 """Cards of their own, made of tests/conformance/cards: the option that cases for them need, version, cipher."""
 LEAST: Final = {

@@ -192,3 +192,50 @@ def test_read_binary() -> None:
     """The bytes of a transparent file are named as such."""
     (line,) = explain_answer(Environment.SSSE, bytes.fromhex("00B0960002"), b"\xa1\xa2")
     assert (line.name, line.text) == ("bytes of the file", "A1A2")
+
+
+@pytest.mark.parametrize(
+    ("command", "data", "texts"),
+    [
+        ("B0280001", "000003E800030100E3F50E75AF7769AD", ["10.00 yuan", "3", "1", "00", "E3F50E75", "AF7769AD"]),
+        ("B0280101", "000003E80000000A00000014201400050103E3F50E75",
+         ["10.00 yuan", "0.10 yuan", "0.20 yuan", "2014", "5", "1", "03", "E3F50E75"]),
+        ("B02A0000", "1C0C692E", ["1C0C692E"]),
+        ("B02C0100", "F0B7F9EA01902555", ["F0B7F9EA", "01902555"]),
+        ("B0260001", "000003E8", ["10.00 yuan"]),
+        ("B0260003", "000003E82014", ["10.00 yuan", "2014"]),
+        ("B02E0032", "01902555F0B7F9EA", ["01902555", "F0B7F9EA"]),
+        ("B0560100", "0701", ["0701"]),
+        ("00B20144", "00053251000000000120140801120001000000640000000A00000000",
+         ["5", "medical settlement", "510000000001", "20140801120001", "1.00 yuan", "0.10 yuan", "0.00 yuan"]),
+        ("00B20144", "00033151000000000120140801120001000001F4",
+         ["3", "account load", "510000000001", "20140801120001", "5.00 yuan"]),
+    ],
+)  # fmt: skip
+def test_medical_answers(command: str, data: str, texts: list[str]) -> None:
+    """SSC part 5 tables 52 to 77, V2 table 9: each field of the medical answers and of the log has its name."""
+    lines = explain_answer(Environment.SSSE, bytes.fromhex(command), bytes.fromhex(data))
+    assert [line.text for line in lines] == texts
+    assert all(line.name for line in lines)
+    assert b"".join(line.value for line in lines) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize(
+    ("command", "data"), [("B0260001", "000003"), ("80260001", "000003E8"), ("00B20144", "0103333435")]
+)
+def test_what_is_no_medical_answer(command: str, data: str) -> None:
+    """Another length, another class, a record that is a TLV: no field is made up."""
+    lines = explain_answer(Environment.SSSE, bytes.fromhex(command), bytes.fromhex(data))
+    assert len(lines) == 1
+    assert lines[0].name not in ("balance", "transaction sequence")
+
+
+def test_medical_commands_have_their_names() -> None:
+    """Commands that share CLA INS are told apart by P1."""
+    names = {
+        text: command_name(Environment.SSSE, bytes.fromhex(text))
+        for text in ("B0280001", "B0280101", "B0560000", "B0560100")
+    }
+    assert list(names.values()) == [
+        "INITIALIZE FOR LOAD", "INITIALIZE FOR PURCHASE", "UPDATE STARTING DAY", "GET STARTING DAY",
+    ]  # fmt: skip

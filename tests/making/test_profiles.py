@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from cardsim.cli.main import main
 from cardsim.cos.access import FREE, NEVER, AccessRule, Operator
+from cardsim.cos.record import Switch
+from cardsim.crypto.medical import TypeCoding
+from cardsim.inspection import inspect
+from cardsim.keyfile import default_keyfile_path, load_keyfile
 from cardsim.making.structure import (
     DEFAULT_PROFILE,
     ProfileError,
@@ -12,6 +17,7 @@ from cardsim.making.structure import (
     parse_rule,
     profile_names,
 )
+from terminal.cli.main import main as conform
 
 HEAD = "version = '1'\ndirectory_sfi = 1\nspace = 64\n[[df]]\nfid = 'DDF1'\nname = 'x'\n"
 
@@ -114,3 +120,23 @@ def test_broken_rules(text: str) -> None:
     """PERSO-044."""
     with pytest.raises(ProfileError, match=r"^here: .* is no access rule"):
         parse_rule(text, "here")
+
+
+def test_medical_type(tmp_path: Path) -> None:
+    """D19: one switch for the card and, by the key file, for those who compute MACs with it."""
+    path = tmp_path / "binary.toml"
+    text = '[ssse]\nstructure = "ssse-3.0"\nsuite = "des"\nmedical_type = "binary"\n'
+    path.write_text('description = "binary types"\n' + text, encoding="utf8")
+    profile = load_profile(str(path))
+    assert (profile.medical_type, profile.switches) == (TypeCoding.BINARY, Switch.MEDICAL_TYPE_BINARY)
+    assert load_profile("dual-3.0-des").switches == 0
+    image = tmp_path / "me.card"
+    assert main(["new", str(image), "--profile", str(path)]) == 0
+    keys = load_keyfile(default_keyfile_path(image))
+    assert keys.ssse is not None
+    assert keys.ssse.medical_type is TypeCoding.BINARY
+    assert inspect(image).switches == ["medical_type_binary"]
+    assert conform(["conform", "--card", str(image), "MEDICAL_LOAD", "MEDICAL_PURCHASE", "MEDICAL_ACCOUNT"]) == 0
+    path.write_text(path.read_text(encoding="utf8").replace("binary", "octal"), encoding="utf8")
+    with pytest.raises(ProfileError, match="medical_type is ascii or binary"):
+        load_profile(str(path))
