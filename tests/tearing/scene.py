@@ -138,6 +138,11 @@ def has_applications(profile: Profile) -> bool:
     return profile.ssse is not None and any(file.df == DF01 for file in profile.ssse.files)
 
 
+def has_environment_keys(profile: Profile) -> bool:
+    """Keys of the environment that open files, RKSSSE first: version 2.0 and later."""
+    return profile.ssse is not None and any(key.name == "RKSSSE" for key in profile.ssse.keys)
+
+
 def has_pse(profile: Profile) -> bool:
     """A payment environment."""
     return profile.pse is not None

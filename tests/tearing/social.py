@@ -27,6 +27,7 @@ from tests.tearing.scene import (
     Step,
     both,
     has_applications,
+    has_environment_keys,
     then,
 )
 
@@ -430,9 +431,9 @@ SCENARIOS: Final = (
     Scenario("verify-wrong", "A wrong PIN.", _TRIED, _verify(right=False), has_applications),
     Scenario("verify-last-try", "A wrong PIN that blocks.", _TRIED, _last_try, has_applications),
     Scenario("authentication", "The right external key, after a wrong one.", _TRIED,
-             _authentication(0x0A, "RKSSSE", right=True), has_applications),
+             _authentication(0x0A, "RKSSSE", right=True), has_environment_keys),
     Scenario("authentication-wrong", "A wrong external key.", _TRIED,
-             _authentication(0x0A, "RKSSSE", right=False), has_applications),
+             _authentication(0x0A, "RKSSSE", right=False), has_environment_keys),
     Scenario("card-block", "CARD BLOCK stops the environment.", "SSC5-6.2-01, D10", _block(0, "6D00")),
     Scenario("card-block-whole", "CARD BLOCK stops the card, where the profile says so.", "SSC5-6.2-01, D10",
              _block(Switch.BLOCK_SCOPE_CARD, "6A81")),
