@@ -167,7 +167,15 @@ _SHARED: list[tuple[Made, Sequence[Case], bool]] = []
 
 def _one(name: str) -> Outcome:
     made, cases, first = _SHARED[0]
-    return run(made, find_defect(name), cases, first=first)
+    defect = find_defect(name)
+    return run(made, defect, _near_first(defect, cases) if first else cases, first=first)
+
+
+def _near_first(defect: Defect, cases: Sequence[Case]) -> list[Case]:
+    """The cases that are likeliest to find it first: those that show what it breaks, then those of its environment."""
+    broken = frozenset(defect.clause.split(", "))
+    side = defect.side.value
+    return sorted(cases, key=lambda case: (broken.isdisjoint((case.id, *case.shows)), side not in case.needs))
 
 
 def outcomes(made: Made, names: Sequence[str], cases: Sequence[Case], jobs: int, *, first: bool) -> Iterator[Outcome]:
