@@ -13,6 +13,7 @@ from cardsim.defects.cos import COS
 from cardsim.defects.defect import Defect, Side
 from cardsim.defects.keys import KEYS
 from cardsim.defects.master import MASTER
+from cardsim.defects.medical import MEDICAL
 from cardsim.defects.payment import PAYMENT
 from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
@@ -21,7 +22,7 @@ from cardsim.defects.security import SECURITY
 from cardsim.defects.ssse import SSSE
 from cardsim.defects.updates import UPDATES
 
-_TABLES: Final = (CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY, KEYS, PSE, PAYMENT)
+_TABLES: Final = (CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY, KEYS, MEDICAL, PSE, PAYMENT)
 _HEADINGS: Final = {
     Side.CHIP: "Chip",
     Side.CARD: "Card and card management",

@@ -7,6 +7,7 @@ from cardsim.defects import Defect, apply_defect
 from tests.cards import Bench, blank, card, initialised
 from tests.defects import scenes_files as files
 from tests.defects import scenes_making as making
+from tests.defects import scenes_medical as medical
 from tests.defects import scenes_payment as payment
 from tests.defects import scenes_social as social
 from tests.defects.tour import Tour
@@ -30,6 +31,7 @@ SCENES: Final[Mapping[str, Scene]] = {
         (blank, (making.blank_card, making.cut_card_key, making.cut_environment_key)),
         (initialised, (making.keyed_card, making.ssse_setup)),
         (files.shelf, (files.pointer, files.writing, files.rules, files.proofs, files.macs)),
+        (medical.surgery, (medical.loads, medical.purchases, medical.counter)),
         (empty, (making.channel, making.channel_commands, making.issue, making.put_key)),
         (_rich, (payment.order, payment.counters, payment.many, payment.log, payment.cash)),
     )
