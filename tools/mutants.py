@@ -20,13 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cardsim.assembly import CardModel, new_card, seeded
+from cardsim.assembly import CardModel, SamModel, new_card, new_psam, seeded
 from cardsim.chip.eeprom import Eeprom
 from cardsim.chip.rng import SeededRandom
-from cardsim.defects import Defect, DefectError, apply_defect, defects, find_defect
+from cardsim.defects import Defect, DefectError, Side, apply_defect, defects, find_defect
 from cardsim.defects.registry import document
 from cardsim.keyfile import CardKeys, KeyFile
 from cardsim.making.card import activate, make_card
+from cardsim.making.psam import activate_psam, make_psam
+from cardsim.making.samplan import DEFAULT_PSAM_PROFILE, load_psam_profile
 from cardsim.making.structure import Profile, load_profile
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.campaign import catalogue
@@ -34,11 +36,11 @@ from terminal.conformance.case import Case, Vocabulary
 from terminal.conformance.context import Context
 from terminal.conformance.dialect import load_dialect, with_dialect
 from terminal.conformance.functions import FUNCTIONS
-from terminal.conformance.probe import probe
+from terminal.conformance.probe import probe, probe_psam
 from terminal.conformance.results import Verdict
 from terminal.conformance.runner import Runner
 from terminal.conformance.selection import read_library
-from terminal.conformance.session import Bench
+from terminal.conformance.session import Bench, sam_bench
 
 DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "defects.md"
 PROFILE: Final = "dual-3.0-sm4"
@@ -60,10 +62,11 @@ The first of them has money in electronic cash and an offline PIN."""
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Cells and keys of one card that a run starts from, and what it supports."""
+    """Cells and keys of one card that a run starts from, and of the PSAM beside it, and what they support."""
 
     cells: bytes
     blank: bytes
+    psam: bytes
     keys: KeyFile
     blank_keys: KeyFile
     profile: Applicability
@@ -91,35 +94,51 @@ class Outcome:
 
 def prepare(cases: Sequence[str] = (), profile: str = PROFILE) -> Made:
     """Make the cards by their own commands, ask each what it supports, read the cases."""
-    library, demo = read_library(tuple(cases)), load_profile(profile)
-    pse, kinds = demo.pse or {}, [_kind(demo, library.vocabulary, _DEMO)]
+    library, demo, psam = read_library(tuple(cases)), load_profile(profile), _psam()
+    pse, kinds = demo.pse or {}, [_kind(demo, library.vocabulary, _DEMO, psam)]
     for number, (risk, options) in enumerate(_OTHERS):
         other = {**pse, "risk": {**pse["risk"], **risk}}
         profile_of = dataclasses.replace(demo, pse=other, offline_pin=not number)
-        kinds.append(_kind(profile_of, library.vocabulary, options))
+        kinds.append(_kind(profile_of, library.vocabulary, options, psam))
     return Made(tuple(kinds), tuple(library.cases))
 
 
-def _kind(profile: Profile, words: Vocabulary, options: frozenset[str]) -> Kind:
+def _psam() -> tuple[bytes, KeyFile]:
+    """Cells and keys of a PSAM that fits the cards."""
+    psam = new_psam(seed=_SEED)
+    activate_psam(psam, None)
+    keys = make_psam(psam, load_psam_profile(DEFAULT_PSAM_PROFILE), None)
+    return psam.eeprom.snapshot().cells, keys
+
+
+def _kind(profile: Profile, words: Vocabulary, options: frozenset[str], psam: tuple[bytes, KeyFile]) -> Kind:
     card, blank = new_card(seed=_SEED), new_card(seed=_SEED)
     activate(card, None)
-    keys = make_card(card, profile, None)
+    keys = dataclasses.replace(make_card(card, profile, None), psam=psam[1].psam)
     made = activate(blank, None)
     transport = made.card.transport if made.card else None
     master = keys.card.master if keys.card else None
     cells = card.eeprom.snapshot().cells
     found = probe(_card(cells, None), reader=False).profile
-    found = dataclasses.replace(found, options=found.options | options)
+    beside = probe_psam(_sam(psam[0], None), reader=False).supports
+    found = dataclasses.replace(found, options=found.options | options, psam=beside)
     vocabulary = with_dialect(words, load_dialect(found.management))
     blank_keys = dataclasses.replace(keys, card=CardKeys(transport, master))
-    return Kind(cells, blank.eeprom.snapshot().cells, keys, blank_keys, found, vocabulary)
+    return Kind(cells, blank.eeprom.snapshot().cells, psam[0], keys, blank_keys, found, vocabulary)
 
 
 def _card(cells: bytes, defect: Defect | None) -> CardModel:
     card = CardModel(Eeprom(bytearray(cells)), seeded(_SEED))
-    if defect is not None:
+    if defect is not None and defect.side is not Side.PSAM:
         apply_defect(card, defect)
     return card
+
+
+def _sam(cells: bytes, defect: Defect | None) -> SamModel:
+    sam = SamModel(Eeprom(bytearray(cells)), seeded(_SEED))
+    if defect is not None and defect.side is Side.PSAM:
+        apply_defect(sam, defect)
+    return sam
 
 
 def run(made: Made, defect: Defect | None, cases: Sequence[Case], *, first: bool = False) -> Outcome:
@@ -147,11 +166,12 @@ def run(made: Made, defect: Defect | None, cases: Sequence[Case], *, first: bool
 
 
 def _runner(kind: Kind, defect: Defect | None) -> Runner:
-    card, blank = _card(kind.cells, defect), _card(kind.blank, defect)
+    card, blank, sam = _card(kind.cells, defect), _card(kind.blank, defect), _sam(kind.psam, defect)
     area = kind.keys.ssse.area if kind.keys.ssse is not None else ""
     bench = Bench(card, kind.vocabulary, Context(kind.keys, functions=FUNCTIONS, area=area), control=card)
     beside = Context(kind.blank_keys, functions=FUNCTIONS, area=area)
     bench.blank = Bench(blank, kind.vocabulary, beside, control=blank)
+    sam_bench(bench, sam, sam)
     return Runner(bench, catalogue(), kind.profile)
 
 
@@ -174,8 +194,11 @@ def _one(name: str) -> Outcome:
 def _near_first(defect: Defect, cases: Sequence[Case]) -> list[Case]:
     """The cases that are likeliest to find it first: those that show what it breaks, then those of its environment."""
     broken = frozenset(defect.clause.split(", "))
-    side = defect.side.value
-    return sorted(cases, key=lambda case: (broken.isdisjoint((case.id, *case.shows)), side not in case.needs))
+
+    def elsewhere(case: Case) -> bool:
+        return not any(need.startswith(defect.side.value) for need in case.needs)
+
+    return sorted(cases, key=lambda case: (broken.isdisjoint((case.id, *case.shows)), elsewhere(case)))
 
 
 def outcomes(made: Made, names: Sequence[str], cases: Sequence[Case], jobs: int, *, first: bool) -> Iterator[Outcome]:

@@ -50,7 +50,7 @@ def build_parser() -> Parser:
         description="Named faults, one small deliberate deviation each: negative cards for terminals.",
         epilog="example: cardsim defects ssse",
     )
-    defects.add_argument("side", nargs="?", metavar="SIDE", help="only those of chip, card, ssse or pse")
+    defects.add_argument("side", nargs="?", metavar="SIDE", help="only those of chip, card, ssse, pse or psam")
     defects.add_argument("--json", action="store_true", help="one JSON document on standard output")
     return parser
 
@@ -71,7 +71,7 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
     serve.add_argument("--trace", metavar="FILE", help="write every exchange as a JSON line; PINs and keys are masked")
     serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in the trace")
     serve.add_argument(
-        "--defect", metavar="NAME", help="a card with one named fault in slot 0, or FILE:NAME of your own"
+        "--defect", metavar="NAME", help="one named fault, in the card that it belongs to, or FILE:NAME of your own"
     )
     serve.add_argument("--seed", type=int, metavar="N", help="seed of the card's random numbers")
     serve.set_defaults(argv=[])

@@ -46,10 +46,11 @@ def serve(asked: argparse.Namespace) -> int:
     with _ending() as ending:
         try:
             with contextlib.ExitStack() as stack:
-                spoil = _defect(asked.defect)
+                spoil = _defect(asked.defect, psam=bool(asked.psam))
                 card = stack.enter_context(_card(paths[0], asked.seed))
-                cards: list[Card] = [card, *(stack.enter_context(_psam(path, asked.seed)) for path in paths[1:])]
-                spoil(card)
+                psams = [stack.enter_context(_psam(path, asked.seed)) for path in paths[1:]]
+                spoil(card, *psams)
+                cards: list[Card] = [card, *psams]
                 trace = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
                 readers = _put_in(stack, asked, cards, trace)
                 status = _run(asked.argv, readers, ending) if asked.argv else _wait(readers, ending)
@@ -62,17 +63,21 @@ def serve(asked: argparse.Namespace) -> int:
             return Exit.UNREACHABLE
 
 
-def _defect(text: str | None) -> Callable[[CardModel], None]:
-    """What puts a named fault into a card; nothing where none is asked for."""
+def _defect(text: str | None, *, psam: bool) -> Callable[..., None]:
+    """What puts a named fault into the card that it belongs to; nothing where none is asked for."""
     if text is None:
-        return lambda _card: None
-    from cardsim.defects import DefectError, apply_defect, find_defect
+        return lambda *_cards: None
+    from cardsim.defects import DefectError, Side, apply_defect, find_defect
 
     try:
         defect = find_defect(text)
     except DefectError as error:
         raise UsageError(str(error)) from error
-    return lambda card: apply_defect(card, defect)
+    if defect.side is not Side.PSAM:
+        return lambda card, *_psam: apply_defect(card, defect)
+    if not psam:
+        raise UsageError(f"the defect {defect.name} is one of the PSAM; put one in with --psam")
+    return lambda _card, psam: apply_defect(psam, defect)
 
 
 def _images(asked: argparse.Namespace) -> list[Path]:

@@ -1,6 +1,7 @@
 """What must live here: a defect as a value, and the ways in which one card can be changed without touching a class.
 
-on_ssse, on_pse     each environment of that kind, also those that are created or mounted later
+on_ssse, on_pse,
+on_sam              each environment of that kind, also those that are created or mounted later
 on_handler          one handler of the social-security environment
 on_levels, on_mf    the rows of the command tables, once they are bound to handlers
 on_answer, on_power each answer, each power-on
@@ -15,14 +16,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cardsim.assembly import CardModel
+from cardsim.assembly import CardModel, SamModel
 from cardsim.cos.dispatch import Level
 from cardsim.cos.environment import Environment, Handler
 from cardsim.iso7816.status import StatusError
+from cardsim.psam.environment import Sam
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
 
 Apply = Callable[[CardModel], None]
+SamApply = Callable[[SamModel], None]
 
 
 class Side(enum.Enum):
@@ -32,6 +35,8 @@ class Side(enum.Enum):
     CARD = "card"
     SSSE = "ssse"
     PSE = "pse"
+    PSAM = "psam"
+    """A card of its own: a defect of this side is one of the PSAM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ class Defect:
     title: str
     clause: str
     side: Side
-    apply: Apply
+    apply: Apply | SamApply
 
 
-def table(side: Side, rows: Iterable[tuple[str, str, str, Apply]]) -> tuple[Defect, ...]:
+def table(side: Side, rows: Iterable[tuple[str, str, str, Apply | SamApply]]) -> tuple[Defect, ...]:
     """The defects of one area: name, clause, title, apply."""
     return tuple(Defect(name, title, clause, side, apply) for name, clause, title, apply in rows)
 
@@ -121,12 +126,22 @@ def on_pse(change: Callable[[Pse], None]) -> Apply:
     return lambda card: _on_environments(card, each)
 
 
+def on_sam(change: Callable[[Sam], None]) -> SamApply:
+    """A defect of every environment of the PSAM."""
+
+    def each(environment: Environment) -> None:
+        if isinstance(environment, Sam):
+            change(environment)
+
+    return lambda psam: _on_environments(psam, each)
+
+
 def on_environments(change: Callable[[Environment], None]) -> Apply:
     """A defect of every environment."""
     return lambda card: _on_environments(card, change)
 
 
-def _on_environments(card: CardModel, change: Callable[[Environment], None]) -> None:
+def _on_environments(card: CardModel | SamModel, change: Callable[[Environment], None]) -> None:
     card.on_environment.append(change)
     for environment in card.environments.values():
         change(environment)

@@ -183,9 +183,11 @@ def _mac(of: Callable[[Ssse, bytes, bytes, bytes], bytes]) -> Apply:
     """Another MAC of maintenance commands: environment, key, challenge and message -> MAC."""
 
     def change(ssse: Ssse) -> None:
-        def check(slot: Slot, message: bytes, mac: bytes) -> None:
-            if of(ssse, ssse.keys.value(slot), ssse.take_challenge(), message) != mac:
+        def check(slot: Slot, message: bytes, mac: bytes) -> bytes:
+            key, challenge = ssse.keys.value(slot), ssse.take_challenge()
+            if of(ssse, key, challenge, message) != mac:
                 raise StatusError(status.SM_OBJECT_INCORRECT)
+            return social.session_key(ssse.suite, key, challenge)
 
         put(ssse.messaging, "check_mac", check)
 

@@ -1,13 +1,13 @@
 """All defects by name, defects from a user's own file, and how one gets into a card."""
 
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
-from cardsim.assembly import CardModel
+from cardsim.assembly import CardModel, SamModel
 from cardsim.defects.chip import CHIP
 from cardsim.defects.cos import COS
 from cardsim.defects.defect import Defect, Side
@@ -15,6 +15,7 @@ from cardsim.defects.keys import KEYS
 from cardsim.defects.master import MASTER
 from cardsim.defects.medical import MEDICAL
 from cardsim.defects.payment import PAYMENT
+from cardsim.defects.psam import PSAM
 from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
 from cardsim.defects.rules import RULES
@@ -22,12 +23,13 @@ from cardsim.defects.security import SECURITY
 from cardsim.defects.ssse import SSSE
 from cardsim.defects.updates import UPDATES
 
-_TABLES: Final = (CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY, KEYS, MEDICAL, PSE, PAYMENT)
+_TABLES: Final = (CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY, KEYS, MEDICAL, PSE, PAYMENT, PSAM)
 _HEADINGS: Final = {
     Side.CHIP: "Chip",
     Side.CARD: "Card and card management",
     Side.SSSE: "Social-security environment",
     Side.PSE: "Payment environment",
+    Side.PSAM: "PSAM",
 }
 
 
@@ -80,9 +82,16 @@ def _of_file(path: Path) -> dict[str, Defect]:
     return {defect.name: defect for defect in listed}
 
 
-def apply_defect(card: CardModel, defect: Defect) -> None:
-    """Put a defect into one card, before it is powered on; a card that is powered takes it up at its next reset."""
-    defect.apply(card)
+def apply_defect(card: CardModel | SamModel, defect: Defect) -> None:
+    """Put a defect into one card, before it is powered on; a card that is powered takes it up at its next reset.
+
+    Raises:
+        DefectError: it belongs to the other kind of card.
+    """
+    if isinstance(card, SamModel) is not (defect.side is Side.PSAM):
+        owner = "the PSAM" if defect.side is Side.PSAM else "the user card"
+        raise DefectError(f"the defect {defect.name} is one of {owner}")
+    cast(Callable[[CardModel | SamModel], None], defect.apply)(card)
     card.os._levels.clear()
 
 
@@ -100,12 +109,14 @@ _INTRODUCTION: Final = """\
 
 <!-- Made from cardsim/defects by cardsim.defects.registry.document; tools/mutants.py --document writes it. -->
 
-A defect is one small, deliberate fault in one card. There are {count}. They serve two purposes: the conformance suite
-must find every one of them (`tools/mutants.py` runs it against each, and none may survive), and terminal developers
-get cards that misbehave in one known way.
+A defect is one small, deliberate fault in one card: the user card, or the PSAM. There are {count}. They serve two
+purposes: the conformance suite must find every one of them (`tools/mutants.py` runs it against each, and none may
+survive), and terminal developers get cards that misbehave in one known way. `--defect` goes into the card that the
+defect belongs to.
 
     cardsim defects
     cardsim serve demo.card --defect challenge-reusable
+    cardsim serve demo.card --psam demo.psam --defect sam-number-stays
 
 The image stays as good as it was: a defect is in the program that runs the card, not in its memory. What a defective
 card writes is written, so serve a copy if you want to keep the image.
@@ -128,6 +139,6 @@ DEFECTS = [
 ]
 ```
 
-`apply` gets the `CardModel` before it is powered on and changes that object alone, never a class or a module.
-`cardsim.defects.defect` has what this project's own defects are made with. A file is a program: run only files that
-you trust."""
+`apply` gets the `CardModel` (for `Side.PSAM` the `SamModel`) before it is powered on and changes that object alone,
+never a class or a module. `cardsim.defects.defect` has what this project's own defects are made with. A file is a
+program: run only files that you trust."""

@@ -103,9 +103,9 @@ class Serving:
         out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, err
 
-    def client(self) -> "CardClient":
-        """A client with the card."""
-        return CardClient(self.socket)
+    def client(self, slot: int = 0) -> "CardClient":
+        """A client with the card in a slot."""
+        return CardClient(self.socket, slot)
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +119,11 @@ class Serving:
 
 
 class CardClient(Client):
-    """A client of the protocol that is connected to the card in the first reader."""
+    """A client of the protocol that is connected to the card in one reader."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, slot: int = 0) -> None:
         super().__init__(path, timeout=PATIENCE)
-        self._card = self.establish().handle(reader_name(0))
+        self._card = self.establish().handle(reader_name(slot))
 
     def apdu(self, command: bytes | str) -> bytes:
         """One command; an error of the service ends the test."""

@@ -36,6 +36,25 @@ def test_a_served_card_has_the_fault_and_the_image_does_not(image: Path) -> None
     assert answers[0][:-3] == answers[1][:-3]
 
 
+def test_a_defect_of_the_psam_goes_into_the_psam(image: Path) -> None:
+    psam = image.with_name("psam.card")
+    assert main(["new", str(psam), "--psam"]) == 0
+    answers = []
+    for words in (["--defect", "sam-failure-63C2"], []):
+        with Serving(image, "--psam", psam, *words) as served, served.client(1) as client:
+            client.apdu(SELECT_SSSE)
+            client.apdu(bytes.fromhex("00A4040006D15600000590"))
+            client.apdu(bytes.fromhex("0084000008"))
+            answers.append(client.apdu(bytes.fromhex("0082000110") + bytes(16)))
+    assert answers == [b"\x63\xc2", b"\x69\x82"]
+
+
+def test_a_defect_of_the_psam_needs_one(image: Path) -> None:
+    done = run("cardsim", "serve", image, "--defect", "sam-failure-63C2", "--", "true")
+    assert_one_sentence(done.returncode, done.stdout, done.stderr)
+    assert "--psam" in done.stderr
+
+
 def test_a_defect_of_ones_own(image: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine.py"
     own.write_text(

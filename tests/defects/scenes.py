@@ -9,8 +9,10 @@ from tests.defects import scenes_files as files
 from tests.defects import scenes_making as making
 from tests.defects import scenes_medical as medical
 from tests.defects import scenes_payment as payment
+from tests.defects import scenes_psam as sam
 from tests.defects import scenes_social as social
 from tests.defects.tour import Tour
+from tests.psam.desk import psam
 from tests.pse.perso import empty, pay
 
 Scene = tuple[Callable[[], Bench], Callable[[Tour], None]]
@@ -40,8 +42,16 @@ SCENES: Final[Mapping[str, Scene]] = {
 """The card that a tour needs, and the tour."""
 
 
+SAM_SCENES: Final[Mapping[str, Callable[[sam.SamTour], None]]] = {
+    f"psam {scene.__name__}": scene for scene in (sam.purchase, sam.sessions, sam.chains, sam.loading)
+}
+"""The tours through an issued PSAM."""
+
+
 def tour(name: str, defect: Defect | None) -> dict[str, str]:
     """What a card of its own answers on a tour; with a defect, that is put in while the card has no power."""
+    if name in SAM_SCENES:
+        return _sam_tour(SAM_SCENES[name], defect)
     make, act = SCENES[name]
     bench = make()
     bench.model.power_off()
@@ -49,5 +59,16 @@ def tour(name: str, defect: Defect | None) -> dict[str, str]:
         apply_defect(bench.model, defect)
     bench.power_on()
     way = Tour(bench)
+    act(way)
+    return way.notes
+
+
+def _sam_tour(act: Callable[[sam.SamTour], None], defect: Defect | None) -> dict[str, str]:
+    desk = psam()
+    desk.model.power_off()
+    if defect is not None:
+        apply_defect(desk.model, defect)
+    desk.model.power_on()
+    way = sam.SamTour(desk)
     act(way)
     return way.notes

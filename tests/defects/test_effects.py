@@ -8,7 +8,7 @@ import pytest
 
 from cardsim.defects import apply_defect, defects
 from tests.cards import AID, SSSE_NAME, card
-from tests.defects.scenes import SCENES, tour
+from tests.defects.scenes import SAM_SCENES, SCENES, tour
 
 EFFECTS: dict[str, list[str]] = json.loads(Path(__file__).with_name("effects.json").read_text(encoding="utf8"))
 """Defect -> tour, step, what a clean card answers there, what the defective one answers."""
@@ -23,7 +23,7 @@ def clean(name: str) -> dict[str, str]:
 def test_every_defect_has_an_effect() -> None:
     assert list(EFFECTS) == list(defects())
     assert len(EFFECTS) >= 50
-    assert {scene for scene, *_ in EFFECTS.values()} == set(SCENES)
+    assert {scene for scene, *_ in EFFECTS.values()} == {*SCENES, *SAM_SCENES}
 
 
 @pytest.mark.parametrize("name", EFFECTS)

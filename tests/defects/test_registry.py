@@ -12,6 +12,7 @@ from cardsim.defects import DefectError, Side, apply_defect, defects, find_defec
 from cardsim.defects.registry import document
 from terminal.conformance.requirements import load_requirements
 from tests.cards import card
+from tests.psam.desk import psam
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "mutants.py"
 OWN = """
@@ -51,6 +52,13 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     apply_defect(bench.model, find_defect(f"{path}:missing-6F00"))
     bench.power_on()
     assert bench.x("00A40400051122334455") == "6F00"
+
+
+@pytest.mark.parametrize("name", ["sam-number-stays", "gpo-twice"])
+def test_a_defect_goes_into_its_own_card_alone(name: str) -> None:
+    other = card(on=False).model if name.startswith("sam-") else psam().model
+    with pytest.raises(DefectError, match=f"the defect {name} is one of the (PSAM|user card)"):
+        apply_defect(other, find_defect(name))
 
 
 @pytest.mark.parametrize(
