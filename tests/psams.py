@@ -1,4 +1,4 @@
-"""PSAMs for tests of the terminal's side, made by their own commands."""
+"""PSAMs for tests, made by their own commands once for each profile. `tests/psam/desk.py` speaks hex to them."""
 
 import functools
 from dataclasses import replace

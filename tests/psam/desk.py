@@ -20,10 +20,11 @@ from cardsim.keyfile import KeyFile, PsamEnvironmentKeys, PsamKeys, generation_n
 from cardsim.making import demo
 from cardsim.making import psam as making
 from cardsim.making.card import root_length
-from cardsim.making.samplan import PsamProfile, load_psam_profile
+from cardsim.making.samplan import PsamProfile
 from cardsim.making.station import Station
 from cardsim.psam.keys import KeyRecord, algorithm_of
 from cardsim.psam.switches import SamSwitch
+from tests.psams import FIELD, NO_SWITCH, made_psam
 
 SX1: Final = "7378312E73682EC9E7BBE1B1A3D5CF"
 SX2: Final = "7378322E73682EC9E7BBE1B1A3D5CF"
@@ -34,9 +35,6 @@ CARD: Final = PERSON.historical[5:].hex().upper()
 CITY: Final = "3531393930307378"
 PROVINCE: Final = "3531303030307368"
 ENVIRONMENTS: Final = ((SX1, Suite.DES), (SX2, Suite.SM4))
-
-
-NONE: Final = SamSwitch(0)
 
 
 class Fixed:
@@ -184,16 +182,6 @@ def card_key(name: str, suite: Suite, generation: int = 1) -> bytes:
     return social.card_key(suite, root(name, suite, generation), demo.AREA, PERSON.historical)
 
 
-@functools.cache
-def made(profile: str, switches: SamSwitch = NONE) -> tuple[bytes, KeyFile]:
-    """Cells and keys of an issued PSAM."""
-    plan = load_psam_profile(profile)
-    model = new_psam(seed=1)
-    making.activate_psam(model, None, int(plan.switches | switches))
-    keys = making.make_psam(model, plan, None)
-    return model.eeprom.snapshot().cells, keys
-
-
 def of_cells(cells: bytes, keys: KeyFile, *, seed: int = 7) -> Desk:
     """A PSAM on a copy of cells, powered on."""
     model = SamModel(Eeprom(bytearray(cells)), seeded(seed))
@@ -201,9 +189,9 @@ def of_cells(cells: bytes, keys: KeyFile, *, seed: int = 7) -> Desk:
     return Desk(model, keys)
 
 
-def psam(profile: str = "field", switches: SamSwitch = NONE) -> Desk:
+def psam(profile: str = FIELD, switches: SamSwitch = NO_SWITCH) -> Desk:
     """An issued PSAM of the demo seed."""
-    return of_cells(*made(profile, switches))
+    return of_cells(*made_psam(profile, switches=switches))
 
 
 VECTOR_SECRETS: Final = making.SamSecrets(

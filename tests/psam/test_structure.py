@@ -4,7 +4,8 @@ import pytest
 
 from cardsim.cos.files import FileType
 from cardsim.crypto.social import Suite
-from tests.psam.desk import AID, ENVIRONMENTS, SX1, SX2, blank_vectors, made, of_cells, psam
+from tests.psam.desk import AID, ENVIRONMENTS, SX1, SX2, blank_vectors, of_cells, psam
+from tests.psams import made_psam
 
 EACH = pytest.mark.parametrize("name", [SX1, SX2], ids=["sx1", "sx2"])
 
@@ -239,6 +240,6 @@ def test_volatile_state_dies() -> None:
 
 def test_copies_share_nothing() -> None:
     """A second PSAM on the same cells keeps its own state."""
-    one, other = psam(), of_cells(*made("field"))
+    one, other = psam(), of_cells(*made_psam())
     one.enter()
     assert other.sw("00B0990004") == "6A82"

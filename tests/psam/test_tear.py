@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from cardsim.chip.eeprom import PAGE_SIZE
-from tests.psam.desk import CARD, SX2, Desk, init_data, made, of_cells, record
+from tests.psam.desk import CARD, SX2, Desk, init_data, of_cells, record
+from tests.psams import made_psam
 
 INSIDE = (None, 1, PAGE_SIZE // 2, PAGE_SIZE - 1)
 VALUE = bytes(range(0x30, 0x40))
@@ -13,7 +14,7 @@ VALUE = bytes(range(0x30, 0x40))
 
 def cuts(name: str, prepare: str) -> Iterator[tuple[Desk, bytes, bytes]]:
     """A PSAM, a command and its answer, cut at each program step in turn; the last answer is a whole one."""
-    cells, keys = made("field")
+    cells, keys = made_psam()
     for after in range(40):
         for inside in INSIDE:
             desk = of_cells(cells, keys).enter(name)
@@ -72,7 +73,7 @@ def test_create_key_is_whole_or_not_at_all(name: str) -> None:
 
 def test_change_key_is_the_old_one_or_the_new_one() -> None:
     """CHANGE KEY: the session key is that of one of the two values."""
-    cells, keys = made("field")
+    cells, keys = made_psam()
     results = set()
     wanted = []
     for change in (False, True):
@@ -90,7 +91,7 @@ def test_change_key_is_the_old_one_or_the_new_one() -> None:
 
 def test_page_failure_at_init() -> None:
     """6581: no number was given, none is lost, and no purchase is open."""
-    desk = of_cells(*made("field")).enter()
+    desk = of_cells(*made_psam()).enter()
     desk.model.fail_pages()
     assert desk.sw(init_data(CARD)) == "6581"
     desk.model.mend()
