@@ -19,8 +19,8 @@ class Check(enum.Enum):
     """The checks that every command passes before its handler runs, in the order in which they win."""
 
     BLOCKED = (
-        "the environment is blocked: 6A81 (D10); the current application of SSSE is blocked: 9303 (SSC part 7 §13.2); "
-        "the memory could not be recovered: 6581 (D14)"
+        "the environment or the whole card is blocked: 6A81 (D10, D34); the current application of SSSE is blocked: "
+        "9303 (SSC part 7 §13.2); the memory could not be recovered: 6581 (D14)"
     )
     HEADER = "fewer than four bytes: 6700"
     CLASS = "no command of this level has the class: 6E00"

@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from cardsim.keyfile import load_keyfile
 from terminal.conformance.campaign import Campaign, figures
 from terminal.conformance.reports.compare import Earlier, compare, read_report
-from terminal.conformance.reports.coverage import family
+from terminal.conformance.reports.coverage import coverage, family
 from terminal.conformance.reports.document import Run
 from terminal.conformance.reports.html import html
 from terminal.conformance.reports.junit import clean, junit
@@ -104,6 +105,16 @@ def test_coverage(image: Path) -> None:
     assert "adf" in found["states"]["missing"]
     assert found["times"]["READ RECORD"]["count"] >= 4
     assert [family(word) for word in (0x6110, 0x63C2, 0x6C05, 0x6300)] == ["61xx", "63Cx", "6Cxx", "6300"]
+
+
+def test_words_before_any_row_are_declared() -> None:
+    """D10, D34: a locked PSAM answers 6A81 before any row; words that only a handler could give stay undeclared."""
+    refused = Line("f:1", "CIPHER DATA", "80FA040008" + "00" * 8, "6A81", 0.0, "psam")
+    seen = replace(record("A", "passed"), transcript=(refused, replace(refused, answer="6282")))
+    rows = {(row["environment"], row["name"]): row for row in coverage([seen], (), {})["commands"]}
+    cipher = rows["psam", "CIPHER DATA"]
+    assert (cipher["reached"], cipher["undeclared"]) == (["6282", "6A81"], ["6282"])
+    assert "6581" not in cipher["missing"]
 
 
 def test_slower_needs_more_than_noise() -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from cardsim.cos.commands import TABLE as CARD_TABLE
-from cardsim.cos.table import Command
+from cardsim.cos.table import BEFORE_ANY_ROW, Command
 from cardsim.decode import Environment
 from cardsim.decode.commands import Session
 from cardsim.psam.commands import OPERATION as PSAM_TABLE
@@ -116,6 +116,8 @@ def _command(environment: Environment, row: Command, reached: Coverage) -> dict[
     key = _key(environment, row)
     seen = reached.words.get(key, set())
     declared = {family(word) for word in row.words | row.checks()}
+    # A locked card or an unknown instruction is refused before any row: that says nothing of this one.
+    always = {family(word) for word in BEFORE_ANY_ROW}
     return {
         "environment": environment.value,
         "name": row.name,
@@ -124,7 +126,7 @@ def _command(environment: Environment, row: Command, reached: Coverage) -> dict[
         "sent": bool(seen),
         "reached": sorted(seen),
         "missing": sorted(declared - seen),
-        "undeclared": sorted(seen - declared),
+        "undeclared": sorted(seen - declared - always),
     }
 
 
