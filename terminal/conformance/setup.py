@@ -163,10 +163,10 @@ def _open(target: Target, seed: int, stack: contextlib.ExitStack) -> _Opened:
 def _copy(path: Path, seed: int, slot: Slot) -> Any:
     """A private copy of an image: a card and its control."""
     existing_image(path, slot)
-    from cardsim.assembly import copy_of_any
+    from cardsim.assembly import copy_of, copy_of_psam
 
     try:
-        return copy_of_any(path, seed=seed)
+        return (copy_of_psam if slot is Slot.PSAM else copy_of)(path, seed=seed)
     except TerminalError:
         raise
     except Exception as error:

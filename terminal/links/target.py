@@ -54,9 +54,19 @@ class Target:
 
 
 def psam_target(arguments: argparse.Namespace) -> Target:
-    """The target of --psam and --psam-reader; none for a command that has no such options."""
+    """The target of --psam and --psam-reader; none for a command that has no such options.
+
+    Raises:
+        UsageError: one image, or one reader, for both slots.
+    """
     named, reader = getattr(arguments, "psam", None), getattr(arguments, "psam_reader", None)
-    return Target(named, reader, arguments.seed, Slot.PSAM)
+    target = Target(named, reader, arguments.seed, Slot.PSAM)
+    card = Target(arguments.card, arguments.reader)
+    if card.image and target.image and card.image.resolve() == target.image.resolve():
+        raise UsageError(f"{named} is in slot 0 already; the PSAM is a card of its own")
+    if reader is not None and reader == card.reader:
+        raise UsageError(f"reader {reader} is the card's already; the PSAM has a reader of its own")
+    return target
 
 
 class GuardedCard:
@@ -136,7 +146,8 @@ def _open_image(path: Path, seed: int | None, slot: Slot) -> AbstractContextMana
         assembly = importlib.import_module("cardsim.assembly")
     except ImportError as error:
         raise LinkError(f"{path}: this installation cannot open card images: {error}") from error
-    opened: AbstractContextManager[Card] = assembly.open_any(path, seed=seed)
+    opened: AbstractContextManager[Card]
+    opened = (assembly.open_psam if slot is Slot.PSAM else assembly.open_card)(path, seed=seed)
     return opened
 
 

@@ -1,10 +1,11 @@
-"""Runs with a second card in the PSAM's slot. Any card that answers will do for that: here it is another demo card."""
+"""Runs with a second card in the PSAM's slot. Any card that answers will do for most of them: another demo card."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from cardsim.cli.main import main
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.context import Context
 from terminal.conformance.functions import FUNCTIONS
@@ -139,8 +140,10 @@ class TestCommand:
         document = json.loads(ended.out)
         return ended.status, {case["id"]: case["verdict"] for case in document["cases"]}, document["target"]
 
-    def test_psam_alone(self, image: Path, tmp_path: Path) -> None:
+    def test_psam_alone(self, tmp_path: Path) -> None:
         """The key file is the one beside the PSAM, the target is told, and cases of the card are left out."""
+        image = tmp_path / "me.psam"
+        assert main(["new", "--psam", str(image)]) == 0
         before = image.read_bytes()
         status, found, target = self.run(tmp_path, "--psam", image)
         assert status == 1, "SLOTS-5 fails"
@@ -163,6 +166,19 @@ class TestCommand:
         ended = conform("--psam", "x", "--draft-profile")
         assert ended.status == 2
         assert "name one card" in ended.err
+
+    def test_cards_in_the_wrong_slots(self, image: Path, tmp_path: Path) -> None:
+        """A user card is no PSAM, a PSAM no user card, and one image is not both: wrong use, told before any case."""
+        sam = tmp_path / "me.psam"
+        assert main(["new", "--psam", str(sam)]) == 0
+        for words, told in (
+            (("--psam", image), "not a PSAM"),
+            (("--card", sam), "is a PSAM, not a user card"),
+            (("--card", image, "--psam", image), "in slot 0 already"),
+        ):
+            ended = conform(*words, "SSSE")
+            assert ended.status == 2
+            assert told in ended.err
 
     def test_no_such_psam(self, tmp_path: Path) -> None:
         """The message says how one is made."""
