@@ -1,31 +1,41 @@
 #!/bin/sh
-# The main job: personalise a card, put it into a reader, and let the three terminals use it.
+# The main job: personalise a card and a PSAM, put them into the two slots of a reader, and let the three terminals
+# use them. The social-security side takes its keys from the PSAM; the bank's terminal has none.
 # PC/SC is used where it can be had without asking: with headers and a compiler pyscard is built, otherwise the
-# terminals talk to the card in process.
+# terminals talk to the cards in process.
 set -eu
 bin=${VENV:-.venv}/bin
 card=$(mktemp -d)/demo.card
+psam=${card%.card}.psam
 trap 'rm -rf "$(dirname "$card")"' EXIT
 
 if ! "$bin/python" -c 'import smartcard' 2>/dev/null && [ -e /usr/include/PCSC/winscard.h ] && command -v cc >/dev/null; then
     "$bin/python" -m pip install --quiet --disable-pip-version-check 'pyscard>=2.0' >/dev/null 2>&1 || true
 fi
 
-echo "── a blank card is personalised through its own commands"
+echo "── a blank card is personalised through its own commands, and so is the terminal's PSAM"
 "$bin/cardsim" new "$card"
+"$bin/cardsim" new "$psam" --psam
 if "$bin/python" -c 'import smartcard' 2>/dev/null; then
-    echo "── it is put into a PC/SC reader, and the terminals use it there"
-    for terminal in social financial full; do
-        echo
-        "$bin/cardsim" serve "$card" -- "$bin/cardterm" "$terminal" --reader 0 --keys "$card.keys.toml"
-    done
+    echo "── they are put into the two slots of a PC/SC reader, and the terminals use them there"
+    use() { "$bin/cardsim" serve "$card" --psam "$psam" -- "$bin/cardterm" "$@"; }
+    in_slot_0="--reader 0"
+    in_slot_1="--psam-reader 1"
 else
-    echo "── no PC/SC here (libpcsclite-dev and a compiler): the terminals talk to the card in process"
-    for terminal in social financial full; do
-        echo
-        "$bin/cardterm" "$terminal" --card "$card"
-    done
+    echo "── no PC/SC here (libpcsclite-dev and a compiler): the terminals talk to card and PSAM in process"
+    use() { "$bin/cardterm" "$@"; }
+    in_slot_0="--card $card"
+    in_slot_1="--psam $psam"
 fi
+# Unquoted: each is an option and its value, and mktemp makes names without blanks.
+echo
+use social $in_slot_0 $in_slot_1
+echo
+use financial $in_slot_0 --keys "$card.keys.toml"
+echo
+use full $in_slot_0 $in_slot_1 --keys "$card.keys.toml"
 echo
 echo "── what is on the card now"
 "$bin/cardsim" info "$card" | sed -n '1,12p'
+echo "── and on the PSAM"
+"$bin/cardsim" info "$psam" | sed -n '1,2p'
