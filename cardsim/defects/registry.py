@@ -20,10 +20,14 @@ from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
 from cardsim.defects.rules import RULES
 from cardsim.defects.security import SECURITY
+from cardsim.defects.services import SERVICES
 from cardsim.defects.ssse import SSSE
 from cardsim.defects.updates import UPDATES
 
-_TABLES: Final = (CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY, KEYS, MEDICAL, PSE, PAYMENT, PSAM)
+_TABLES: Final = (
+    CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY,
+    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, PSAM,
+)  # fmt: skip
 _HEADINGS: Final = {
     Side.CHIP: "Chip",
     Side.CARD: "Card and card management",

@@ -32,7 +32,7 @@ SCENES: Final[Mapping[str, Scene]] = {
                 social.records, social.updates, social.blocks, making.operational, payment.files)),
         (blank, (making.blank_card, making.cut_card_key, making.cut_environment_key)),
         (initialised, (making.keyed_card, making.ssse_setup)),
-        (files.shelf, (files.pointer, files.writing, files.rules, files.proofs, files.macs)),
+        (files.shelf, (files.pointer, files.writing, files.rules, files.proofs, files.macs, files.services)),
         (medical.surgery, (medical.loads, medical.purchases, medical.counter)),
         (empty, (making.channel, making.channel_commands, making.issue, making.put_key)),
         (_rich, (payment.order, payment.counters, payment.many, payment.log, payment.cash)),

@@ -3,6 +3,7 @@
 import functools
 
 from cardsim.cos.access import FREE, NEVER, AccessRule, Operator
+from cardsim.cos.files import FileType
 from cardsim.cos.keys import KeyUse
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
@@ -12,6 +13,7 @@ from tests.defects.tour import Tour, verify
 from tests.ssse.shop import key, shop, value
 
 DF0A = "D1560000050A"
+DF0B = "D1560000050B"
 SUITE = Suite.SM4
 ALL = "00B2010500"
 HEADER = bytes.fromhex("8416000004")
@@ -23,7 +25,7 @@ def _cells() -> tuple[bytes, KeyFile]:
     DF0A with keys 83 and 84: EF05 (83), EF06 (PIN and 83), EF08 ((83 and 84) or 0A)."""
     made = shop(SUITE)
     made.key_file()
-    for reference in (0x03, 0x04, 0x05, 0x0A):
+    for reference in (0x03, 0x04, 0x05, 0x06, 0x0A):
         made.external(reference)
     made.write_key(KeyUse.MAINTENANCE, 2, value(2), limit=0xFF)
     made.write_key(KeyUse.INTERNAL, 0, value(1), limit=0xFF)
@@ -33,6 +35,9 @@ def _cells() -> tuple[bytes, KeyFile]:
     made.ef("EF0E", 12, write=key(4))
     made.ef("EF10", 20, read=NEVER, write=key(4))
     made.ef("EF11", 20, read=key(3), write=key(4))
+    made.ef("EF12", 300, FileType.TRANSPARENT, read=key(3), write=key(4))
+    made.ef("EF14", 4, FileType.TRANSPARENT, write=key(4), protected=True)
+    made.ef("EF13", 4, FileType.TRANSPARENT, write=key(4))
     made.create("EF0D", f"2E0304{FREE_AND_4}0D")
     made.create("EF0F", f"2A0304{FREE_AND_4}0F")
     contents = {
@@ -53,12 +58,15 @@ def _cells() -> tuple[bytes, KeyFile]:
     made.key_file()
     made.external(0x83)
     made.external(0x84)
+    made.external(0x85, limit=0xFF)
+    made.write_key(KeyUse.MAINTENANCE, 2, value(9), limit=0xFF)
     made.ef("EF05", 20, read=key(0x83), write=key(0x84))
     made.ef("EF06", 20, read=AccessRule(Operator.A_AND_B, 0xF0, 0x83), write=key(0x84))
     made.ef("EF08", 20, read=AccessRule(Operator.A_AND_B_OR_C, 0x83, 0x84, 0x0A), write=key(0x84))
     for sfi in (5, 6, 8):
         made.append(sfi, 1, f"A{sfi}0155")
     made.root()
+    made.df("DF0B", DF0B)
     made.end()
     return made.bench.cells, made.bench.keys
 
@@ -212,3 +220,71 @@ def macs(tour: Tour) -> None:
     tour.x("stored key", "8416000004" + social.mac4(SUITE, value(2), HEADER).hex())
     session = social.session_key(SUITE, value(2), tour.bench.challenge())
     tour.x("right MAC", "8416000004" + social.mac4(SUITE, session, HEADER).hex())
+
+
+def _mac(tour: Tour, number: int, header: str, data: str = "") -> str:
+    """A command with its MAC under STK and a fresh challenge."""
+    message = bytes.fromhex(header) + bytes((len(data) // 2 + 4,)) + bytes.fromhex(data)
+    session = social.session_key(SUITE, value(number), tour.bench.challenge())
+    return (message + social.mac4(SUITE, session, message)).hex()
+
+
+def services(tour: Tour) -> None:
+    """The PIN's services, transparent files, writing with a MAC, APPLICATION BLOCK."""
+    tour.fresh()
+    tour.x("PIN UNBLOCK without PUK", _mac(tour, 2, "84240000"))
+    tour.x("new PIN of two digits", "805E010005123456FF12")
+    tour.x("CHANGE PIN with a wrong one", "805E010007999999FF123456")
+    tour.x("tries behind it", "0020000000")
+    tour.x("CHANGE PIN without a current one", "805E010004FF123456")
+    tour.x("CHANGE PIN", "805E010007123456FF123456")
+    tour.x("tries behind CHANGE PIN", "0020000000")
+    tour.bench.select(DF0A)
+    _auth(tour, 0x83)
+    tour.x("PIN file behind CHANGE PIN", "00B2013400")
+    tour.fresh()
+    for _ in range(6):
+        verify(tour, "999999")
+    _auth(tour, 6)
+    tour.x("PIN UNBLOCK", _mac(tour, 2, "84240000"))
+    tour.x("tries behind PIN UNBLOCK", "0020000000")
+    tour.fresh()
+    tour.x("READ BINARY without a right", "00B0920004")
+    tour.x("UPDATE BINARY without a right", "00D692000411223344")
+    _auth(tour, 3)
+    _auth(tour, 4)
+    tour.bench.x("00D6920004A1A2A3A4")
+    tour.bench.x("00D6010004B1B2B3B4")
+    tour.x("offset 0102", "00B0010202")
+    tour.x("offset 0000", "00B0000004")
+    tour.x("offset 02 by SFI", "00B0920202")
+    tour.x("beyond the end", "00D601280811223344556677AA")
+    tour.x("writing without a MAC", "00D694000411223344")
+    tour.x("wrong MAC", "04DC018C07A1019900000000")
+    tour.x("MAC of the header", "04DC018C07A10199" + _mac(tour, 2, "04DC018C", "A10199")[-8:])
+    challenge = tour.bench.challenge()
+    header = bytes.fromhex("04DC018C07")
+    spoilt = social.mac4(SUITE, social.session_key(SUITE, value(2), challenge), header)
+    tour.x("MAC of the header alone", (header + bytes.fromhex("A10155") + spoilt).hex())
+    for programs in range(6):
+        tour.fresh()
+        _auth(tour, 3)
+        _auth(tour, 4)
+        byte = f"{0xC0 + programs:02X}"
+        tour.cut(programs, lambda sent=byte: tour.bench.x(f"00D6930004{sent * 4}"))  # type: ignore[misc]
+        tour.ssse()
+        tour.x(f"file after a cut at program {programs}", "00B0930004")
+    tour.fresh()
+    tour.bench.x("805E010004123456FF")
+    tour.x("VERIFY while no PIN is in use", "0020000003999999")
+    tour.fresh()
+    tour.bench.select(DF0A)
+    _auth(tour, 0x83)
+    tour.x("PIN file while no PIN is in use", "00B2013400")
+    tour.x("APPLICATION BLOCK with a read key", _mac(tour, 9, "841E0001"))
+    _auth(tour, 0x85)
+    tour.x("APPLICATION BLOCK with STK of the environment", _mac(tour, 2, "841E0001"))
+    tour.x("APPLICATION BLOCK", _mac(tour, 9, "841E0001"))
+    tour.fresh()
+    tour.x("SELECT of the blocked application", f"00A4040006{DF0A}")
+    tour.x("SELECT of its sibling", f"00A4040006{DF0B}")
