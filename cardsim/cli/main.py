@@ -21,7 +21,7 @@ def build_parser() -> Parser:
         "new",
         help="make a card image",
         description="Make a card image, and beside it IMAGE.keys.toml with the test keys that terminals need.",
-        epilog="example: cardsim new me.card --profile dual-3.0-des --seed 7",
+        epilog="example: cardsim new me.card --profile dual-3.0-des --seed 7 && cardsim new me.psam --psam --seed 7",
     )
     new.add_argument("image", metavar="IMAGE", help="the file to make")
     new.add_argument("--blank", action="store_true", help="as it comes from the card maker: the transport key alone")
@@ -62,7 +62,7 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH]\n"
         "                     [--trace FILE] [--defect NAME] [-- COMMAND ...]",
         description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
-        epilog="example: cardsim serve me.card -- opensc-tool -l",
+        epilog="example: cardsim serve me.card --psam me.psam -- opensc-tool -l",
     )
     serve.add_argument("image", metavar="IMAGE", help="the card in slot 0")
     serve.add_argument("--psam", metavar="IMAGE", help="the PSAM in slot 1")

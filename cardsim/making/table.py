@@ -56,7 +56,7 @@ class Table:
             return default
         value = self.content[key]
         if not isinstance(value, kind) or isinstance(value, bool):
-            self.fail(f"{key} has the wrong type: it is {_KINDS[kind]}")
+            self.fail(f"{key} has the wrong type; it must be {_KINDS[kind]}")
         return value
 
     def text(self, key: str, default: str | None = None) -> str:

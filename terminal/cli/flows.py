@@ -104,6 +104,8 @@ def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFi
     except KeyFileError as error:
         raise UsageError(str(error)) from error
     if arguments.command != "financial" and keys.ssse is None and not psam:
+        if keys.psam is not None:
+            raise UsageError(f"{path}: the key file is a PSAM's; a PSAM goes into slot 1 with --psam")
         raise UsageError(f"{path}: the key file has no [ssse]; add the social-security keys")
     if arguments.command != "social" and keys.bank is None:
         raise UsageError(f"{path}: the key file has no [bank]; add the bank's keys")

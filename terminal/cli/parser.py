@@ -125,7 +125,12 @@ def build_parser() -> Parser:
     apdu.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     apdu.add_argument("--auto", action="store_true", help="follow 61xx and 6Cxx")
     apdu.add_argument("--decode", action="store_true", help="explain each command and response")
-    add("social", "The social-security terminal.", "social --card me.card", (common, psam, session, social))
+    add(
+        "social",
+        "The social-security terminal.",
+        "social --card me.card --psam me.psam",
+        (common, psam, session, social),
+    )
     add(
         "financial",
         "The bank terminal (POS or ATM).",
@@ -144,7 +149,7 @@ def build_parser() -> Parser:
     add(
         "conform",
         "Run conformance cases on a card.",
-        "conform --card me.card SSSE_RECORD --html report.html",
+        "conform --card me.card --psam me.psam SSSE PSAM --html report.html",
         (_conform_options(), psam),
     )
     return parser

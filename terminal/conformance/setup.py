@@ -23,7 +23,7 @@ from terminal.conformance.requirements import Requirement
 from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.session import Bench, NoCard, sam_bench
 from terminal.errors import TerminalError, UsageError
-from terminal.links.target import Target, existing_image, open_target
+from terminal.links.target import Target, existing_image, not_opened, open_target
 from terminal.slots import Slot
 
 DEFAULT_SEED: Final = 1
@@ -170,7 +170,7 @@ def _copy(path: Path, seed: int, slot: Slot) -> Any:
     except TerminalError:
         raise
     except Exception as error:
-        raise UsageError(f"{path}: the card image cannot be opened: {error}") from error
+        raise UsageError(not_opened(path, error)) from error
 
 
 def probe_target(wish: Wish) -> tuple[str, Probe]:

@@ -118,7 +118,7 @@ def open_target(target: Target) -> Iterator[Card]:
             except TerminalError:
                 raise
             except Exception as error:
-                raise UsageError(f"{target.image}: the card image cannot be opened: {error}") from error
+                raise UsageError(not_opened(target.image, error)) from error
             yield GuardedCard(card)
     else:
         assert target.card is not None
@@ -138,6 +138,12 @@ def existing_image(path: Path, slot: Slot) -> Path:
     if not path.is_file():
         raise UsageError(f"{path}: a {kind} image is a file")
     return path
+
+
+def not_opened(path: Path, error: Exception) -> str:
+    """Why an image cannot be opened, in one sentence; the image's own errors name it already."""
+    text = str(error)
+    return text if text.startswith(f"{path} ") else f"{path}: the card image cannot be opened: {text}"
 
 
 def _open_image(path: Path, seed: int | None, slot: Slot) -> AbstractContextManager[Card]:

@@ -233,6 +233,24 @@ def test_social_with_a_psam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert ended.value.code == 2
 
 
+def test_cards_in_the_wrong_slots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user card as PSAM, a PSAM as user card, one card in both slots: wrong use, told as what it is."""
+    me, sam = str(tmp_path / "me.card"), str(tmp_path / "me.psam")
+    assert cardsim_main(["new", me]) == cardsim_main(["new", "--psam", sam]) == 0
+    other = str(tmp_path / "other.card")
+    assert cardsim_main(["new", other]) == 0
+    for words, told in (
+        (["social", "--card", sam], "the key file is a PSAM's"),
+        (["apdu", "--card", sam], f"{sam} is a PSAM, not a user card"),
+        (["social", "--card", me, "--psam", other], f"{other} is a user card, not a PSAM"),
+        (["full", "--card", me, "--psam", me], "in slot 0 already"),
+        (["social", "--reader", "0", "--psam-reader", "0"], "reader 0 is the card's already"),
+    ):
+        capsys.readouterr()
+        assert main([*words, *(NOW if words[0] != "apdu" else ())]) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_apdu_auto_decode_and_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert apdus(monkeypatch, SELECT + "\n0020000003123456\n", "--auto", "--decode") == 0
     text = capsys.readouterr().out

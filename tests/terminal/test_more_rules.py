@@ -146,7 +146,7 @@ def test_krn_ini_001_two_transactions_share_nothing() -> None:
 def test_a_bad_image_is_wrong_input(tmp_path: Path) -> None:
     image = tmp_path / "bad.card"
     image.write_bytes(b"no card at all")
-    with pytest.raises(UsageError, match="cannot be opened"), open_target(Target(card=str(image))):
+    with pytest.raises(UsageError, match=r"bad\.card is not a card image"), open_target(Target(card=str(image))):
         pass
 
 
