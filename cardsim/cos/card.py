@@ -41,6 +41,9 @@ class CardOs(Dispatcher):
         except Warned:
             self._arrive(target)
             raise
+        except StatusError:
+            self.ram.selected = target.place  # the next occurrence is behind it
+            raise
         self._arrive(target)
         return fci
 

@@ -174,10 +174,10 @@ class Dispatcher(abc.ABC):
         except PowerCut:
             self._powered = False
             return _MUTE
-        except (PageFailure, JournalFull):
+        except (PageFailure, JournalFull) as failed:
             self.journal.discard()
             self._settle()
-            return _SW[status.MEMORY_FAILURE]
+            return _SW[status.NO_SPACE if isinstance(failed, JournalFull) else status.MEMORY_FAILURE]
         if not answer:
             return _OK
         if self._direct:

@@ -60,6 +60,13 @@ class PinCommands:
         if slot is not None and not slot.length:
             self._ssse.ram.rights |= PIN_BIT
 
+    def settle_right(self, before: Slot | None) -> None:
+        """After another PIN was stored: an empty one opens what the PIN protects; one where none was closes it."""
+        self.grant_if_empty()
+        now = self.find()
+        if before is not None and now is not None and now.length and not before.length:
+            self._ssse.ram.rights &= ~PIN_BIT
+
     def verify(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """VERIFY; without data it asks for the tries that are left. Success lasts until SSSE is left (D11)."""
         slot = self._usable()
@@ -154,7 +161,4 @@ class PinCommands:
         ssse = self._ssse
         ssse.keys.renew(slot, pin)
         ssse.partition.commit()
-        if not pin:
-            ssse.ram.rights |= PIN_BIT
-        elif not slot.length:
-            ssse.ram.rights &= ~PIN_BIT
+        self.settle_right(slot)

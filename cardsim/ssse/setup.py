@@ -132,7 +132,10 @@ class SetUp:
             new = NewKey.parse(plain)
             if new.use is not KeyUse.PIN and (new.algorithm is Algorithm.SM4) is not (ssse.suite is Suite.SM4):
                 raise StatusError(status.WRONG_DATA)
+            pin = ssse.pin.find()
             ssse.keys.write(ssse.ram.df, new)
+            ssse.partition.commit()
+            ssse.pin.settle_right(pin)
             return b""
         keys = MasterKeySet.parse(plain)
         if not ssse.accepts_master_key(keys):

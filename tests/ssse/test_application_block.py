@@ -4,6 +4,7 @@ import pytest
 
 from cardsim.chip.faults import PageFailurePlan, PowerCutPlan
 from cardsim.cos.access import FREE
+from cardsim.cos.files import FileFlag
 from cardsim.crypto.social import Suite
 from tests.cards import PSE_NAME, SSSE_NAME, Bench, seal
 from tests.ssse.shop import NO_LIMIT, Shop, key, maced, shop, value
@@ -246,3 +247,15 @@ def test_master_key_cannot_reach_it() -> None:
 def suite_of(bench: Bench) -> Suite:
     """Cipher suite, as the FCI of SSSE tells it."""
     return Suite.SM4 if bench.select(SSSE_NAME).endswith("860103" + "9000") else Suite.DES
+
+
+def test_the_next_occurrence_is_behind_a_blocked_application(at: Shop) -> None:
+    """SSC5-6.11-17, C-29: a blocked application answers 9303 once, and those behind it are found."""
+    at.bench.select_fid("DF03")
+    file = at.bench.model.environments[0].files
+    df03 = next(one for one in file.index.files if one.fid == 0xDF03)
+    file.set_file_flags(df03, df03.flags | FileFlag.BLOCKED)
+    file.partition.commit()
+    at.bench.power_on()
+    found = [at.bench.x(f"00A404{p2}05D156000005") for p2 in ("00", "02", "02", "02")]
+    assert found == [f"6F088406{NAMES['DF01']}9000", "9303", f"6F088406{NAMES['DF04']}9000", "6A82"]

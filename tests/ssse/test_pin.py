@@ -135,6 +135,24 @@ def test_empty_pin() -> None:
     assert bench.x("00B2012C03") == "A101559000"
 
 
+def test_a_pin_written_where_none_was() -> None:
+    """SSC5-6.14-03, sheet #34: WRITE KEY of a PIN closes what was open without one; an empty one opens it again."""
+    made = with_pin("")
+    made.end()
+    made.root()
+    assert made.bench.x("00B2012C03") == "A101559000"
+    assert made.pin("123456") == "9000"
+    assert made.bench.x("00B2012C03") == "6982"
+    assert made.bench.verify() == "9000"
+    assert made.pin("654321") == "9000"
+    assert made.bench.x("00B2012C03") == "A101559000"
+    made.bench.power_on()
+    made.root()
+    assert made.bench.x("00B2012C03") == "6982"
+    assert made.pin("") == "9000"
+    assert made.bench.x("00B2012C03") == "A101559000"
+
+
 def test_lasts_until_power_off(inside: Bench) -> None:
     """SSC7-5.8-02, SSC7-5.8-03: remembered across applications of SSSE, not across a reset."""
     assert inside.verify() == "9000"

@@ -3,7 +3,7 @@
 import pytest
 
 from cardsim.cos.files import FileType
-from tests.cards import Bench
+from tests.cards import Bench, apdu
 from tests.ssse.shop import key, shop
 
 RECORDS = ("2A0111", "40022101", "40022202", "40022303")
@@ -168,6 +168,20 @@ class TestRefusals:
         assert made.append(6, 2, "A10111") == made.append(6, 2, "A103112233") == "6A85"
         assert made.bench.x("00DC013404A1023344") == "9000"
         assert made.bench.x("00B2013400") == "A10233449000"
+
+    def test_more_than_a_transaction_holds(self) -> None:
+        """SSC5-6.13-30: a record of another length moves all that is behind it; too much of that is 6A84, not 6581."""
+        made = shop()
+        assert made.ef("EF0C", 3000) == "9000"
+        for number in range(1, 11):
+            assert made.append(0x0C, number, f"A0F8{number * 17:02X}" + "11" * 0xF7) == "9000"
+        assert made.end() == "9000"
+        before = made.bench.cells
+        for length in (0xF7, 0xF9):
+            assert made.bench.x(apdu("00DC0164", f"A0{length:02X}" + "22" * length)) == "6A84"
+        assert made.bench.cells == before
+        assert made.bench.x(apdu("00DC0464", "A0F9" + "22" * 0xF9)) == "9000"
+        assert made.bench.x("00B2056400")[:6] == "A0F855"
 
     def test_after_the_last_possible_record(self) -> None:
         """SSC3-5.3-01: numbers run to FE."""
