@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cardsim.chip.eeprom import PageFailure
 from cardsim.cos.access import PIN_BIT
+from cardsim.cos.commands import GET_RESPONSE
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import File, FileType, Flag
 from cardsim.cos.keys import KeyUse
@@ -39,12 +40,12 @@ _PURCHASE: Final = struct.Struct(">BIII6s")
 _KEY_NUMBER: Final = 0
 _TAC_KEY_SIZE: Final = 16
 _KEEPING: Final = frozenset(
-    row.header for row in (commands.INITIALIZE_FOR_LOAD, commands.GET_BALANCE, commands.GET_TRANSACTION_PROOF)
+    row.header
+    for row in (GET_RESPONSE, commands.INITIALIZE_FOR_LOAD, commands.GET_BALANCE, commands.GET_TRANSACTION_PROOF)
 )
 """Commands that leave a pending transaction (or begin one) when they succeed (SSC part 5 table 49, C-04)."""
-_GET_RESPONSE: Final = b"\x00\xc0"
-_SUCCESS: Final = (0x90, 0x61)
-_FETCHING: Final = (0x90, 0x61, 0x6C)
+_SUCCESS: Final = (b"\x90", b"\x61")
+_NOT_RUN: Final = b"\x6c"
 _Deal = Load | Purchase
 
 
@@ -59,9 +60,9 @@ class Initialised:
 
 def keeps(command: bytes, answer: bytes) -> bool:
     """Whether a command with this answer leaves a pending transaction standing; any other command, and any failure,
-    ends it. GET RESPONSE belongs to the answer that it fetches."""
-    allowed = _FETCHING if command[:2] == _GET_RESPONSE else _SUCCESS if command[:2] in _KEEPING else ()
-    return answer[-2:-1] != b"" and answer[-2] in allowed
+    ends it. GET RESPONSE belongs to the answer that it fetches; a command that is answered 6Cxx has not run (D13)."""
+    word = answer[-2:-1]
+    return word == _NOT_RUN or (word in _SUCCESS and command[:2] in _KEEPING)
 
 
 class Medical:

@@ -194,6 +194,19 @@ def test_answer_that_was_not_fetched() -> None:
     assert state_of(at) is BUY
 
 
+@pytest.mark.parametrize("command", ["00B2014400", "00B201440A", "00B20144FF"])
+@pytest.mark.parametrize("state", [LOAD, BUY])
+def test_another_length_first(command: str, state: State) -> None:
+    """SSC2-9.3.1-01, SSC5-7-18, D13: a command answered 6Cxx has not run; with the right length it ends what is
+    pending."""
+    at = ready()
+    bring(at, state)
+    assert at.bench.x(command, follow=False) == "6C1C"
+    assert state_of(at) is state
+    assert at.bench.x("00B201441C", follow=False)[-4:] == "9000"
+    assert state_of(at) is NONE
+
+
 def test_leaving_the_environment() -> None:
     """SSC5-7-18, D9: PSE was selected in between."""
     at = ready()
