@@ -35,7 +35,7 @@ def test_there_are_commands() -> None:
     words = {tuple(shown.argv[:2]) for shown in commands(ROOT / "README.md")}
     assert words == {
         ("cardsim", "new"), ("cardsim", "info"), ("cardsim", "serve"), ("cardterm", "social"),
-        ("cardterm", "financial"), ("cardterm", "full"), ("cardterm", "apdu"),
+        ("cardterm", "financial"), ("cardterm", "full"), ("cardterm", "apdu"), ("cardterm", "conform"),
     }  # fmt: skip
 
 
