@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo    set up and run a card in a reader with the three terminals"
 	@echo "make test    set up and run all tests"
-	@echo "make unit    the tests that need no PC/SC and no process of their own"
+	@echo "make unit    the tests that need no PC/SC, no process of their own and no sweep"
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
 	@echo "make tear    power cuts at every program step of every writing command"

@@ -21,12 +21,30 @@ _PROCESSES = (
 )
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 
+_SWEEPS = (
+    "tests/tearing/test_sweep.py",
+    "tests/conformance/test_cases_",
+    "tests/conformance/test_cli.py",
+    "tests/conformance/test_file_cases.py",
+    "tests/conformance/test_requirements.py",
+    "tests/cos/test_order.py",
+    "tests/defects/test_effects.py",
+    "tests/docs/test_console.py",
+    "tests/making/test_cards.py",
+    "tests/psam/test_order.py",
+    "tests/ssse/test_order.py",
+    "tests/terminal/test_full.py",
+)
+"""Tests that go through all of something: cuts, cases, pairs of faults, pages, profiles. `make unit` leaves them out."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes, by their place."""
+    """Mark the tests that start processes or go through all of something, by their place."""
     for item in items:
         if item.nodeid.startswith(_PROCESSES):
             item.add_marker(pytest.mark.process)
+        if item.nodeid.startswith(_SWEEPS):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
