@@ -6,18 +6,20 @@ card. The COS holds environments and knows of them what stands in `Environment`,
 
 import abc
 from collections.abc import Callable, Iterable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.files import FileSystem, Flag
-from cardsim.cos.masterkey import MasterKeySet, MasterKeySlot
+from cardsim.cos.masterkey import SINGLE, MasterKeySet, MasterKeySlot
 from cardsim.cos.table import Command, Phase
+from cardsim.crypto.social import Suite
 
 Handler = Callable[[int, int, bytes, int], bytes]
 """P1, P2, command data, Le (1..256) -> response data. Ends otherwise by raising StatusError."""
 
 MASTER_KEY_AT = 64
+_SUITES: Final = {suite.algorithm_id: suite for suite in Suite}
 
 
 class CardServices(Protocol):
@@ -129,3 +131,16 @@ class Environment(abc.ABC):
     @abc.abstractmethod
     def load(self, state: object) -> None:
         """Set the volatile state to a copy."""
+
+
+class SuiteEnvironment(Environment):
+    """An environment that computes with one cipher suite, and has one master key of that suite."""
+
+    @property
+    def suite(self) -> Suite:
+        """Cipher suite, as the header says; SSSE tells it in tag 86 of its FCI."""
+        return _SUITES[self.files.suite]
+
+    def accepts_master_key(self, keys: MasterKeySet) -> bool:
+        """One key of the environment's own suite (D5)."""
+        return len(keys.keys) == SINGLE and keys.algorithm == self.suite.key_algorithm_byte

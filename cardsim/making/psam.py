@@ -20,7 +20,7 @@ from cardsim.making import demo
 from cardsim.making.card import root_length
 from cardsim.making.samplan import EnvironmentPlan, KeyPlan, PsamProfile
 from cardsim.making.station import Station
-from cardsim.psam.keys import CITY, NATIONAL, PROVINCIAL, KeyRecord, algorithm_of
+from cardsim.psam.keys import CITY, NATIONAL, PROVINCIAL, KeyRecord, KeyType, algorithm_of
 from cardsim.psam.loading import OPENS
 from cardsim.psam.master import DIRECTORY_SFI, MF_NAME
 
@@ -202,7 +202,7 @@ class SamMaker:
         """One party: its application information, and its keys."""
         self._authenticate(OPENS[file], kid)
         plans = [plan for plan in self._profile.keys if plan.file == file]
-        purchase = next((plan.identifier for plan in plans if plan.usage & 0x1F == 2), 0)
+        purchase = next((plan.identifier for plan in plans if plan.type is KeyType.PURCHASE), 0)
         dates = bytes.fromhex(demo.ISSUED + demo.EXPIRES)
         self._update(_INFORMATION[file], bytes((purchase, self._profile.generation)) + dates)
         for plan in plans:

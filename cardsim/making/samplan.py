@@ -7,7 +7,7 @@ from typing import Final
 from cardsim.crypto.social import Suite, suite_named
 from cardsim.iso7816.status import StatusError
 from cardsim.making.table import ProfileError, Table, parse_toml
-from cardsim.psam.keys import CITY, NATIONAL, KeyType, check_usage
+from cardsim.psam.keys import CITY, NATIONAL, KeyType, check_usage, levels_of, type_of
 from cardsim.psam.switches import SamSwitch
 from cardsim.resources import resource
 
@@ -30,12 +30,12 @@ class KeyPlan:
     @property
     def type(self) -> KeyType:
         """What it is for."""
-        return KeyType(self.usage & 0x1F)
+        return type_of(self.usage)
 
     @property
     def levels(self) -> int:
         """Levels that the PSAM still derives; the others are derived before the key is stored."""
-        return self.usage >> 5
+        return levels_of(self.usage)
 
 
 @dataclass(frozen=True, slots=True)

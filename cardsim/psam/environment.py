@@ -6,14 +6,13 @@ from typing import Final, Protocol
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.access import APPLICATION, APPLICATION_BITS, MASTER_BIT, bit_of
-from cardsim.cos.environment import CardServices, Environment, Handler
+from cardsim.cos.environment import CardServices, Handler, SuiteEnvironment
 from cardsim.cos.files import ROOT, File, FileType
 from cardsim.cos.keys import KeyStore, KeyUse, Slot
-from cardsim.cos.masterkey import SINGLE, MasterKeySet
+from cardsim.cos.masterkey import MasterKeySet
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto import social
-from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
@@ -26,7 +25,6 @@ from cardsim.psam.purchase import SEQUENCE, Purchases
 from cardsim.psam.setup import SetUp
 from cardsim.psam.switches import SamSwitch
 
-SUITES: Final = {suite.algorithm_id: suite for suite in Suite}
 MASTER: Final = 0x00
 """KID of a master key: of the environment at its own level, of the application inside it."""
 _MAX_KID: Final = 0x0F
@@ -53,7 +51,7 @@ class Platform(Protocol):
         """An environment's personalisation has ended: its set-up commands are gone."""
 
 
-class Sam(Environment):
+class Sam(SuiteEnvironment):
     """The DES environment (the MF itself) or the second one, where SM4 stands in the place of SSF33."""
 
     def __init__(
@@ -103,15 +101,6 @@ class Sam(Environment):
             **self._ciphering.handlers,
             **self._purchases.handlers,
         }
-
-    @property
-    def suite(self) -> Suite:
-        """Cipher suite of the environment."""
-        return SUITES[self.files.suite]
-
-    def accepts_master_key(self, keys: MasterKeySet) -> bool:
-        """One key of the environment's own suite (D5)."""
-        return len(keys.keys) == SINGLE and keys.algorithm == self.suite.key_algorithm_byte
 
     def wipe(self) -> None:
         """Forget rights, challenge, session keys and current files."""

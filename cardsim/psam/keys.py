@@ -48,6 +48,20 @@ class KeyType(enum.IntEnum):
         return {KeyType.TAC: "TAC"}.get(self, self.name.lower().replace("_", " ").replace("mac", "MAC"))
 
 
+def type_of(usage: int) -> KeyType:
+    """What a key with this usage byte is for.
+
+    Raises:
+        ValueError: no type has this number.
+    """
+    return KeyType(usage & 0x1F)
+
+
+def levels_of(usage: int) -> int:
+    """Levels of diversification that are still to be done in the PSAM for a key with this usage byte."""
+    return usage >> 5
+
+
 NATIONAL, PROVINCIAL, CITY = 0x11, 0x12, 0x13
 """Key files of the three levels."""
 ID_RANGES: Final = {
@@ -78,12 +92,12 @@ class KeyRecord:
     @property
     def type(self) -> KeyType:
         """What it is for."""
-        return KeyType(self.usage & 0x1F)
+        return type_of(self.usage)
 
     @property
     def levels(self) -> int:
         """How many diversifications are still to be done in the PSAM."""
-        return self.usage >> 5
+        return levels_of(self.usage)
 
     @classmethod
     def parse(cls, raw: bytes, suite: Suite) -> Self:
@@ -107,7 +121,7 @@ def check_usage(usage: int) -> None:
     Raises:
         StatusError: 6A80, it does not.
     """
-    if usage & 0x1F not in KeyType.__members__.values() or usage >> 5 > MAX_LEVELS:
+    if usage & 0x1F not in KeyType.__members__.values() or levels_of(usage) > MAX_LEVELS:
         raise StatusError(status.WRONG_DATA)
 
 
@@ -133,7 +147,7 @@ class Stored:
     @property
     def levels(self) -> int:
         """How many diversifications are still to be done in the PSAM."""
-        return self.usage >> 5
+        return levels_of(self.usage)
 
 
 class KeyRecords:

@@ -10,19 +10,17 @@ setup            the commands of the environment master key
 """
 
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.access import APPLICATION_BITS, MASTER_BIT
-from cardsim.cos.environment import CardServices, Environment, Handler
+from cardsim.cos.environment import CardServices, Handler, SuiteEnvironment
 from cardsim.cos.files import ROOT, File, FileType
 from cardsim.cos.keys import KeyStore
-from cardsim.cos.masterkey import SINGLE, MasterKeySet
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto.medical import TypeCoding
-from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
@@ -35,8 +33,6 @@ from cardsim.ssse.messaging import SecureMessaging
 from cardsim.ssse.pin import PinCommands
 from cardsim.ssse.records import RecordCommands
 from cardsim.ssse.setup import SetUp
-
-SUITES: Final = {suite.algorithm_id: suite for suite in Suite}
 
 
 @dataclass(slots=True)
@@ -61,7 +57,7 @@ class SsseMemory:
         )
 
 
-class Ssse(Environment):
+class Ssse(SuiteEnvironment):
     """SSSE behind the firewall."""
 
     commands = (*commands.TABLE, *medical_commands.TABLE)
@@ -99,15 +95,6 @@ class Ssse(Environment):
             self.authentication, self.binary, self.block, self.medical, self.pin, self.record_commands, self.set_up,
         )  # fmt: skip
         return {name: handler for part in parts for name, handler in part.handlers.items()}
-
-    @property
-    def suite(self) -> Suite:
-        """Cipher suite of the environment (FCI tag 86)."""
-        return SUITES[self.files.suite]
-
-    def accepts_master_key(self, keys: MasterKeySet) -> bool:
-        """One key of the environment's own suite (D5)."""
-        return len(keys.keys) == SINGLE and keys.algorithm == self.suite.key_algorithm_byte
 
     def wipe(self) -> None:
         """Forget rights, PIN, challenge, current files and pointer."""
