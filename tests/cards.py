@@ -10,11 +10,11 @@ master keys and no content yet.
 
 import functools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from cardsim.assembly import CardModel, new_card, seeded
+from cardsim.assembly import CardModel, SamModel, new_card, seeded
 from cardsim.chip.eeprom import DEFAULT_SIZE, Bus, Eeprom
 from cardsim.cos.masterkey import Algorithm, MasterKeySet
 from cardsim.crypto import scp02, social
@@ -40,6 +40,16 @@ _B = TypeVar("_B", bound=Bus)
 def unhex(text: str) -> bytes:
     """Bytes of hex; blanks do not matter."""
     return bytes.fromhex(text)
+
+
+@contextmanager
+def on_bus(model: CardModel | SamModel, bus: _B) -> Iterator[_B]:
+    """Put a monitor or a plan of faults on a card's bus for a while."""
+    model.attach(bus)
+    try:
+        yield bus
+    finally:
+        model.attach(None)
 
 
 @dataclass(slots=True)
@@ -175,14 +185,9 @@ class Bench:
         """All cells of the EEPROM."""
         return self.model.eeprom.snapshot().cells
 
-    @contextmanager
-    def on_bus(self, bus: _B) -> Iterator[_B]:
+    def on_bus(self, bus: _B) -> AbstractContextManager[_B]:
         """Put a monitor or a plan of faults on the bus for a while."""
-        self.model.attach(bus)
-        try:
-            yield bus
-        finally:
-            self.model.attach(None)
+        return on_bus(self.model, bus)
 
 
 def seal(suite: Suite, header: str, key: bytes, plain: bytes, challenge: bytes) -> bytes:

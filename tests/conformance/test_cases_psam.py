@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -25,11 +24,12 @@ from terminal.conformance.runner import Options, Runner
 from terminal.conformance.session import Bench, NoCard, sam_bench
 from terminal.slots import Slot
 from tests.cards import card
+from tests.conformance.pages import coverage_page
 from tests.psams import FIELD, NATIONAL, made_psam, psam
 
 FILES: Final = ("PSAM_FILES", "PSAM_KEYS", "PSAM_LOADING", "PSAM_CIPHER", "PSAM_PURCHASE")
 BOTH: Final = "PSAM_CARD"
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "coverage-psam.md"
+REQUIREMENT: Final = r"PSAM-\d{3}"
 KINDS: Final = {
     "field": (FIELD, SamSwitch(0), True, frozenset[str]()),
     "national": (NATIONAL, SamSwitch(0), True, frozenset({"psam-id-ranges"})),
@@ -230,20 +230,10 @@ class TestForm:
 class TestPage:
     """docs/coverage-psam.md."""
 
-    @staticmethod
-    def _rows() -> tuple[dict[str, list[str]], list[str]]:
-        """Requirement -> cases; and the requirements that have a reason instead."""
-        shown, missing = PAGE.read_text(encoding="utf8").split("## Not shown")
-        rows = re.findall(r"^\| (PSAM-\d{3}) \| (.*?) \|", shown, re.MULTILINE)
-        left = re.findall(r"^\| .*? \| (PSAM-.*?) \|$", missing, re.MULTILINE)
-        assert len(rows) == len({name for name, _ in rows})
-        return {name: names.split(", ") for name, names in rows}, ", ".join(left).split(", ")
-
     def test_each_requirement_once(self) -> None:
         """Every item of the catalogue stands there, and once."""
-        shown, missing = self._rows()
         catalogue = sorted(name for name in load_requirements() if name.startswith("PSAM-"))
-        assert sorted([*shown, *missing]) == catalogue
+        assert coverage_page("psam", REQUIREMENT).requirements == catalogue
         assert len(catalogue) == 190
 
     def test_cases_are_those_of_the_page(self) -> None:
@@ -253,4 +243,4 @@ class TestPage:
             for name in case.shows:
                 if name.startswith("PSAM-"):
                     found.setdefault(name, []).append(case.id)
-        assert self._rows()[0] == found
+        assert coverage_page("psam", REQUIREMENT).shown == found

@@ -22,13 +22,14 @@ from terminal.conformance.results import Result, Verdict
 from terminal.conformance.runner import Options, Runner
 from terminal.conformance.session import Bench as CaseBench
 from tests.cards import Bench, card, made, of_cells
+from tests.conformance.pages import coverage_page
 
 FILES: Final = (
     "SSSE_RECORD", "SSSE_SAFETY", "SSSE_SELECT", "SSSE_AUTH", "SSSE_PIN", "SSSE_PIN_SERVICE", "SSSE_BINARY",
     "SSSE_MESSAGING", "SSSE_BLOCK", "DF01_RECORD", "DF01_SAFETY", "SSSE_FILES", "SSSE_ITEMS",
     "MEDICAL_STATE", "MEDICAL_LOAD", "MEDICAL_PURCHASE", "MEDICAL_ACCOUNT",
 )  # fmt: skip
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "coverage-ssse.md"
+REQUIREMENT: Final = r"SSC[V\d]\S*"
 CLAIMS: Final = {
     "dual-3.0-sm4": Applicability("demo", "3.0", "sm4", pse=True),
     "dual-3.0-des": Applicability("demo", "3.0", "des", pse=True),
@@ -294,20 +295,10 @@ def _all(case: Case) -> Iterator[object]:
 class TestPage:
     """docs/coverage-ssse.md."""
 
-    @staticmethod
-    def _rows() -> tuple[dict[str, list[str]], list[str]]:
-        """Requirement -> cases; and the requirements that have a reason instead."""
-        shown, missing = PAGE.read_text(encoding="utf8").split("## Not shown")
-        rows = re.findall(r"^\| (SSC[V\d]\S*) \| (.*?) \|", shown, re.MULTILINE)
-        left = re.findall(r"^\| .*? \| (SSC.*?) \|$", missing, re.MULTILINE)
-        assert len(rows) == len({name for name, _ in rows})
-        return {name: names.split(", ") for name, names in rows}, ", ".join(left).split(", ")
-
     def test_each_requirement_once(self) -> None:
         """Every item of the catalogue stands there, and once."""
-        shown, missing = self._rows()
         catalogue = sorted(name for name in load_requirements() if re.match(r"SSC[3-7]|SSCV2", name))
-        assert sorted([*shown, *missing]) == catalogue
+        assert coverage_page("ssse", REQUIREMENT).requirements == catalogue
         assert len(catalogue) == 624
 
     def test_cases_are_those_of_the_page(self) -> None:
@@ -317,7 +308,7 @@ class TestPage:
             for name in case.shows:
                 if name.startswith("SSC") and not name.startswith("SSC2-"):
                     found.setdefault(name, []).append(case.id)
-        shown, _ = self._rows()
+        shown = coverage_page("ssse", REQUIREMENT).shown
         assert {name: sorted(names) for name, names in shown.items()} == {
             name: sorted(names) for name, names in found.items()
         }

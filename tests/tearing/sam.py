@@ -1,13 +1,14 @@
 """Scenarios of the PSAM: its transaction number, its keys, and its set-up."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, TypeVar
 
 from cardsim.assembly import SamModel
 from cardsim.chip.eeprom import Bus
 from cardsim.crypto.social import Suite
 from cardsim.making.structure import Profile
+from tests.cards import on_bus
 from tests.psam.desk import CARD, SX1, SX2, Desk, init_data, psam
 from tests.psam.test_setup import CREATE_SECOND, MASTER, TRANSPORT, authenticate, blank, keys, write_key
 from tests.tearing.scene import AFTER, BEFORE, Act, Facts, Scenario, Scene, Setting, State, Step, both, then
@@ -43,14 +44,9 @@ class SamReader:
         """Reset; the ATR in hex."""
         return self.desk.model.power_on().hex().upper()
 
-    @contextmanager
-    def on_bus(self, bus: _B) -> Iterator[_B]:
+    def on_bus(self, bus: _B) -> AbstractContextManager[_B]:
         """Put a monitor or a plan of faults on the bus for a while."""
-        self.model.attach(bus)
-        try:
-            yield bus
-        finally:
-            self.model.attach(None)
+        return on_bus(self.model, bus)
 
 
 def any_card(_profile: Profile) -> bool:
