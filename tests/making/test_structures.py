@@ -1,5 +1,6 @@
 """The structures against the catalogue of requirements, and what is refused in one of one's own."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,11 +100,14 @@ def test_options() -> None:
     assert [file.fid for file in on_line.files_of(0xDF04)] == [0xEF05, 0xEF06, 0xEF09]
     assert not {"DLK", "DPK", "DTK", "DSK"} & {key.name for key in on_line.keys}
     short = load_structure("ssse-1.0", {"log_record": "account-only"})
-    lengths = [
-        next(file.record_length for file in structure.files if (file.df, file.fid) == (0xDF04, 0xEF08))
-        for structure in (load_structure("ssse-1.0"), short)
+    both = (load_structure("ssse-1.0"), short)
+    logs, accounts = [
+        [next(file for file in structure.files_of(0xDF04) if file.fid == fid) for structure in both]
+        for fid in (0xEF08, 0xEF81)
     ]
-    assert lengths == [28, 20]
+    assert [file.record_length for file in logs] == [28, 20]
+    assert [file.starting_day.hex() for file in accounts] == ["0101", "0000"], "SSC7-12-01: it has no settlement year"
+    assert accounts[0] == dataclasses.replace(accounts[1], starting_day=accounts[0].starting_day)
     with pytest.raises(ProfileError, match="options: item60 is one of DF02, DF03, not DF09"):
         load_structure("ssse-2.0", {"item60": "DF09"})
     with pytest.raises(ProfileError, match="there is no option colour; options are item60, annex_b"):
