@@ -5,6 +5,7 @@
     python tools/tear.py --list                the scenarios, and what each of them shows
     python tools/tear.py --profile social-2.0 --thorough --jobs 2
     python tools/tear.py --defect journal-skipped verify      the same on a card with a known defect: it is found
+    python tools/tear.py --defect sam-number-stays            a defect of the PSAM: the scenarios of the PSAM alone
 
 A page program is cut before it, in its first, middle and last cell, and behind it; with --thorough in every cell.
 When the card repairs the cut at the next reset it is cut once more. What must hold is written in
@@ -24,10 +25,10 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from cardsim.assembly import CardModel  # noqa: E402
-from cardsim.defects import DefectError, apply_defect, find_defect  # noqa: E402 - the tests are not installed
+from cardsim.assembly import CardModel, SamModel  # noqa: E402
+from cardsim.defects import Defect, DefectError, Side, apply_defect, find_defect  # noqa: E402
 from cardsim.making.structure import DEFAULT_PROFILE, ProfileError, load_profile  # noqa: E402
-from tests.tearing.scene import Scenario, Setting  # noqa: E402
+from tests.tearing.scene import Scenario, Setting  # noqa: E402 - the tests are not installed
 from tests.tearing.sweep import Report, sweep_scene  # noqa: E402
 from tests.tearing.table import SCENARIOS, chosen  # noqa: E402
 
@@ -43,7 +44,8 @@ def run_one(job: Job) -> Report:
     name, profile, thorough, defect = job
     scene = SCENARIOS[name].make(Setting(load_profile(profile)))
     model = scene.bench.model
-    if defect is not None and isinstance(model, CardModel):
+    if defect is not None:
+        assert isinstance(model, CardModel | SamModel)
         apply_defect(model, find_defect(defect))
     return sweep_scene(name, scene, thorough=thorough)
 
@@ -55,6 +57,15 @@ def reports(jobs: Sequence[Job], processes: int) -> Iterator[Report]:
         return
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from pool.imap_unordered(run_one, jobs)
+
+
+def fitting(scenarios: Sequence[Scenario], setting: Setting, defect: Defect | None) -> list[Scenario]:
+    """The scenarios that fit the profile, and whose card is the one that the defect belongs to."""
+    return [
+        scenario
+        for scenario in scenarios
+        if scenario.fits(setting) and (defect is None or scenario.psam is (defect.side is Side.PSAM))
+    ]
 
 
 def _progress(text: str) -> None:
@@ -105,12 +116,17 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     try:
         asked.scenarios = chosen(asked.scenario or ["*"])
         asked.setting = Setting(load_profile(asked.profile))
-        if asked.defect is not None:
-            find_defect(asked.defect)
+        defect = None if asked.defect is None else find_defect(asked.defect)
     except (LookupError, ProfileError, DefectError) as error:
         parser.error(str(error))
     if asked.jobs < 1:
         parser.error("--jobs: at least 1")
+    asked.fitting = fitting(asked.scenarios, asked.setting, defect)
+    if not asked.fitting and not asked.list:
+        if defect is None or not fitting(asked.scenarios, asked.setting, None):
+            parser.error(f"no scenario fits the profile {asked.profile}")
+        owner = "the PSAM" if defect.side is Side.PSAM else "the user card"
+        parser.error(f"the defect {defect.name} is one of {owner}, and these scenarios are not")
     return asked
 
 
@@ -120,30 +136,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     if asked.list:
         print(_list(asked.scenarios))
         return 0
-    fitting = [scenario for scenario in asked.scenarios if scenario.fits(asked.setting)]
-    if not fitting:
-        sys.stderr.write(f"no scenario fits the profile {asked.profile}\n")
-        return 2
     start, found = time.perf_counter(), []
-    jobs = [(scenario.name, asked.profile, asked.thorough, asked.defect) for scenario in fitting]
+    jobs = [(scenario.name, asked.profile, asked.thorough, asked.defect) for scenario in asked.fitting]
     for report in reports(jobs, asked.jobs):
         found.append(report)
         cuts = sum(other.cuts for other in found)
-        _progress(f"{len(found)}/{len(fitting)} scenarios, {cuts} cuts: {report.scenario}")
+        _progress(f"{len(found)}/{len(asked.fitting)} scenarios, {cuts} cuts: {report.scenario}")
         if not asked.json:
             _progress("")
             print("\n".join(_lines(report)), flush=True)
     _progress("")
-    order = [scenario.name for scenario in fitting]
+    order = [scenario.name for scenario in asked.fitting]
     found.sort(key=lambda report: order.index(report.scenario))
     findings, cuts = sum(len(report.findings) for report in found), sum(report.cuts for report in found)
     if asked.json:
         print(json.dumps(_document(found, asked.profile, thorough=asked.thorough), indent=1, ensure_ascii=False))
     else:
-        left_out = len(asked.scenarios) - len(fitting)
+        unfit = "profile" if asked.defect is None else "profile or the defect"
+        left_out = len(asked.scenarios) - len(asked.fitting)
         print(f"\n{cuts} cuts in {len(found)} scenarios on {asked.profile}: "
               f"{'all clean' if not findings else f'{findings} findings'}"
-              f"{f'; {left_out} scenarios do not fit the profile' if left_out else ''} "
+              f"{f'; {left_out} scenarios do not fit the {unfit}' if left_out else ''} "
               f"({time.perf_counter() - start:.1f} s)")  # fmt: skip
     return 1 if findings else 0
 

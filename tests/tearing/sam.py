@@ -163,7 +163,7 @@ def _environment(_setting: Setting) -> Scene:
 
 
 def _scenario(name: str, title: str, shows: str, make: Callable[[Setting], Scene]) -> Scenario:
-    return Scenario(name, title, shows, make, needs=any_card)
+    return Scenario(name, title, shows, make, needs=any_card, psam=True)
 
 
 SCENARIOS: Final = (

@@ -158,6 +158,7 @@ class Scenario:
         shows: requirements and decisions.
         make: makes the card.
         needs: what the profile must have.
+        psam: whether the card is a PSAM.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Scenario:
     shows: str
     make: Callable[[Setting], Scene] = field(repr=False)
     needs: Callable[[Profile], bool] = field(default=has_ssse, repr=False)
+    psam: bool = False
 
     def fits(self, setting: Setting) -> bool:
         """Whether the profile has what the scenario needs."""

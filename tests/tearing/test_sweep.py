@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cardsim.assembly import CardModel
+from cardsim.assembly import CardModel, SamModel
 from cardsim.defects import apply_defect, find_defect
 from cardsim.defects.defect import Defect, Side, put
 from cardsim.making.structure import load_profile
@@ -153,6 +153,31 @@ def test_command(tmp_path: Path) -> None:
     status, _, errors = _tool("nothing")
     assert status == 2
     assert "there is no scenario 'nothing'" in errors
+    status, _, errors = _tool("--profile", "bank", "verify")
+    assert status == 2
+    assert "no scenario fits the profile bank" in errors
     status, output, _ = _tool("--list")
     assert status == 0
     assert len(output.splitlines()) == len(SCENARIOS)
+
+
+@pytest.mark.process
+def test_a_defect_belongs_to_one_card() -> None:
+    """A defect of the PSAM is found in the PSAM's scenarios, and the others are left out; elsewhere it is refused."""
+    status, output, _ = _tool("psam-purchase", "verify", "--defect", "sam-number-stays")
+    assert status == 1
+    assert "INIT SAM FOR PURCHASE" in output
+    assert "in 1 scenarios" in output
+    assert "1 scenarios do not fit the profile or the defect" in output
+    for scenario, defect, owner in (("psam-*", "journal-skipped", "user card"), ("verify", "sam-number-stays", "PSAM")):
+        status, _, errors = _tool(scenario, "--defect", defect)
+        assert status == 2
+        assert f"the defect {defect} is one of the {owner}, and these scenarios are not" in errors
+
+
+def test_each_scenario_says_which_card_it_has() -> None:
+    """What `psam` says is so."""
+    setting = Setting(load_profile(DUAL))
+    for scenario in SCENARIOS.values():
+        if scenario.fits(setting):
+            assert isinstance(scenario.make(setting).bench.model, SamModel) is scenario.psam, scenario.name
