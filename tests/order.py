@@ -7,7 +7,7 @@ each other: `ONE_AT_A_TIME` says of each such knob why.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Final
@@ -50,6 +50,7 @@ ONE_AT_A_TIME: Final = {
     "fid": "a command names one environment, which is missing, created or keyed",
     "name": "a name is free, or that of one environment, created or keyed",
     "state": "a card is in one state of its life cycle",
+    "mac": "a wrong MAC is answered with one word, as the profile switches stand",
 }
 """Knobs with more than one spoiler in some trial: what goes wrong there excludes what else goes wrong there."""
 
@@ -62,7 +63,7 @@ class Trial:
         row: of the table.
         send: makes a card, prepares it, sends the command as the knobs stand; the answer.
         spoilers: the causes of the row's faults, each with what brings it about.
-        unseen: causes that no spoiler can bring about, with the reason.
+        unseen: causes that another trial of the row brings about, and why this one cannot.
         state: what brings about a life-cycle state outside the row, where there is one.
     """
 
@@ -141,6 +142,12 @@ def unnamed(trial: Trial) -> set[str]:
     """Causes of the row that the trial neither spoils nor explains, and those that the row has not."""
     causes = {fault.cause for fault in trial.row.answers if fault is not BLOCKED_APPLICATION}
     return causes ^ (set(trial.spoilers) | set(trial.unseen))
+
+
+def never_seen(trials: Collection[Trial]) -> set[tuple[str, str]]:
+    """Row and cause that one trial leaves to another trial of the row, and none of them brings about."""
+    seen = {(trial.row, cause) for trial in trials for cause in trial.spoilers}
+    return {(trial.row.name, cause) for trial in trials for cause in trial.unseen if (trial.row, cause) not in seen}
 
 
 def _cause(item: Item) -> str:

@@ -236,6 +236,8 @@ class MasterFile:
         pages, name = int.from_bytes(data[1:3], "big"), data[8:]
         if data[0] != FileType.DF or data[6:8] != b"\xff\xff" or bytes((p1, p2)) == MF_FID or data[5] > 30:
             raise StatusError(status.WRONG_DATA)
+        if not 5 <= len(name) <= 16:
+            raise StatusError(status.WRONG_DATA)
         refuse_ssf33(data[4])
         if (data[3], data[4]) not in self.algorithms or pages < _MIN_PAGES:
             raise StatusError(status.WRONG_DATA)

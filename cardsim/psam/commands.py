@@ -328,6 +328,7 @@ CREATE: Final = Command(
         Fault(s.WRONG_DATA, "the data have not the form of their type"),
         Fault(s.NOT_SUPPORTED, "the algorithm is SSF33, which is classified"),
         Fault(s.WRONG_DATA, "an environment of another algorithm, or with too few pages"),
+        Fault(s.SECURITY_NOT_SATISFIED, "the name of an environment that is independent"),
         Fault(s.FILE_EXISTS, "identifier, SFI or name is taken"),
         Fault(s.NO_SPACE, "no room"),
         _CHANGED,

@@ -58,7 +58,7 @@ class SetUp:
     def _create(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:
         self._need_master()
         sam = self._sam
-        if data[0] == FileType.DF and data[_KIND_AT] == EnvironmentKind.SAM:
+        if data[0] == FileType.DF and data[_KIND_AT : _KIND_AT + 1] == bytes((EnvironmentKind.SAM,)):
             if self._fid != MF or sam.ram.df != ROOT:
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
             sam.platform.create_environment(p1, p2, data)

@@ -8,6 +8,7 @@ from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.keyfile import KeyFile
 from cardsim.making import psam as making
+from cardsim.psam.commands import CREATE
 from tests.psam.desk import AID, PERSON, SX1, SX2, Desk, psam
 
 TRANSPORT = PERSON.secret("psam transport")
@@ -118,6 +119,32 @@ def test_what_can_be_created(mastered: Desk) -> None:
     assert mastered.all("80E00000033F0004", "80E000190C28000400000000FF00000019") == ["9000", "9000"]
     assert mastered.sw("80E000110C3D001000000000FF00000011") == "9000"
     assert mastered.sw("80E0002003770000") == "6A80"
+
+
+def test_name_of_an_environment(mastered: Desk) -> None:
+    """PSAM-003: what SELECT could not name is not created; a name of an independent environment stays its own (D2)."""
+    command = "80E0DDF2{:02X}" + "380010030301FFFF"
+    assert mastered.sw(command.format(12) + "41424344") == "6A80"
+    assert mastered.sw(command.format(13) + "4142434445") == "9000"
+    assert mastered.sw(command.replace("DDF2", "DDF3").format(23) + SX1) == "6982", "the MF's own name"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_create_of_anything(mastered: Desk, inside: bool) -> None:
+    """D8: whatever type, length and content the data have, the answer is one that the row declares."""
+    assert mastered.sw("80E0DF010E" + "380000000000FFFF" + AID) == "9000"
+    if inside:
+        assert mastered.sw("00A4000002DF01") == "9000"
+    answered: set[int] = set()
+    for length in CREATE.lc:
+        for kind in range(256):
+            for fill in (0x00, 0x03, 0xFF):
+                data = bytes((kind, 0, 8, *(fill,) * (length - 3)))
+                answer = mastered.send(bytes((0x80, 0xE0, kind, length, length)) + data)
+                answered.add(int.from_bytes(answer[-2:], "big"))
+    assert all(CREATE.declares(sw) for sw in answered)
+    assert {0x9000, 0x6A80} <= answered
+    assert (0x6985 in answered) is inside
 
 
 def test_own_keys_of_an_application(mastered: Desk) -> None:

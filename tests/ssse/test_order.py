@@ -7,7 +7,8 @@ import pytest
 from cardsim.cos.commands import BLOCKED_APPLICATION, GET_CHALLENGE, GET_RESPONSE, SELECT
 from cardsim.ssse import commands, medical_commands
 from tests.cos.test_order import TRIALS as CARD_TRIALS
-from tests.order import ONE_AT_A_TIME, Trial, problems, shared_knobs, unnamed
+from tests.order import ONE_AT_A_TIME, Trial, never_seen, problems, shared_knobs, unnamed
+from tests.psam.test_order import TRIALS as PSAM_TRIALS
 from tests.ssse import order_basic, order_medical, order_setup
 
 TRIALS = (*order_basic.TRIALS, *order_setup.TRIALS, *order_medical.TRIALS)
@@ -22,7 +23,7 @@ def test_order(trial: Trial) -> None:
 
 @EACH
 def test_every_fault_has_its_spoiler(trial: Trial) -> None:
-    """A new fault in a row needs a spoiler, or a reason why nothing brings it about; none is left behind."""
+    """A new fault in a row needs a spoiler, in this trial or another one of the row; none is left behind."""
     assert unnamed(trial) == set()
     assert shared_knobs(trial) <= set(ONE_AT_A_TIME)
 
@@ -39,9 +40,10 @@ def test_no_row_is_left_out() -> None:
     """Every command of SSSE and of the medical account, but those of the COS, which stand in its own table."""
     shared = {SELECT, GET_RESPONSE, GET_CHALLENGE}
     assert {trial.row for trial in TRIALS} == {*commands.TABLE, *medical_commands.TABLE} - shared
+    assert never_seen(TRIALS) == set()
 
 
 def test_no_reason_is_left_behind() -> None:
     """Each reason why some faults exclude each other is needed by a trial."""
-    shared = set().union(*(shared_knobs(trial) for trial in (*TRIALS, *CARD_TRIALS)))
+    shared = set().union(*(shared_knobs(trial) for trial in (*TRIALS, *CARD_TRIALS, *PSAM_TRIALS)))
     assert shared == set(ONE_AT_A_TIME)
