@@ -67,6 +67,12 @@ def test_both_commands_work_without_the_tree(installed: Path, tmp_path: Path) ->
         "passed",
         "approved",
     )
+    clean(installed / "cardsim", "new", "demo.psam", "--psam", cwd=tmp_path)
+    pair = ("--card", "demo.card", "--psam", "demo.psam")
+    social = json.loads(clean(installed / "cardterm", "social", *pair, "--json", cwd=tmp_path))
+    assert (social["verdict"], social["terminal_number"]) == ("passed", "519900000428")
+    cases = json.loads(clean(installed / "cardterm", "conform", *pair, "PSAM_CARD", "--json", cwd=tmp_path))
+    assert (cases["verdict"], cases["summary"]["passed"] > 10) == ("passed", True)
     info = json.loads(clean(installed / "cardsim", "info", "demo.card", "--json", cwd=tmp_path))
     assert info["state"] == "operational"
     served = clean(

@@ -258,6 +258,8 @@ def hints_of(records: Sequence[Record], *, keyed: bool) -> list[str]:
     ]
     if not keyed:
         hints.append("there is no key file: cases that need keys were left out; name one with --keys FILE")
+    if keyed and any(record.verdict == "error" and f"{_NO_KEY} [psam]" in record.reason for record in records):
+        hints.append("the PSAM's keys are missing: its key file stands beside its image, or [psam] in that of --keys")
     if records and not any(record.verdict in ("passed", "failed", "error", "weak") for record in records):
         hints.append("no case ran: each was left out; --dry-run says why")
     return hints

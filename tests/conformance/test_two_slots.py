@@ -180,6 +180,15 @@ class TestCommand:
             assert ended.status == 2
             assert told in ended.err
 
+    def test_a_psam_without_its_key_file(self, image: Path, tmp_path: Path) -> None:
+        """Cases that need its keys cannot be run; a hint says where they belong."""
+        sam = tmp_path / "me.psam"
+        assert main(["new", "--psam", str(sam)]) == 0
+        (tmp_path / "me.psam.keys.toml").unlink()
+        ended = conform("--card", image, "--psam", sam, "PSAM_CARD")
+        assert ended.status == 1
+        assert "note: the PSAM's keys are missing" in ended.out
+
     def test_no_such_psam(self, tmp_path: Path) -> None:
         """The message says how one is made."""
         ended = conform("--psam", tmp_path / "none", "SSSE")
