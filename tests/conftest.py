@@ -35,7 +35,7 @@ _SWEEPS = (
     "tests/ssse/test_order.py",
     "tests/terminal/test_full.py",
 )
-"""Tests that go through all of something: cuts, cases, pairs of faults, pages, profiles. `make unit` skips them."""
+"""Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
