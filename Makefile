@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test unit lint mutants tear bench docs clean
 
 help:
-	@echo "make demo    set up and run a card in a reader with the three terminals"
+	@echo "make demo    set up and run card and PSAM in a reader with the three terminals"
 	@echo "make test    set up and run all tests"
 	@echo "make unit    the tests that need no PC/SC, no process of their own and no sweep"
 	@echo "make lint    ruff, mypy --strict, import contracts"

@@ -28,6 +28,7 @@ def program(folder: Path, name: str, line: str) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("way", [pytest.param("a PC/SC reader", marks=pytest.mark.pcsc), "in process"])
 def test_demo(way: str, programs: Path, request: pytest.FixtureRequest) -> None:
     """A card and a PSAM are made, and each terminal ends well; the terminal number is the PSAM's."""
