@@ -399,6 +399,16 @@ class TestLog:
         assert at.x("00DC00431C" + "00" * 28) == "6982"
         assert at.x("00B2014400") == "6A83"
 
+    def test_dates_that_decide_nothing(self) -> None:
+        """SSC7-12.6-08, SSC7-11.8-03: time of day, time of a load, and all in the account-only mode are kept."""
+        odd = bytes.fromhex("FFAAFFAAFFAAFF")
+        for length, time in ((28, TIME[:4] + odd[4:]), (20, odd)):
+            at = clinic(length=length)
+            at.initialize_load(500)
+            assert at.credit(odd)[-4:] == "9000"
+            assert at.buy(100, time=time)[-4:] == "9000"
+            assert [record[18:32] for record in at.log()] == [time.hex().upper(), odd.hex().upper()]
+
     def test_account_only(self) -> None:
         """SSC7-12-01, C-27: records of 20 bytes mean the personal account alone; totals, year and day stay zero."""
         at = clinic(length=20)
