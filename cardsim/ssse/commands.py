@@ -35,7 +35,7 @@ _RECORD_FORM: Final = (
     Fault(s.LC_INCONSISTENT, "no simple TLV of the file's length, or not of the identifier in P1"),
     Fault(s.WRONG_LENGTH, "a cyclic record of another length"),
 )
-_FILE_FULL: Final = Fault(s.NO_SPACE, "no room in the file")
+_FILE_FULL: Final = Fault(s.NO_SPACE, "no room in the file, or too much to move behind a record of another length")
 _PIN_OBJECT: Final = (
     Fault(s.REFERENCE_NOT_FOUND, "the card has no PIN"),
     Fault(s.REFERENCE_DATA_UNUSABLE, "the PIN object is damaged"),

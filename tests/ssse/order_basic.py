@@ -191,7 +191,7 @@ _RECORD: Final = {
     "no such record, and none that is added": ("record", "none"),
     "no simple TLV of the file's length, or not of the identifier in P1": ("form", "tlv"),
     "a cyclic record of another length": ("form", "cyclic"),
-    "no room in the file": ("room", "none"),
+    "no room in the file, or too much to move behind a record of another length": ("room", "none"),
 }
 _BYTES: Final = {
     "the EF is not transparent": ("file", "records"),
