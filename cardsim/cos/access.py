@@ -11,7 +11,8 @@ reference: a card with one state number for each DF cannot hold several rights a
 """
 
 import enum
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cardsim.iso7816 import status
@@ -61,13 +62,18 @@ class AccessRule:
     a: int = 0
     b: int = 0
     c: int = 0
+    masks: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "masks", self._masks())
 
     def __bytes__(self) -> bytes:
         return bytes((self.operator, self.a, self.b, self.c))
 
     @classmethod
+    @functools.cache
     def parse(cls, raw: bytes) -> Self:
-        """Read a rule.
+        """Read a rule (4 bytes). Directories are parsed often, and have few different rules.
 
         Raises:
             StatusError: 6A80, unknown operator or reference.
@@ -76,13 +82,9 @@ class AccessRule:
             operator = Operator(raw[0])
         except ValueError:
             raise StatusError(status.WRONG_DATA) from None
-        rule = cls(operator, raw[1], raw[2], raw[3])
-        _ = rule.masks
-        return rule
+        return cls(operator, raw[1], raw[2], raw[3])
 
-    @property
-    def masks(self) -> tuple[int, ...]:
-        """Sets of rights, any one of which is enough."""
+    def _masks(self) -> tuple[int, ...]:
         match self.operator:
             case Operator.FREE:
                 return (0,)

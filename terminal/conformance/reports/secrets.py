@@ -43,5 +43,21 @@ def scrubber(keys: KeyFile, historical: bytes = b"", area: str = "", *, show_sec
             found |= {key} if key else set()
     if show_secrets or not found:
         return lambda text: text
-    pattern = re.compile("|".join(sorted((value.hex() for value in found), key=len, reverse=True)), re.IGNORECASE)
-    return lambda text: pattern.sub(lambda hit: MASK * (len(hit[0]) // 2), text)
+    pattern = re.compile(_alternatives(sorted((value.hex() for value in found), key=len, reverse=True)), re.IGNORECASE)
+    shortest = 2 * min(map(len, found))
+
+    def scrub(text: str) -> str:
+        return text if len(text) < shortest else pattern.sub(lambda hit: MASK * (len(hit[0]) // 2), text)
+
+    return scrub
+
+
+def _alternatives(texts: list[str], depth: int = 2) -> str:
+    """A pattern for any of the texts, earlier ones first. They are grouped by their first characters: hundreds of keys
+    are then told from a text in a few comparisons at each place of it."""
+    if depth == 0 or len(texts) < 2:
+        return "|".join(texts)
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(text[0], []).append(text[1:])
+    return "|".join(f"{first}(?:{_alternatives(rest, depth - 1)})" for first, rest in groups.items())
