@@ -76,7 +76,7 @@ class Context:
             raise FunctionError(f"{text} is neither a captured value nor hex") from None
 
     def evaluate(self, name: str, arguments: tuple[str, ...]) -> bytes:
-        """Compute an expression.
+        """Compute an expression. A captured value wins over a function of its name that is given no arguments.
 
         Raises:
             FunctionError: it cannot be computed.
@@ -84,7 +84,7 @@ class Context:
         name = self.arguments.get(name, name)
         words = tuple(self.arguments.get(argument, argument) for argument in arguments)
         function = self.functions.get(name)
-        if function is None:
+        if function is None or (not words and name in self.captured):
             if words:
                 raise FunctionError(f"there is no function {name}; functions are {', '.join(sorted(self.functions))}")
             return self.value(name)
