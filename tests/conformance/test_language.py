@@ -254,7 +254,8 @@ def test_examples_of_the_documents(image: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("small")
 def test_a_captured_value_may_have_the_name_of_a_function(image: Path, tmp_path: Path) -> None:
     """What a case names itself is not taken away by a function that the language gets later."""
-    case = "group G\n\ncase G-1\n    A name.\n    needs ssse\n    state ssse\n    let name = 0102\n    check {name} == 0102\n"
+    steps = "    needs ssse\n    state ssse\n    let name = 0102\n    check {name} == 0102\n"
+    case = "group G\n\ncase G-1\n    A name.\n" + steps
     (tmp_path / "my.case").write_text(case, encoding="utf8")
     ended = conform("--card", image, "--cases", tmp_path / "my.case", "G")
     assert ended.status == 0, ended.out
