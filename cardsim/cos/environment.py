@@ -6,14 +6,16 @@ card. The COS holds environments and knows of them what stands in `Environment`,
 
 import abc
 from collections.abc import Callable, Iterable
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, Self
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
-from cardsim.cos.files import FileSystem, Flag
+from cardsim.cos.files import ROOT, File, FileSystem, FileType, Flag
 from cardsim.cos.masterkey import SINGLE, MasterKeySet, MasterKeySlot
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto.social import Suite
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
 
 Handler = Callable[[int, int, bytes, int], bytes]
 """P1, P2, command data, Le (1..256) -> response data. Ends otherwise by raising StatusError."""
@@ -43,6 +45,22 @@ class CardServices(Protocol):
         """The environment has become attentive: show it each command from the next one on."""
 
 
+class Memory(Protocol):
+    """Volatile state of an environment: dies with the power, and when the environment is left."""
+
+    def copy(self) -> Self:
+        """A record of its own with the same content."""
+
+
+class FileMemory(Memory, Protocol):
+    """Volatile state of an environment of files and keys: where it stands, and what was proved to it."""
+
+    df: int
+    ef: int | None
+    rights: int
+    challenge: bytes
+
+
 class Environment(abc.ABC):
     """One environment (系统环境) behind the firewall.
 
@@ -54,6 +72,7 @@ class Environment(abc.ABC):
     """
 
     commands: ClassVar[Iterable[Command]]
+    ram: Memory
 
     def __init__(
         self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
@@ -124,17 +143,21 @@ class Environment(abc.ABC):
     def after(self, command: bytes, answer: bytes) -> None:  # noqa: B027 - most have nothing to do
         """While attentive: a command has run in this environment, with this answer."""
 
-    @abc.abstractmethod
-    def save(self) -> object:
+    def save(self) -> Memory:
         """A copy of the volatile state."""
+        return self.ram.copy()
 
-    @abc.abstractmethod
     def load(self, state: object) -> None:
         """Set the volatile state to a copy."""
+        if not isinstance(state, type(self.ram)):
+            raise TypeError("not a state of this environment")
+        self.ram = state.copy()
 
 
 class SuiteEnvironment(Environment):
-    """An environment that computes with one cipher suite, and has one master key of that suite."""
+    """An environment of files and keys that computes with one cipher suite, and has one master key of that suite."""
+
+    ram: FileMemory
 
     @property
     def suite(self) -> Suite:
@@ -144,3 +167,51 @@ class SuiteEnvironment(Environment):
     def accepts_master_key(self, keys: MasterKeySet) -> bool:
         """One key of the environment's own suite (D5)."""
         return len(keys.keys) == SINGLE and keys.algorithm == self.suite.key_algorithm_byte
+
+    def select_directory(self, p1: int, fid: int) -> bytes:
+        """SELECT by identifier of the environment itself or one of its DFs, which P1 00 alone does.
+
+        Raises:
+            StatusError: 6A82, there is none; otherwise as `select_df`.
+        """
+        if p1 == 0x00:
+            if fid == self.files.index.files[ROOT].fid:
+                return self.select_df(ROOT)
+            df = self.files.child(ROOT, fid)
+            if df is not None and df.type is FileType.DF:
+                return self.select_df(df.index)
+        raise StatusError(status.FILE_NOT_FOUND)
+
+    def file(self, sfi: int) -> File:
+        """The EF with a short identifier in the current DF, or the current EF (SFI 0).
+
+        Raises:
+            StatusError: 6A82, no such EF; 6986, no current EF.
+        """
+        if sfi:
+            file = self.files.index.by_sfi.get(self.ram.df << 8 | sfi)
+            if file is None:
+                raise StatusError(status.FILE_NOT_FOUND)
+            return file
+        if self.ram.ef is None:
+            raise StatusError(status.NO_CURRENT_EF)
+        return self.files.index.files[self.ram.ef]
+
+    def allowed(self, masks: tuple[int, ...]) -> bool:
+        """Whether the rights at hand satisfy an access rule."""
+        rights = self.ram.rights
+        for mask in masks:  # noqa: SIM110 - a loop costs half of any()
+            if rights & mask == mask:
+                return True
+        return False
+
+    def take_challenge(self) -> bytes:
+        """The challenge, which is used up by that (SSC part 5 §6.5).
+
+        Raises:
+            StatusError: 6984, there is none.
+        """
+        challenge, self.ram.challenge = self.ram.challenge, b""
+        if not challenge:
+            raise StatusError(status.REFERENCE_DATA_UNUSABLE)
+        return challenge

@@ -355,7 +355,7 @@ def _opened(sam: Sam) -> None:
 def _key_files_read(sam: Sam) -> None:
     def wrap(record_file: Callable[[int], Any]) -> Callable[[int], Any]:
         def changed(p2: int) -> Any:
-            file = sam._file(p2 >> 3)
+            file = sam.file(p2 >> 3)
             return file if file.type is FileType.KEY_RECORDS else record_file(p2)
 
         return changed

@@ -65,7 +65,7 @@ class Sam(SuiteEnvironment):
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
         self.platform = platform
-        self.ram = SamMemory()
+        self.ram: SamMemory = SamMemory()
         self.records = Records(partition)
         self.own_keys = KeyStore(self.files)
         self.keys = KeyRecords(self.files, self.records)
@@ -106,16 +106,6 @@ class Sam(SuiteEnvironment):
         """Forget rights, challenge, session keys and current files."""
         self.ram = SamMemory()
 
-    def save(self) -> SamMemory:
-        """A copy of the volatile state."""
-        return self.ram.copy()
-
-    def load(self, state: object) -> None:
-        """Set the volatile state to a copy."""
-        if not isinstance(state, SamMemory):
-            raise TypeError("not a state of a PSAM's environment")
-        self.ram = state.copy()
-
     # --- selection ---------------------------------------------------------------------------------------------
 
     def select_df(self, df: int) -> bytes:
@@ -151,13 +141,7 @@ class Sam(SuiteEnvironment):
         if file is not None and file.type not in (FileType.DF, FileType.KEYS):
             self.ram.ef = file.index
             return b""
-        if p1 == 0x00:
-            if fid == self.files.index.files[ROOT].fid:
-                return self.select_df(ROOT)
-            df = self.files.child(ROOT, fid)
-            if df is not None and df.type is FileType.DF:
-                return self.select_df(df.index)
-        raise StatusError(status.FILE_NOT_FOUND)
+        return self.select_directory(p1, fid)
 
     def application(self) -> int:
         """The current application.
@@ -180,27 +164,12 @@ class Sam(SuiteEnvironment):
 
     # --- files -------------------------------------------------------------------------------------------------
 
-    def _file(self, sfi: int) -> File:
-        """The file with an SFI in the current DF, or the current EF for 0."""
-        if sfi:
-            file = self.files.index.by_sfi.get(self.ram.df << 8 | sfi)
-            if file is None:
-                raise StatusError(status.FILE_NOT_FOUND)
-            return file
-        if self.ram.ef is None:
-            raise StatusError(status.NO_CURRENT_EF)
-        return self.files.index.files[self.ram.ef]
-
     def _need(self, masks: tuple[int, ...]) -> None:
         if not self.allowed(masks):
             raise StatusError(status.SECURITY_NOT_SATISFIED)
 
-    def allowed(self, masks: tuple[int, ...]) -> bool:
-        """Whether the rights that were given open a file with these masks."""
-        return any(self.ram.rights & mask == mask for mask in masks)
-
     def _binary(self, p1: int, p2: int) -> tuple[File, int]:
-        file = self._file(p1 & 0x1F if p1 & _SFI_BIT else 0)
+        file = self.file(p1 & 0x1F if p1 & _SFI_BIT else 0)
         if file.type is not FileType.TRANSPARENT:
             raise StatusError(status.INCOMPATIBLE_FILE)
         return file, p2 if p1 & _SFI_BIT else p1 << 8 | p2
@@ -230,7 +199,7 @@ class Sam(SuiteEnvironment):
         return b""
 
     def _record_file(self, p2: int) -> File:
-        file = self._file(p2 >> 3)
+        file = self.file(p2 >> 3)
         if not file.has_records:
             raise StatusError(status.INCOMPATIBLE_FILE)
         return file
@@ -271,17 +240,6 @@ class Sam(SuiteEnvironment):
             raise StatusError(status.WRONG_LENGTH)
         self.ram.challenge = self.random.take(le)
         return self.ram.challenge
-
-    def take_challenge(self) -> bytes:
-        """The challenge, which is used up by that.
-
-        Raises:
-            StatusError: 6984, there is none.
-        """
-        challenge, self.ram.challenge = self.ram.challenge, b""
-        if not challenge:
-            raise StatusError(status.REFERENCE_DATA_UNUSABLE)
-        return challenge
 
     def _initialize(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """INITIALIZE ENVIRONMENT: a user card of another region comes; what belonged to the last one is forgotten."""

@@ -39,7 +39,7 @@ class Pse(Environment):
         self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
-        self.ram = PseMemory()
+        self.ram: PseMemory = PseMemory()
         self.records = Records(partition)
         self._applications: dict[int, Application] = {}
         self._token = 0
@@ -72,16 +72,6 @@ class Pse(Environment):
     def wipe(self) -> None:
         """Forget transaction, channel and selection."""
         self.ram = PseMemory()
-
-    def save(self) -> PseMemory:
-        """A copy of the volatile state."""
-        return self.ram.copy()
-
-    def load(self, state: object) -> None:
-        """Set the volatile state to a copy."""
-        if not isinstance(state, PseMemory):
-            raise TypeError("not a state of this environment")
-        self.ram = state.copy()
 
     # --- selection ---------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.access import APPLICATION_BITS, MASTER_BIT
 from cardsim.cos.environment import CardServices, Handler, SuiteEnvironment
-from cardsim.cos.files import ROOT, File, FileType
+from cardsim.cos.files import ROOT, FileType
 from cardsim.cos.keys import KeyStore
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command, Phase
@@ -74,7 +74,7 @@ class Ssse(SuiteEnvironment):
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
         self.failure_ends_right = failure_ends_right
-        self.ram = SsseMemory()
+        self.ram: SsseMemory = SsseMemory()
         self.records = Records(partition)
         self.keys = KeyStore(self.files)
         self.authentication = Authentication(self)
@@ -99,16 +99,6 @@ class Ssse(SuiteEnvironment):
     def wipe(self) -> None:
         """Forget rights, PIN, challenge, current files and pointer."""
         self.ram = SsseMemory()
-
-    def save(self) -> SsseMemory:
-        """A copy of the volatile state."""
-        return self.ram.copy()
-
-    def load(self, state: object) -> None:
-        """Set the volatile state to a copy."""
-        if not isinstance(state, SsseMemory):
-            raise TypeError("not a state of this environment")
-        self.ram = state.copy()
 
     @property
     def place(self) -> str:
@@ -179,38 +169,9 @@ class Ssse(SuiteEnvironment):
         if ef is not None and (ef.has_records or ef.type is FileType.TRANSPARENT):
             self.ram.ef, self.ram.pointer = ef.index, None
             return b""
-        if p1 == 0x00:
-            if fid == self.files.index.files[ROOT].fid:
-                return self.select_df(ROOT)
-            df = self.files.child(ROOT, fid)
-            if df is not None and df.type is FileType.DF:
-                return self.select_df(df.index)
-        raise StatusError(status.FILE_NOT_FOUND)
+        return self.select_directory(p1, fid)
 
     # --- what the parts share ----------------------------------------------------------------------------------
-
-    def file(self, sfi: int) -> File:
-        """The EF with a short identifier in the current DF, or the current EF (SFI 0).
-
-        Raises:
-            StatusError: 6A82, no such EF; 6986, no current EF.
-        """
-        if sfi:
-            file = self.files.index.by_sfi.get(self.ram.df << 8 | sfi)
-            if file is None:
-                raise StatusError(status.FILE_NOT_FOUND)
-            return file
-        if self.ram.ef is None:
-            raise StatusError(status.NO_CURRENT_EF)
-        return self.files.index.files[self.ram.ef]
-
-    def allowed(self, masks: tuple[int, ...]) -> bool:
-        """Whether the rights at hand satisfy an access rule."""
-        rights = self.ram.rights
-        for mask in masks:  # noqa: SIM110 - a loop costs half of any()
-            if rights & mask == mask:
-                return True
-        return False
 
     @property
     def managing(self) -> bool:
@@ -227,14 +188,3 @@ class Ssse(SuiteEnvironment):
         if not left or self.failure_ends_right:
             self.ram.rights &= ~right
         raise StatusError(0x63C0 | left)
-
-    def take_challenge(self) -> bytes:
-        """The challenge, which is used up by that (SSC part 5 §6.5).
-
-        Raises:
-            StatusError: 6984, there is none.
-        """
-        challenge, self.ram.challenge = self.ram.challenge, b""
-        if not challenge:
-            raise StatusError(status.REFERENCE_DATA_UNUSABLE)
-        return challenge
