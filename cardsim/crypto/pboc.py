@@ -3,9 +3,14 @@
 All keys are double-length 3DES keys of 16 bytes.
 """
 
+from typing import Final
+
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
 from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.padding import pad80, unpad80, xor
+
+_SHORTEST_PIN: Final = 4
+_LONGEST_PIN: Final = 12
 
 
 def _require(name: str, data: bytes, *lengths: int) -> None:
@@ -23,6 +28,19 @@ def _atc_bytes(atc: int) -> bytes:
     if not 0 <= atc <= 0xFFFF:
         raise ValueError(f"an application transaction counter is 0 to 65535, not {atc}")
     return atc.to_bytes(2, "big")
+
+
+def _pin_digits(pin: str) -> str:
+    return _digits("a PIN", pin, _SHORTEST_PIN, _LONGEST_PIN)
+
+
+def _change_mask(udk: bytes, old_pin: str | None) -> bytes:
+    """What the plain PIN block of PIN CHANGE is added to: half of the card key, and the old PIN if it takes part."""
+    _require("a card key", udk, 16)
+    mask = bytes(4) + udk[4:8]
+    if old_pin is None:
+        return mask
+    return xor(mask, bytes.fromhex(_pin_digits(old_pin).ljust(16, "0")))
 
 
 def derive_udk(mdk16: bytes, pan: str, psn: str) -> bytes:
@@ -170,5 +188,41 @@ def pin_block_format2(pin: str) -> bytes:
     Raises:
         ValueError: the PIN is not of that form.
     """
-    _digits("a PIN", pin, 4, 12)
-    return bytes.fromhex(f"2{len(pin):X}{pin}".ljust(16, "F"))
+    return bytes.fromhex(f"2{len(pin):X}{_pin_digits(pin)}".ljust(16, "F"))
+
+
+def pin_change_block(udk: bytes, new_pin: str, old_pin: str | None = None) -> bytes:
+    """PIN block of PIN CHANGE (PIN 修改), 8 bytes; what `script_encipher` takes.
+
+    The block is 0, length, digits, filled with F, then xor 00000000 and the last four bytes of the card key's left
+    half. With an old PIN also xor its digits filled on the right with 0: they begin at the first byte, that of the
+    length, not below the new PIN's digits (PBOC-PCH-002 to PBOC-PCH-004, Visa's form too).
+
+    Args:
+        udk: card key, 16 bytes with the parity bits as they are; for encryption, or for cryptograms, as the profile
+            has it (U1).
+        new_pin: 4 to 12 digits.
+        old_pin: 4 to 12 digits with P2 = 01, None with P2 = 02.
+
+    Raises:
+        ValueError: the key's length or a PIN is not of that form.
+    """
+    plain = bytes.fromhex(f"0{len(new_pin):X}{_pin_digits(new_pin)}".ljust(16, "F"))
+    return xor(plain, _change_mask(udk, old_pin))
+
+
+def pin_of_change_block(udk: bytes, block8: bytes, old_pin: str | None = None) -> str:
+    """The new PIN in a block of `pin_change_block`: 4 to 12 digits. Arguments as there.
+
+    Raises:
+        ValueError: a length or the old PIN is not of that form; or control byte, digits or filling of the new PIN
+            are wrong (PBOC-PCH-008). Another key nearly always shows in that way; another old PIN only where it turns
+            a digit into none or changes control byte or filling.
+    """
+    _require("a PIN block", block8, 8)
+    plain = xor(block8, _change_mask(udk, old_pin)).hex().upper()
+    length = int(plain[1], 16)
+    pin, filling = plain[2 : 2 + length], plain[2 + length :]
+    if plain[0] != "0" or not _SHORTEST_PIN <= length <= _LONGEST_PIN or not pin.isdigit() or filling.strip("F"):
+        raise ValueError("control byte, digits or filling of the PIN block are wrong")
+    return pin

@@ -14,6 +14,7 @@ from tests.crypto.published import PYEMV, VECTORS, Vector, h, numbers
 
 KEYS = st.binary(min_size=16, max_size=16)
 DIGITS = "0123456789"
+PINS = st.text(DIGITS, min_size=4, max_size=12)
 
 # Option A, cryptograms with 80 padding, and either the PBOC session key or none at all.
 CRYPTOGRAMS = [
@@ -151,10 +152,23 @@ def test_golden_scripts(header: str, data: str, mac: str) -> None:
     ],
 )
 def test_golden_pin_change(key: str, enciphered: str, mac: str) -> None:
-    block = xor(bytes(4) + h(UDK[key][1])[4:8], h("06123456FFFFFFFF"))
+    """PBOC-PCH-002, PBOC-PCH-003, PBOC-PCH-005: the block by its rule, then as the two functions make and read it."""
+    udk = h(UDK[key][1])
+    block = xor(bytes(4) + udk[4:8], h("06123456FFFFFFFF"))
+    assert pboc.pin_change_block(udk, "123456") == block
+    assert pboc.pin_of_change_block(udk, block) == "123456"
     assert pboc.script_encipher(SK["ENC"], block) == h(enciphered)
     assert pboc.script_decipher(SK["ENC"], h(enciphered)) == block
     assert pboc.script_mac(SK["MAC"], h("8424000214"), ATC, ARQC, h(enciphered)) == h(mac)
+
+
+def test_golden_pin_change_with_the_old_pin() -> None:
+    """PBOC-PCH-004: the old digits begin at the length byte, which 11 turns from 06 into 17."""
+    udk = h(UDK["ENC"][1])
+    block = pboc.pin_change_block(udk, "123456", "111111")
+    assert block[:4] == h("17032556")
+    assert pboc.script_encipher(SK["ENC"], block) == h("1AB93F3DFF67EF2B864FD9D106DBD401")
+    assert pboc.pin_of_change_block(udk, block, "111111") == "123456"
 
 
 # --- pyemv
@@ -192,9 +206,17 @@ def test_script_encipherment_is_that_of_pyemv(key: bytes, data: bytes) -> None:
 
 
 @PYEMV
-@given(st.text(DIGITS, min_size=4, max_size=12))
+@given(PINS)
 def test_pin_block_is_that_of_pyemv(pin: str) -> None:
     assert pboc.pin_block_format2(pin) == pyemv.sm.format_iso9564_2_pin_block(pin)
+
+
+@PYEMV
+@given(KEYS, PINS, st.none() | PINS)
+def test_pin_change_block_is_that_of_pyemv(key: bytes, new: str, old: str | None) -> None:
+    block = pboc.pin_change_block(key, new, old)
+    assert block == pyemv.sm.format_vis_pin_block(key, new, old)
+    assert pboc.pin_of_change_block(key, block, old) == new
 
 
 # --- edges
@@ -214,6 +236,54 @@ def test_bad_card_number(pan: str, psn: str) -> None:
 def test_bad_pin(pin: str) -> None:
     with pytest.raises(ValueError, match="a PIN has 4 to 12 decimal digits"):
         pboc.pin_block_format2(pin)
+
+
+@pytest.mark.parametrize("pin", ["123", "1234567890123", "12345A", ""])
+def test_bad_pin_of_a_change(pin: str) -> None:
+    with pytest.raises(ValueError, match="a PIN has 4 to 12 decimal digits"):
+        pboc.pin_change_block(bytes(16), pin)
+    with pytest.raises(ValueError, match="a PIN has 4 to 12 decimal digits"):
+        pboc.pin_change_block(bytes(16), "1234", pin)
+    with pytest.raises(ValueError, match="a PIN has 4 to 12 decimal digits"):
+        pboc.pin_of_change_block(bytes(16), bytes(8), pin)
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "26123456FFFFFFFF",  # a block of format 2
+        "F6123456FFFFFFFF",
+        "03123FFFFFFFFFFF",  # three digits
+        "0D1234567890123F",  # thirteen digits
+        "0FFFFFFFFFFFFFFF",
+        "00FFFFFFFFFFFFFF",
+        "0612345AFFFFFFFF",  # a digit that is none
+        "0712345FFFFFFFFF",  # one digit fewer than it says
+        "05123456FFFFFFFF",  # one digit more than it says
+        "0612345600000000",  # another filling
+        "06123456FFFFFFF0",
+        "06123456EFFFFFFF",
+    ],
+)
+def test_bad_block_of_a_pin_change(plain: str) -> None:
+    """PBOC-PCH-008."""
+    key = bytes(range(16))
+    block = xor(h(plain), bytes(4) + key[4:8])
+    with pytest.raises(ValueError, match="control byte, digits or filling") as caught:
+        pboc.pin_of_change_block(key, block)
+    assert "123" not in str(caught.value)
+
+
+def test_pin_change_under_another_key_or_old_pin() -> None:
+    """PBOC-PCH-008: they show where control byte, digits or filling suffer; digits changed into digits do not."""
+    key, other = bytes(range(16)), bytes(range(1, 17))
+    with pytest.raises(ValueError, match="control byte"):
+        pboc.pin_of_change_block(other, pboc.pin_change_block(key, "123456"))
+    block = pboc.pin_change_block(key, "123456", "111111")
+    for old in (None, "211111", "101111", "111111111"):
+        with pytest.raises(ValueError, match="control byte"):
+            pboc.pin_of_change_block(key, block, old)
+    assert pboc.pin_of_change_block(key, block, "110111") == "023456"
 
 
 @pytest.mark.parametrize("atc", [-1, 0x10000])
@@ -258,3 +328,7 @@ def test_wrong_lengths() -> None:
         pboc.script_mac(key, bytes(5), 1, bytes(7), b"")
     with pytest.raises(ValueError, match="255 bytes"):
         pboc.script_encipher(key, bytes(256))
+    with pytest.raises(ValueError, match="card key has 16 bytes"):
+        pboc.pin_change_block(bytes(8), "1234")
+    with pytest.raises(ValueError, match="PIN block has 8 bytes"):
+        pboc.pin_of_change_block(key, bytes(16))
