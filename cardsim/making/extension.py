@@ -22,21 +22,28 @@ _CHANGES: Final = ("df", "fid", "read", "write", "records", "items", "value")
 
 
 @dataclass(slots=True)
-class Draft:
-    """A structure file with all that it extends, not yet read."""
+class Choices:
+    """The options of a structure, and what was chosen among them."""
 
-    head: Table
-    """version, directory_sfi, space, pin."""
-    dfs: list[Table] = field(default_factory=list)
-    files: list[Table] = field(default_factory=list)
-    keys: list[Table] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
     options: dict[str, list[str]] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
 
-    def choose(self, options: Table) -> None:
+    @classmethod
+    def read(cls, own: Table) -> "Choices":
+        """What the [options] of a structure offer; the first word of each is taken if nobody chooses."""
+        made, options = cls(), own.table("options")
+        for name in options.content if options is not None else ():
+            assert options is not None
+            words = options.get(name, list)
+            if not words or not all(isinstance(word, str) for word in words):
+                options.fail(f"{name} is a list of words; the first one is taken otherwise")
+            made.options[name], made.chosen[name] = words, words[0]
+        return made
+
+    def choose(self, options: Table | None) -> None:
         """Take what a structure or profile wants of the options that there are."""
-        for name in options.content:
+        for name in options.content if options is not None else ():
+            assert options is not None
             if name not in self.options:
                 known = ", ".join(self.options) or "none"
                 options.fail(f"there is no option {name}; options are {known}")
@@ -55,6 +62,19 @@ class Draft:
             if when.choice(name, self.options[name]) != self.chosen[name]:
                 return False
         return True
+
+
+@dataclass(slots=True)
+class Draft:
+    """A structure file with all that it extends, not yet read."""
+
+    head: Table
+    """version, directory_sfi, space, pin."""
+    choices: Choices
+    dfs: list[Table] = field(default_factory=list)
+    files: list[Table] = field(default_factory=list)
+    keys: list[Table] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def read_structure(name: str, named_by: Table) -> Table:
@@ -90,15 +110,8 @@ def draft(own: Table, seen: tuple[str, ...] = ()) -> Draft:
 
 
 def _first(own: Table) -> Draft:
-    made = Draft(own, own.tables("df"), own.tables("file"), own.tables("key"), dict(_values(own)))
-    options = own.table("options")
-    for name in options.content if options is not None else ():
-        assert options is not None
-        choices = options.get(name, list)
-        if not choices or not all(isinstance(choice, str) for choice in choices):
-            options.fail(f"{name} is a list of words; the first one is taken otherwise")
-        made.options[name], made.chosen[name] = choices, choices[0]
-    return made
+    tables = own.tables("df"), own.tables("file"), own.tables("key")
+    return Draft(own, Choices.read(own), *tables, dict(_values(own)))
 
 
 def _values(own: Table) -> Mapping[str, Any]:
@@ -113,9 +126,7 @@ def _values(own: Table) -> Mapping[str, Any]:
 def _extend(base: Draft, own: Table) -> None:
     base.head = Table(own.where, {**base.head.content, **own.content}, own.folder)
     base.values.update(_values(own))
-    options = own.table("options")
-    if options is not None:
-        base.choose(options)
+    base.choices.choose(own.table("options"))
     standard_dfs = {df.hex("fid") for df in base.dfs}
     for new in own.tables("df"):
         fid = new.hex("fid")

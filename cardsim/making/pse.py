@@ -14,7 +14,12 @@ _ADF: Final = 0xADF1
 _LOG: Final = 0xEF0B
 _DAC: Final = b"\xda\xc0"
 _TRACK2_LENGTH: Final = 19
+_AIP_SIGNS: Final = 0x21
+"""DDA or CDA in the first byte of the AIP."""
 _CRT_PADDING: Final = 8
+_SIGNATURES: Final = {"debit": (0x0203, 0x0204), "cash": (0x0206, 0x0207)}
+"""Records of each path with the signed static data and the ICC certificate (pboc fact sheet §4.3)."""
+_ICC_KEY: Final = 0x0205
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,16 @@ class PseMaker:
         self._sessions += 1
         return Channel(self._station, self._kmc, b"cardsim" + bytes((self._sessions,)))
 
+    @property
+    def _paths(self) -> tuple[str, ...]:
+        """The answers to GET PROCESSING OPTIONS: electronic cash has one of its own, with records of its own."""
+        return ("debit", "cash") if self._data["afl_cash"] else ("debit",)
+
+    @property
+    def _has_rsa_key(self) -> bool:
+        """Whether the card signs by itself (DDA or CDA in the AIP)."""
+        return bool(self._hex("aip")[0] & _AIP_SIGNS)
+
     def _hex(self, key: str) -> bytes:
         return bytes.fromhex(self._data[key])
 
@@ -82,11 +97,13 @@ class PseMaker:
         log = bytes((0x2E, self._data["log_records"], size)) + bytes.fromhex("00000000FF000000")
         channel.send("CREATE log file", 0xE0, _LOG >> 8, _LOG & 0xFF, log + bytes((self._data["log_sfi"],)))
         discretionary = ber(0x9F4D, bytes((self._data["log_sfi"], self._data["log_records"])))
-        fci = ber(0x50, label) + ber(0x87, bytes((self._data["priority"],))) + ber(0x9F38, self._hex("pdol"))
+        fci = ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
+        fci += ber(0x9F38, self._hex("pdol")) if self._data["pdol"] else b""
         fci += ber(0x5F2D, self._hex("language")) + ber(0xBF0C, discretionary)
         channel.store(0x9102, ber(0xA5, fci))
-        for dgi, afl in ((0x9104, "afl_debit"), (0x9203, "afl_cash")):
-            channel.store(dgi, ber(0x82, self._hex("aip")) + ber(0x94, self._hex(afl)))
+        for dgi, path in ((0x9104, "debit"), (0x9203, "cash")):
+            if path in self._paths:
+                channel.store(dgi, ber(0x82, self._hex("aip")) + ber(0x94, self._hex(f"afl_{path}")))
         for dgi, content in self.records(card).items():
             channel.store(dgi, ber(0x70, content))
         channel.store(0x0D01, b"".join(ber(int(tag, 16), bytes.fromhex(v)) for tag, v in self._data["risk"].items())
@@ -96,7 +113,8 @@ class PseMaker:
         keys = card.udks()
         channel.store(0x8000, keys, secret=True)
         for dgi, number in zip(range(0x8205, 0x8200, -1), _crt(card.icc), strict=True):
-            channel.store(dgi, number, secret=True)
+            if self._has_rsa_key:
+                channel.store(dgi, number, secret=True)
         if card.offline_pin is not None:
             channel.store(0x8010, pboc.pin_block_format2(card.offline_pin), secret=True)
             channel.store(0x9010, b"\x03\x03")
@@ -120,35 +138,40 @@ class PseMaker:
                 + ber(0x9F07, self._hex("application_usage")) + ber(0x5F25, bytes.fromhex(card.issued[2:]))
             )  # fmt: skip
 
-        debit = signed_part("debit")
-        cash = signed_part("cash") + ber(0x9F74, b"ECC001")
-        issuer = oda.build_issuer_certificate(
-            card.ca, card.ca_index, card.issuer.public, card.pan[:6], card.certificate_expiry, b"\x00\x00\x01"
-        )
-        aip, certificates, statics = self._hex("aip"), [], []
-        for part in (debit, cash):
-            icc = oda.build_icc_certificate(
-                card.issuer, card.icc.public, card.pan, card.certificate_expiry, b"\x00\x00\x01", part + aip
-            )
-            certificates.append(icc)
-            statics.append(oda.sign_static(card.issuer, _DAC, part + aip))
-        return {
+        parts = {"debit": signed_part("debit"), "cash": signed_part("cash") + ber(0x9F74, b"ECC001")}
+        records = {
             0x0101: ber(0x57, bytes.fromhex(track2)) + ber(0x5F34, bytes.fromhex(card.psn)),
             0x0102: ber(0x5F20, card.holder.encode("gbk")) + ber(0x9F61, card.person_number.encode("ascii"))
             + ber(0x9F62, b"\0"),
-            0x0201: ber(0x90, issuer.certificate),
-            0x0202: ber(0x9F32, issuer.exponent) + ber(0x92, issuer.remainder) + ber(0x8F, bytes((card.ca_index,))),
-            0x0203: ber(0x93, statics[0]),
-            0x0204: ber(0x9F46, certificates[0].certificate),
-            0x0205: ber(0x9F47, certificates[0].exponent) + ber(0x9F48, certificates[0].remainder)
-            + ber(0x9F49, self._hex("ddol")),
-            0x0206: ber(0x93, statics[1]),
-            0x0207: ber(0x9F46, certificates[1].certificate),
-            0x0301: debit,
+            **self._certificates(card, {path: parts[path] for path in self._paths}),
+            0x0301: parts["debit"],
             0x0302: ber(0x8C, self._hex("cdol1")) + ber(0x8D, self._hex("cdol2")) + ber(0x5F30, _service(service))
             + ber(0x9F08, self._hex("version")) + ber(0x9F4A, b"\x82"),
-            0x0303: cash,
         }  # fmt: skip
+        return records | ({0x0303: parts["cash"]} if "cash" in self._paths else {})
+
+    def _certificates(self, card: BankCard, parts: Mapping[str, bytes]) -> dict[int, bytes]:
+        """Records of SFI 2: the issuer's certificate, and the signatures of each path's data and AIP."""
+        issuer = oda.build_issuer_certificate(
+            card.ca, card.ca_index, card.issuer.public, card.pan[:6], card.certificate_expiry, b"\x00\x00\x01"
+        )
+        records = {
+            0x0201: ber(0x90, issuer.certificate),
+            0x0202: ber(0x9F32, issuer.exponent) + ber(0x92, issuer.remainder) + ber(0x8F, bytes((card.ca_index,))),
+        }
+        for path, part in parts.items():
+            signed = part + self._hex("aip")
+            static, own = _SIGNATURES[path]
+            records[static] = ber(0x93, oda.sign_static(card.issuer, _DAC, signed))
+            if self._has_rsa_key:
+                icc = oda.build_icc_certificate(
+                    card.issuer, card.icc.public, card.pan, card.certificate_expiry, b"\x00\x00\x01", signed
+                )
+                records[own] = ber(0x9F46, icc.certificate)
+                records[_ICC_KEY] = (
+                    ber(0x9F47, icc.exponent) + ber(0x9F48, icc.remainder) + ber(0x9F49, self._hex("ddol"))
+                )
+        return dict(sorted(records.items()))
 
 
 def _digits(number: str) -> bytes:

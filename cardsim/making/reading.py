@@ -69,7 +69,7 @@ def read_ssse(draft: Draft) -> SsseStructure:
         keys,
         pin.number("limit", among=range(1, 16)) if pin is not None else _PIN_TRIES,
         draft.values,
-        dict(draft.chosen),
+        dict(draft.choices.chosen),
     )
     _check_size(structure, head)
     return structure
@@ -78,7 +78,7 @@ def read_ssse(draft: Draft) -> SsseStructure:
 def _dfs(draft: Draft) -> tuple[DfPlan, ...]:
     once = _Once()
     found: list[DfPlan] = []
-    for table in draft.wanted(draft.dfs):
+    for table in draft.choices.wanted(draft.dfs):
         table.known("fid", "name", "aid", "label", "when")
         fid = table.hex("fid")
         label = table.gbk("label") if "label" in table.content else b""
@@ -108,7 +108,7 @@ def _keys(draft: Draft, dfs: tuple[DfPlan, ...]) -> tuple[KeyPlan, ...]:
     names, numbers, found = _Once(), _Once(), []
     slots = dict.fromkeys((df.fid for df in dfs), 0)
     slots[dfs[0].fid] = 1  # the PIN
-    for table in draft.wanted(draft.keys):
+    for table in draft.choices.wanted(draft.keys):
         if not _present(table, draft, dfs):
             continue
         table.known("df", "name", "use", "number", "limit", "generations", "when")
@@ -145,7 +145,7 @@ def _files(
 ) -> tuple[FilePlan, ...]:
     places, found = _Once(), []
     environment = dfs[0].fid
-    for table in draft.wanted(draft.files):
+    for table in draft.choices.wanted(draft.files):
         if not _present(table, draft, dfs):
             continue
         file = _file(table, draft, keys, environment)
@@ -199,7 +199,7 @@ def _record_length(table: Table, kind: FileType, items: tuple[Item, ...], record
 
 def _items(table: Table, draft: Draft, *, tagged: bool) -> Iterator[Item]:
     once = _Once()
-    for entry in draft.wanted(table.tables("items")):
+    for entry in draft.choices.wanted(table.tables("items")):
         entry.known(*_ITEM)
         item = _item(entry, draft, tagged=tagged)
         if tagged:

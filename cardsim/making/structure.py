@@ -13,6 +13,7 @@ from cardsim.cos.record import Switch
 from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite, suite_named
 from cardsim.making.extension import draft, read_structure
+from cardsim.making.payment import read_pse
 from cardsim.making.plan import SsseStructure
 from cardsim.making.reading import read_ssse
 from cardsim.making.rules import parse_rule
@@ -84,7 +85,7 @@ def load_profile(name: str) -> Profile:
         table.text("description"),
         _ssse(ssse) if ssse is not None else None,
         suite,
-        read_structure(pse.text("structure"), pse).content if pse is not None else None,
+        read_pse(pse) if pse is not None else None,
         offline_pin,
         _medical_type(ssse) if ssse is not None else TypeCoding.ASCII,
     )
@@ -99,9 +100,7 @@ def _medical_type(section: Table) -> TypeCoding:
 
 def _ssse(section: Table) -> SsseStructure:
     whole = draft(read_structure(section.text("structure"), section))
-    options = section.table("options")
-    if options is not None:
-        whole.choose(options)
+    whole.choices.choose(section.table("options"))
     return read_ssse(whole)
 
 
@@ -112,5 +111,5 @@ def load_structure(name: str, options: Mapping[str, str] | None = None) -> SsseS
         ProfileError: unknown name, unreadable file, or wrong content.
     """
     whole = draft(read_structure(name, Table("structure", {})))
-    whole.choose(Table("options", options or {}))
+    whole.choices.choose(Table("options", options or {}))
     return read_ssse(whole)

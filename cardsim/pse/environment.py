@@ -136,7 +136,7 @@ class Pse(Environment):
                 value = counters[ATC_AT : ATC_AT + 2]
             case 0x9F13:
                 value = counters[LOATC_AT : LOATC_AT + 2]
-            case 0x9F79:
+            case 0x9F79 if 0x9F79 in application.parameters.data:
                 value = counters[BALANCE_AT : BALANCE_AT + 6]
             case 0x9F17 if counters[PIN_LIMIT_AT]:
                 value = counters[PIN_TRIES_AT : PIN_TRIES_AT + 1]

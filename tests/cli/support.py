@@ -21,7 +21,17 @@ ATR: Final = bytes.fromhex("3B6D000000814A444686605199000001AC")
 SELECT_SSSE: Final = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 PATIENCE: Final = 30.0
 COMMANDS: Final = {"cardsim": "cardsim.cli.main", "cardterm": "terminal.cli.main"}
-PROFILES: Final = ("bank", "dual-2.0-des", "dual-3.0-des", "dual-3.0-sm4", "social-1.0", "social-2.0")
+PROFILES: Final = (
+    "bank",
+    "bank-cda",
+    "bank-debit",
+    "bank-sda",
+    "dual-2.0-des",
+    "dual-3.0-des",
+    "dual-3.0-sm4",
+    "social-1.0",
+    "social-2.0",
+)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -24,6 +24,13 @@ PROFILES: Final = profile_names()
 WITH_PSE: Final = [name for name in PROFILES if not name.startswith("social")]
 ALL: Final = PROFILES + [name + OFFLINE_PIN_SUFFIX for name in WITH_PSE]
 GPO: Final = "80A800000B8309000000000010000156"
+OPTIONS: Final = {
+    "bank-cda": ("6F34", GPO, "800E7D000801020010010500180102019000", "801E80"),
+    "bank-sda": ("6F34", GPO, "800E5C000801020010010300180102019000", "801E80"),
+    "bank-debit": ("6F28", "80A80000028300", "800E7C000801020010010500180102019000", "801380"),
+    "": ("6F34", GPO, "800E7C000801020010010500180102019000", "801E80"),
+}
+"""Beginning of the FCI, GPO and its answer, beginning of the first cryptogram's answer, by beginning of the profile."""
 
 
 class Recorder:
@@ -75,8 +82,9 @@ def items(bench: Bench) -> dict[int, bytes]:
 
 def test_list_of_profiles() -> None:
     """PBOC-PER-028: what is tested here is what there is."""
-    assert PROFILES == ["bank", "dual-2.0-des", "dual-3.0-des", "dual-3.0-sm4", "social-1.0", "social-2.0"]
-    assert PROFILES[:4] == WITH_PSE
+    banks, duals = ["bank", "bank-cda", "bank-debit", "bank-sda"], ["dual-2.0-des", "dual-3.0-des", "dual-3.0-sm4"]
+    assert [*banks, *duals, "social-1.0", "social-2.0"] == PROFILES
+    assert [*banks, *duals] == WITH_PSE
 
 
 @pytest.mark.parametrize("profile", ALL)
@@ -87,10 +95,12 @@ def test_profile_works(profile: str) -> None:
     assert bench.status()[4:10] == "800103", "operational"
     assert re.findall("8A01(..)", bench.data) == ["03"] * (("dual" in profile) + 1), "each environment is issued"
     if "social" not in profile:
-        assert bench.select(AID).startswith("6F348408A000000333010101")
-        assert bench.x(GPO) == "800E7C000801020010010500180102019000"
+        kind = next((kind for kind in OPTIONS if profile.startswith(kind)), "")
+        fci, gpo, answer, cryptogram = OPTIONS[kind]
+        assert bench.select(AID).startswith(fci + "8408A000000333010101")
+        assert bench.x(gpo) == answer
         assert bench.x("80CA9F1700") == ("9F1701039000" if profile.endswith(OFFLINE_PIN_SUFFIX) else "6A88")
-        assert bench.x("80AE800034" + "00" * 52)[:6] == "801E80"
+        assert bench.x("80AE800034" + "00" * 52)[:6] == cryptogram
     else:
         assert bench.pse() == "6A82"
     if not profile.startswith("bank"):

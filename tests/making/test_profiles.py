@@ -36,7 +36,7 @@ def test_builtin(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "nothing", "bank.toml", "bank-offline", "/nonexistent/x.toml"])
 def test_unknown_name(name: str) -> None:
     """PERSO-001: the message lists what there is."""
-    with pytest.raises(ProfileError, match=r"neither a profile .*bank, dual-2.0-des.* nor a file") as caught:
+    with pytest.raises(ProfileError, match=r"neither a profile .*bank-sda, dual-2.0-des.* nor a file") as caught:
         load_profile(name)
     assert str(caught.value).startswith(name)
 
@@ -140,3 +140,61 @@ def test_medical_type(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf8").replace("binary", "octal"), encoding="utf8")
     with pytest.raises(ProfileError, match="medical_type is ascii or binary"):
         load_profile(str(path))
+
+
+# --- structures of the payment environment ---------------------------------------------------------------------------
+
+
+def pse_profile(folder: Path, structure: str, options: str = "") -> str:
+    """A profile of a person's own structure."""
+    (folder / "own.toml").write_text(structure, encoding="utf8")
+    path = folder / "mine.toml"
+    path.write_text(f"description = 'mine'\n[pse]\nstructure = 'own.toml'\n{options}", encoding="utf8")
+    return str(path)
+
+
+def test_payment_structure_extends(tmp_path: Path) -> None:
+    """PBOC-REC-001: an extension says what differs, and chooses; a profile chooses after it."""
+    text = "extends = 'pse-debit'\nlabel = 'MINE'\n[risk]\n9F58 = 'FF'\n[options]\nauthentication = 'sda'\n"
+    mine, bank = load_profile(pse_profile(tmp_path, text)).pse, load_profile("bank").pse
+    assert mine is not None
+    assert bank is not None
+    assert (mine["label"], mine["aip"], mine["pdol"]) == ("MINE", "5C00", bank["pdol"])
+    assert mine["risk"] == {**bank["risk"], "9F58": "FF"}
+    assert bank["risk"]["9F58"] == "00"
+    chosen = load_profile(pse_profile(tmp_path, text, "[pse.options]\nauthentication = 'cda'\n")).pse
+    assert chosen is not None
+    assert (chosen["aip"], chosen["label"]) == ("7D00", "MINE")
+
+
+def test_payment_structure_with_changes(tmp_path: Path) -> None:
+    """PBOC-REC-001: an extension's own changes come after those of what it extends."""
+    text = (
+        "extends = 'pse-debit'\n[options]\nelectronic_cash = 'no'\n"
+        "[[change]]\nwhen = { electronic_cash = 'no' }\nlabel = 'PLAIN'\ndrop = ['9F58', '9F52']\n"
+    )
+    mine = load_profile(pse_profile(tmp_path, text)).pse
+    assert mine is not None
+    assert (mine["label"], mine["pdol"], mine["afl_cash"]) == ("PLAIN", "", "")
+    assert not {"9F58", "9F77", "9F79"} & set(mine["risk"])
+    assert "9F52" not in mine["card"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends = 'pse-debit'\nodd = 1", r"own\.toml: odd is not known here"),
+        ("extends = 'pse-debit'\n[[change]]\nodd = 1", r"own\.toml \[\[change\]\] 1: odd is not known here"),
+        ("extends = 'nowhere'", r"own\.toml: nowhere is neither a structure"),
+        ("extends = 'own.toml'", r"own\.toml: extends own\.toml, which extends this one"),
+        ("extends = 'pse-debit'\n[options]\nmagic = 'yes'", r"\[options\]: there is no option magic; options are auth"),
+        ("extends = 'pse-debit'\n[options]\nauthentication = 'x'", r"authentication is one of dda, cda, sda, not x"),
+        ("extends = 'pse-debit'\n[[change]]\nwhen = { magic = 'x' }", r"\[when\]: there is no option magic"),
+        ("[options]\nmine = 'x'", r"own\.toml \[options\]: mine has the wrong type"),
+        ("[options]\nmine = []", r"own\.toml \[options\]: mine is a list of words"),
+    ],
+)
+def test_broken_payment_structure(tmp_path: Path, text: str, message: str) -> None:
+    """PERSO-001: file and place."""
+    with pytest.raises(ProfileError, match=message):
+        load_profile(pse_profile(tmp_path, text))
