@@ -177,8 +177,9 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     directory, word = prober.select(PSE_NAME)
     environments["pse"] = _presence(word)
     listed = _lists(prober, directory)
-    environments["debit"] = _presence(prober.select(_DEBIT)[1])
-    offline_pin, options = _options(prober, environments, number if model else b"")
+    application, word = prober.select(_DEBIT)
+    environments["debit"] = _presence(word)
+    offline_pin, options = _options(prober, environments, application, number if model else b"")
     t0 = _protocols(atr) == (0,)
     hides = prober.direct and reader and t0
     blank = state == "activated" or (not state and set(environments.values()) == {"absent"})
@@ -269,13 +270,18 @@ def _lists(prober: _Prober, fci: bytes) -> bool:
     return bool(found) and prober.send(f"00B201{(found or b'0')[0] << 3 | 4:02X}00")[1] == "9000"
 
 
-def _options(prober: _Prober, environments: dict[str, str], number: bytes) -> tuple[bool, set[str]]:
-    """Whether there is an offline PIN, and the optional functions that GET DATA shows; the ADF is selected."""
+def _options(prober: _Prober, environments: dict[str, str], fci: bytes, number: bytes) -> tuple[bool, set[str]]:
+    """Whether there is an offline PIN, and the optional functions that FCI, records and GET DATA show; the ADF is
+    selected."""
     if environments["debit"] != "present":
         return False, set()
     offline_pin = prober.send("80CA9F1700")[1] == "9000"
     options = set() if offline_pin else {"no-offline-pin"}
     balance, word = prober.send("80CA9F7900")
+    if word == "6A88":
+        options |= {"no-ec", "no-cash-path"}
+    if _find(fci, 0x6F, 0xA5, 0x9F38) is None:
+        options.add("no-pdol")
     if word == "9000":
         options.add("ec")
         if int((_find(balance, 0x9F79) or b"\0").hex()) >= _SPENDABLE:
@@ -283,24 +289,23 @@ def _options(prober: _Prober, environments: dict[str, str], number: bytes) -> tu
     indicator, word = prober.send("80CA9F5600")
     if word == "9000" and (_find(indicator, 0x9F56) or b"\0")[0] & 0x80:
         options.add("authentication-mandatory")
-    if _signs(prober):
-        options.add("dda")
+    options |= _authentication(prober)
     counter, _ = prober.send("80CA9F3600")
     if number.hex().upper() == _DEMO and not offline_pin and _find(counter, 0x9F36) == bytes(2):
         options.add("demo-card")
     return offline_pin, options
 
 
-def _signs(prober: _Prober) -> bool:
-    """Whether a record holds a certificate of the card's own key (9F46), so that it signs dynamic data."""
+def _authentication(prober: _Prober) -> set[str]:
+    """How the card proves itself offline: a certificate of its own key (9F46), or signed static data (93) alone."""
+    found = set()
     for sfi in range(1, 11):
         for number in range(1, 17):
             record, word = prober.send(f"00B2{number:02X}{sfi << 3 | 4:02X}00")
             if word != "9000":
                 break
-            if _find(record, 0x70, 0x9F46) is not None:
-                return True
-    return False
+            found |= {tag for tag in (0x9F46, 0x93) if _find(record, 0x70, tag) is not None}
+    return {"dda"} if 0x9F46 in found else {"sda-only"} if found else set()
 
 
 def _suite(fci: bytes, area: str) -> str:

@@ -18,6 +18,7 @@ from terminal.conformance.context import Context
 from terminal.conformance.dialect import load_dialect, with_dialect
 from terminal.conformance.functions import FUNCTIONS
 from terminal.conformance.library import Library, load, standard_library
+from terminal.conformance.probe import probe
 from terminal.conformance.results import Result, Verdict
 from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.script import ScriptError, parse_script
@@ -185,6 +186,33 @@ def test_blank_card() -> None:
     run.bench.blank = blank_bench(run.bench)
     found = verdicts(list(run.run([case for case in pse_cases() if "blank" in case.needs])))
     assert found == {Verdict.PASSED: 4}
+
+
+@pytest.mark.parametrize(
+    ("profile", "options"),
+    [
+        ("bank", {"ec", "dda"}), ("bank-cda", {"ec", "dda"}),
+        ("bank-sda", {"ec", "sda-only"}),
+        ("bank-debit", {"no-ec", "no-cash-path", "no-pdol", "dda"}),
+    ],
+)  # fmt: skip
+def test_profiles_are_recognised(profile: str, options: set[str]) -> None:
+    """PBOC-FCI-003, PBOC-IAD-001, PBOC-DDA-012: what records, FCI and GET DATA tell; CDA shows in the AIP alone."""
+    found = probe(card(profile).model, reader=False, model=True).profile
+    assert found.options == options | {"directory", "no-offline-pin", "authentication-mandatory"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "options"),
+    [
+        ("bank-cda", {"ec", "dda", "cda"}), ("bank-sda", {"ec", "sda-only"}),
+        ("bank-debit", {"dda", "no-ec", "no-pdol", "no-cash-path"}),
+    ],
+)  # fmt: skip
+def test_profiles_of_options(profile: str, options: set[str]) -> None:
+    """PBOC-DDA-006, PBOC-GAC-005, PBOC-IAD-001: the cards of the profiles pass the cases of their kind."""
+    claims = Applicability(profile, None, pse=True, options=frozenset(options))
+    assert verdicts(list(runner(card(profile), claims).run(pse_cases())))[Verdict.PASSED] > 150
 
 
 def test_every_option_is_proved() -> None:
