@@ -1,6 +1,7 @@
-"""The published PBOC vectors by number (`vectors/crypto/pboc_vectors.json`)."""
+"""The published PBOC vectors by number (`vectors/crypto/pboc_vectors.json`), and which test recomputes which."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,39 @@ VECTORS = {
     for entry in json.loads(_FILE.read_text(encoding="utf-8"))
 }
 
+RECOMPUTED: dict[int, list[str]] = {}
+"""Tests by the number of the vector whose outputs they recompute."""
+PARSED: dict[int, list[str]] = {}
+"""Tests by the number of the transcript or TLV sample that they take apart."""
+
+Test = Callable[..., None]
+
 
 def numbers(*kinds: str) -> list[int]:
     """The numbers of all vectors of some kinds."""
     return [number for number, vector in VECTORS.items() if vector.kind in kinds]
+
+
+def _registered(registry: dict[int, list[str]], chosen: tuple[int, ...]) -> Callable[[Test], Test]:
+    assert chosen, "a test of no vectors shows nothing"
+
+    def mark(test: Test) -> Test:
+        for number in chosen:
+            registry.setdefault(number, []).append(f"{test.__module__}.{test.__name__}")
+        marked: Test = pytest.mark.parametrize("number", chosen)(test)
+        return marked
+
+    return mark
+
+
+def recomputes(*chosen: int) -> Callable[[Test], Test]:
+    """Run a test for vectors by number (its argument `number`), and note that it recomputes all their outputs."""
+    return _registered(RECOMPUTED, chosen)
+
+
+def parses(*chosen: int) -> Callable[[Test], Test]:
+    """The same for transcripts and TLV samples, which have no outputs to recompute."""
+    return _registered(PARSED, chosen)
 
 
 def h(text: str) -> bytes:

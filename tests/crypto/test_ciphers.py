@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardsim.crypto import ciphers
-from tests.crypto.published import VECTORS, h
+from tests.crypto.published import VECTORS, h, numbers, recomputes
 
 SM4_KEY = h("0123456789ABCDEFFEDCBA9876543210")
 SM4_CIPHER = h("681EDF34D206965E86B3E94F536E4246")
@@ -63,8 +63,9 @@ def test_sm4_standard_example() -> None:
     assert ciphers.sm4_ecb_decrypt(SM4_KEY, SM4_CIPHER) == SM4_KEY
 
 
-def test_sm4_vector_119() -> None:
-    vector = VECTORS[119]
+@recomputes(*numbers("sm4_ecb"))
+def test_published_sm4(number: int) -> None:
+    vector = VECTORS[number]
     assert ciphers.sm4_ecb_encrypt(vector.data("key"), vector.data("plaintext")) == vector.result("ciphertext")
 
 

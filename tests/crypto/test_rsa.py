@@ -6,7 +6,7 @@ import pytest
 from Crypto.PublicKey import RSA
 
 from cardsim.crypto.rsa import RsaPrivateKey, RsaPublicKey, generate_rsa
-from tests.crypto.published import VECTORS, Vector, numbers
+from tests.crypto.published import VECTORS, Vector, numbers, recomputes
 
 
 def crt_key(vector: Vector) -> RsaPrivateKey:
@@ -14,7 +14,7 @@ def crt_key(vector: Vector) -> RsaPrivateKey:
     return RsaPrivateKey(p, q, dp, dq, qinv, e)
 
 
-@pytest.mark.parametrize("number", [71, 72])
+@recomputes(71, 72)
 def test_published_key_pair(number: int) -> None:
     vector = VECTORS[number]
     key = crt_key(vector)
@@ -26,16 +26,18 @@ def test_published_key_pair(number: int) -> None:
     assert key.public.recover(key.sign(block)) == block
 
 
-def test_published_crt_key_101() -> None:
-    key = crt_key(VECTORS[101])
+@recomputes(*numbers("rsa_crt_key"))
+def test_published_crt_key(number: int) -> None:
+    key = crt_key(VECTORS[number])
     # As sent: DGI 8202 is d mod q-1, DGI 8203 d mod p-1.
     assert RsaPrivateKey.from_primes(key.p, key.q, key.e) == key
     block = bytes(1) + b"\x5a" * (key.size - 1)
     assert key.public.recover(key.sign(block)) == block
 
 
-def test_published_key_without_primes_106() -> None:
-    vector = VECTORS[106]
+@recomputes(106)
+def test_published_key_without_primes(number: int) -> None:
+    vector = VECTORS[number]
     public = RsaPublicKey(vector.number_of("n"), vector.number_of("e"))
     block = bytes(1) + b"\xa5" * (public.size - 1)
     signature = pow(int.from_bytes(block, "big"), vector.number_of("d"), public.n)

@@ -1,11 +1,12 @@
-"""Secure channel protocol 02: GlobalPlatformPro, pySim and card traces (vectors 110 to 116)."""
+"""Secure channel protocol 02: GlobalPlatformPro, pySim and card traces (vectors 110 to 116); protocol 01 beside it."""
 
 import pytest
 
 from cardsim.crypto import scp02
-from cardsim.crypto.ciphers import des_ecb_encrypt
+from cardsim.crypto.ciphers import des_cbc_encrypt, des_ecb_encrypt
+from cardsim.crypto.padding import pad80
 from cardsim.crypto.pboc import key_check_value
-from tests.crypto.published import VECTORS, Vector, h, numbers
+from tests.crypto.published import VECTORS, Vector, h, numbers, recomputes
 
 
 def session_of(vector: Vector, sequence: bytes) -> scp02.SessionKeys:
@@ -13,7 +14,7 @@ def session_of(vector: Vector, sequence: bytes) -> scp02.SessionKeys:
     return scp02.session_keys(keys, sequence)
 
 
-@pytest.mark.parametrize("number", [110, 111])
+@recomputes(*numbers("gp_diversify"))
 def test_diversification(number: int) -> None:
     vector = VECTORS[number]
     keydata = vector.data("keydata")
@@ -26,8 +27,9 @@ def test_diversification(number: int) -> None:
     assert key_check_value(keys.dek) == vector.result("dek_kcv")
 
 
-def test_session_keys_112() -> None:
-    vector = VECTORS[112]
+@recomputes(*numbers("scp02_session"))
+def test_session_keys(number: int) -> None:
+    vector = VECTORS[number]
     session = session_of(vector, vector.data("seq"))
     assert key_check_value(session.enc) == vector.result("s_enc_kcv")
     assert key_check_value(session.mac) == vector.result("s_mac_kcv")
@@ -38,21 +40,45 @@ def test_session_keys_112() -> None:
     assert scp02.dek_decrypt(session.dek, wrapped) == vector.data("wrap_key")
 
 
-def test_scp01_primitives_113() -> None:
-    """Protocol 01 is not offered; its vector still exercises the same ciphers."""
-    vector = VECTORS[113]
-    host, card = vector.data("host_challenge"), vector.data("card_challenge")
-    context = card[4:] + host[:4] + card[:4] + host[4:]
-    assert key_check_value(des_ecb_encrypt(vector.data("k_enc"), context)) == vector.result("s_enc_kcv")
-    assert key_check_value(des_ecb_encrypt(vector.data("k_mac"), context)) == vector.result("s_mac_kcv")
+# --- protocol 01 is not offered; its vectors still exercise the same primitives
+
+
+def scp01_session(vector: Vector, card: bytes, key: str) -> bytes:
+    """Session key of protocol 01 (GlobalPlatform 2.1.1 §D.4.1): both challenges, halves crossed."""
+    host = vector.data("host_challenge")
+    return des_ecb_encrypt(vector.data(key), card[4:] + host[:4] + card[:4] + host[4:])
+
+
+@recomputes(*numbers("scp01_session"))
+def test_scp01_session_keys(number: int) -> None:
+    vector = VECTORS[number]
+    card = vector.data("card_challenge")
+    assert key_check_value(scp01_session(vector, card, "k_enc")) == vector.result("s_enc_kcv")
+    assert key_check_value(scp01_session(vector, card, "k_mac")) == vector.result("s_mac_kcv")
+    # Keys travel under the static DEK.
+    assert key_check_value(vector.data("k_dek")) == vector.result("s_dek_kcv")
     assert scp02.dek_encrypt(vector.data("k_dek"), vector.data("wrap_key")) == vector.result("wrapped_key")
+
+
+@recomputes(*numbers("scp01_auth"))
+def test_scp01_authentication(number: int) -> None:
+    vector = VECTORS[number]
+    host, answer = vector.data("host_challenge"), vector.data("init_update_response")
+    card = answer[12:20]
+    s_enc, s_mac = (scp01_session(vector, card, name) for name in ("k_enc", "k_mac"))
+    assert des_cbc_encrypt(s_enc, pad80(host + card))[-8:] == answer[20:28]
+    message = h("8482010010") + des_cbc_encrypt(s_enc, pad80(card + host))[-8:]
+    assert message + des_cbc_encrypt(s_mac, pad80(message))[-8:] == vector.result("external_authenticate")
+
+
+# --- protocol 02
 
 
 def test_selection() -> None:
     assert numbers("scp02_auth") == [114, 115, 116]
 
 
-@pytest.mark.parametrize("number", numbers("scp02_auth"))
+@recomputes(*numbers("scp02_auth"))
 def test_card_cryptogram(number: int) -> None:
     vector = VECTORS[number]
     answer = vector.data("init_update_response")
@@ -63,8 +89,9 @@ def test_card_cryptogram(number: int) -> None:
         assert cryptogram == vector.result("card_cryptogram")
 
 
-def test_mutual_authentication_and_chain_114() -> None:
-    vector = VECTORS[114]
+@recomputes(114)
+def test_mutual_authentication_and_chain(number: int) -> None:
+    vector = VECTORS[number]
     answer = vector.data("init_update_response")
     sequence, challenge = answer[12:14], answer[14:20]
     session = session_of(vector, sequence)
