@@ -22,6 +22,7 @@ from cardsim.psam.card import SamOs
 from cardsim.psam.environment import Sam
 from cardsim.psam.master import SamMaster, SamRecord
 from cardsim.psam.switches import SamSwitch
+from cardsim.pse.choices import KNOWN, Choice
 from cardsim.pse.environment import Pse
 from cardsim.ssse.environment import Ssse
 
@@ -39,6 +40,7 @@ class CardModel(Model[CardOs]):
             self._stream("cos"),
             self.eeprom.size // PAGE,
         )
+        master.known_choices = KNOWN.value
         return CardOs(self.eeprom, self._journal, master, self._record, self.environments)
 
     def _make_environment(
@@ -56,7 +58,9 @@ class CardModel(Model[CardOs]):
                     failure_ends_right=bool(switches & Switch.FAILURE_ENDS_RIGHT),
                 )  # fmt: skip
             case EnvironmentKind.PSE:
-                environment = Pse(partition, random, card, le_must_fit=must_fit)
+                environment = Pse(
+                    partition, random, card, le_must_fit=must_fit, choices=Choice(self._record.choices)
+                )  # fmt: skip
             case EnvironmentKind.SAM:
                 raise ValueError("a user card has no environment of a PSAM")
         self._announce(environment)

@@ -29,6 +29,7 @@ from cardsim.iso7816.status import StatusWord
 from cardsim.iso7816.tlv import ber
 from cardsim.psam import commands as psam
 from cardsim.pse import commands as pse
+from cardsim.pse.choices import OPEN_CHOICES
 from cardsim.ssse import commands as ssse
 from cardsim.ssse import medical_commands as medical
 
@@ -80,7 +81,7 @@ CARD_PAGE: Final = Page(
     "commands",
     "Commands",
     "Every command of the cards stands in the tables that they dispatch by; these pages are written from them. Here "
-    "are the order of errors, the list of all commands, those of card management, and those of PSE.",
+    "are the order of errors, the list of all commands, and those of card management.",
     (
         Level(
             "At the MF",
@@ -88,6 +89,14 @@ CARD_PAGE: Final = Page(
             "[card-management.md](card-management.md) explains each byte.",
             cos.TABLE,
         ),
+    ),
+)
+PSE_PAGE: Final = Page(
+    "commands-pse",
+    "Commands of the payment environment",
+    "Selection and data, transactions, issuer scripts, personalisation. [pboc-choices.md](pboc-choices.md) says where "
+    "the sources leave a choice, and how to take the other one.",
+    (
         Level("In PSE itself", "After SELECT of `1PAY.SYS.DDF01`.", pse.PSE_TABLE),
         Level("In an application of PSE", "After SELECT of the AID.", pse.APPLICATION_TABLE),
     ),
@@ -120,7 +129,7 @@ PSAM_PAGE: Final = Page(
         Level("On a blank chip", "Before the MF has a master key.", psam.BLANK),
     ),
 )
-REFERENCE: Final = (CARD_PAGE, SSSE_PAGE, PSAM_PAGE)
+REFERENCE: Final = (CARD_PAGE, SSSE_PAGE, PSE_PAGE, PSAM_PAGE)
 
 
 def runs(values: Iterable[int], form: Callable[[int], str]) -> str:
@@ -559,8 +568,40 @@ def example_page() -> str:
     return "\n".join(run.lines).rstrip() + "\n"
 
 
+# --- the open choices --------------------------------------------------------------------------------------------
+
+_CHOICES_HEAD: Final = """The standard's own text (JR/T 0025-2010) was not at hand; the rules of the payment
+environment come from implementations and practitioners' texts that agree with each other. Where they do not, or where
+one implementation alone says something, the card takes the first setting below, and a profile can take another one:
+
+```toml
+[pse.choices]
+pin_d1_key = "AC"
+```
+
+The card keeps its settings in its card record (D16); ACTIVATE with P1 01 writes them. Sources are named as in the
+project's fact sheet: BT and HX are implementations, TAG, FIN and D23 texts of practitioners. `block_scope = "card"` at
+the top of a profile is the switch for CARD BLOCK (U16, D10); offline PIN is a profile of its own
+([profiles.md](profiles.md)).
+"""
+
+
+def choices_page() -> str:
+    """The whole of docs/pboc-choices.md."""
+    lines = ["# Open choices of the payment environment", "", NOTICE, *_CHOICES_HEAD.splitlines(), ""]
+    for choice in OPEN_CHOICES:
+        lines += [f"## {choice.name}", "", f"{choice.question} ({choice.number}; {choice.requirements})", "",
+                  "| setting | meaning |", "|---|---|"]  # fmt: skip
+        for number, setting in enumerate(choice.settings):
+            ordinary = " (ordinary)" if not number else ""
+            lines.append(f'| `"{setting.word}"`{ordinary} | {setting.meaning} |')
+        lines += ["", f"Evidence: {choice.evidence}.", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
+    "pboc-choices.md": choices_page,
     "card-management-example.md": example_page,
 }
 

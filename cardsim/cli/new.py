@@ -62,7 +62,7 @@ def _card_maker(name: str | None) -> _Maker:
     profile = _load(load_profile, name)
 
     def make(card: Card, seed: int | None) -> KeyFile:
-        activate(card, seed, switches=profile.switches)
+        activate(card, seed, switches=profile.switches, choices=profile.choices)
         return make_card(card, profile, seed)
 
     return make

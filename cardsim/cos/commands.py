@@ -88,6 +88,22 @@ ACTIVATE: Final = Command(
     clause="SSC part 10 §5.1.2 (our form)",
 )
 
+ACTIVATE_WITH_CHOICES: Final = Command(
+    name="ACTIVATE WITH CHOICES",
+    cla=0x80,
+    ins=0xF0,
+    case=Case.COMMAND,
+    parameters=(Parameters((0x01,)),),
+    lc=range(23, 39),
+    data=(
+        "transport key (16), try limit (1), profile switches (2), choices of the payment environment (4), "
+        "historical bytes (0-15)"
+    ),
+    access="virgin chip",
+    answers=ACTIVATE.answers,
+    clause="SSC part 10 §5.1.2 (our form), D16",
+)
+
 AUTHENTICATE_MASTER: Final = Command(
     name="EXTERNAL AUTHENTICATE",
     cla=0x00,
@@ -222,6 +238,6 @@ SHARED: Final = (SELECT, GET_RESPONSE)
 """Rows that the COS answers at every level."""
 
 TABLE: Final = (
-    SELECT, GET_RESPONSE, GET_CHALLENGE, ACTIVATE, AUTHENTICATE_MASTER, CREATE_ENVIRONMENT, DELETE_ENVIRONMENT,
-    LOAD_MASTER_KEY, ERASE_CARD, GET_STATUS, READ_NOTHING,
+    SELECT, GET_RESPONSE, GET_CHALLENGE, ACTIVATE, ACTIVATE_WITH_CHOICES, AUTHENTICATE_MASTER,
+    CREATE_ENVIRONMENT, DELETE_ENVIRONMENT, LOAD_MASTER_KEY, ERASE_CARD, GET_STATUS, READ_NOTHING,
 )  # fmt: skip

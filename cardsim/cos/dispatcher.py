@@ -127,7 +127,12 @@ class Dispatcher(abc.ABC):
     @property
     def stopped(self) -> bool:
         """Whether the whole card is blocked."""
-        return self.record.blocked
+        return self.record.blocked and not self._finishing()
+
+    def _finishing(self) -> bool:
+        """Whether the current environment may come to the end of what it was blocked in."""
+        slot = self.ram.current
+        return slot is not None and self.environments[slot].finishing
 
     # --- dispatch ----------------------------------------------------------------------------------------------
 
@@ -249,7 +254,7 @@ class Dispatcher(abc.ABC):
         if not self._powered:
             return _MUTE
         slot = self.ram.current
-        if self.journal.failed or self.stopped or slot is None or self.environments[slot].blocked:
+        if slot is None or self._shut(slot):
             self.ram.pending = b""
             return self._refuse(command)
         environment = self.environments[slot]
@@ -257,12 +262,18 @@ class Dispatcher(abc.ABC):
         if refused is not None:
             self.ram.pending = b""
             return _SW[refused]
+        if self._shut(slot):
+            self.ram.pending = b""
+            return self._refuse(command)
         self._slow = False
         answer = self.transmit(command)
         if self.ram.current == slot:
             environment.after(command, answer)
             self._slow = self._slow or environment.attentive
         return answer
+
+    def _shut(self, slot: int) -> bool:
+        return self.journal.failed or self.stopped or self.environments[slot].blocked
 
     def _refuse(self, command: bytes) -> bytes:
         """Refuse everything; a blocked environment still lets itself be left (D10)."""

@@ -92,7 +92,12 @@ class Environment(abc.ABC):
     @property
     def blocked(self) -> bool:
         """Whether the environment is blocked (D10)."""
-        return bool(self.partition.memory[3] & Flag.BLOCKED)
+        return bool(self.partition.memory[3] & Flag.BLOCKED) and not self.finishing
+
+    @property
+    def finishing(self) -> bool:
+        """Whether a block, though it stands already, lets a running transaction come to its end."""
+        return False
 
     @property
     def place(self) -> str:

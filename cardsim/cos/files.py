@@ -34,6 +34,8 @@ _ENTRY: Final = struct.Struct(f">BBHBBIHBB{RULE_SIZE}s{RULE_SIZE}sB9x")
 _MAGIC: Final = b"EN"
 _PHASE_AT: Final = 2
 _FLAGS_AT: Final = 3
+_LENGTH_AT: Final = 10
+"""Offset of the body's length in a directory entry; number and length of records follow."""
 
 
 class FileType(enum.IntEnum):
@@ -114,6 +116,11 @@ class File:
         object.__setattr__(self, "protected", FileFlag.PROTECTED in self.flags)
         object.__setattr__(self, "read_masks", self.read.masks)
         object.__setattr__(self, "write_masks", self.write.masks)
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that an object has room for: it may have become shorter than it was made."""
+        return self.record_length or self.length
 
     @property
     def entry(self) -> int:
@@ -290,6 +297,11 @@ class FileSystem:
     def set_file_flags(self, file: File, flags: FileFlag) -> None:
         """Write a file's flags with the command."""
         self.partition.write(file.entry + 1, bytes((flags,)))
+
+    def set_length(self, file: File, length: int) -> None:
+        """Write the length of an object, with the command; its room stays what it was made with."""
+        room = min(file.capacity, 0xFF)
+        self.partition.write(file.entry + _LENGTH_AT, length.to_bytes(2, "big") + bytes((file.records, room)))
 
     def erase(self) -> None:
         """Remove every file but the environment itself (D4), with the command; `scrub` then overwrites the bodies."""

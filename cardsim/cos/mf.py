@@ -94,6 +94,8 @@ class MasterFile:
 
     commands: ClassVar[tuple[Command, ...]] = commands.TABLE
     known_switches: ClassVar[int] = _KNOWN_SWITCHES
+    known_choices = 0
+    """Those that the payment environment knows; set by the assembly."""
     algorithms: ClassVar[frozenset[tuple[EnvironmentKind, int]]] = _ALGORITHMS
 
     def __init__(
@@ -119,7 +121,10 @@ class MasterFile:
         """Set by the dispatcher: show the current environment each command as long as it is attentive."""
         self.handlers: dict[str, Handler] = {
             commands.GET_CHALLENGE.name: self._get_challenge,
-            commands.ACTIVATE.name: self._activate,
+            commands.ACTIVATE.name: lambda _p1, _p2, data, _le: self._activate(data[:19], bytes(4), data[19:]),
+            commands.ACTIVATE_WITH_CHOICES.name: (
+                lambda _p1, _p2, data, _le: self._activate(data[:19], data[19:23], data[23:])
+            ),
             commands.AUTHENTICATE_MASTER.name: self._authenticate,
             commands.CREATE_ENVIRONMENT.name: self._create,
             commands.DELETE_ENVIRONMENT.name: self._delete,
@@ -163,14 +168,16 @@ class MasterFile:
         self.ram.challenge = self._random.take(le)
         return self.ram.challenge
 
-    def _activate(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
+    def _activate(self, head: bytes, choices: bytes, historical: bytes) -> bytes:
         """ACTIVATE (PERSO-001, 002, 008): a virgin chip gets its transport key and its historical bytes."""
         if self._record.state is not CardState.VIRGIN:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        key, limit, switches, historical = data[:16], data[16], int.from_bytes(data[17:19], "big"), data[19:]
-        if not 1 <= limit <= 15 or switches & ~self.known_switches or len(historical) > MAX_HISTORICAL:
+        key, limit, switches = head[:16], head[16], int.from_bytes(head[17:19], "big")
+        chosen = int.from_bytes(choices, "big")
+        unknown = switches & ~self.known_switches or chosen & ~self.known_choices
+        if not 1 <= limit <= 15 or unknown or len(historical) > MAX_HISTORICAL:
             raise StatusError(status.WRONG_DATA)
-        self._record.activate(switches, historical)
+        self._record.activate(switches, historical, chosen)
         self._record.transport.store(MasterKeySet(0, Algorithm.TDES, limit, (key,)))
         return b""
 

@@ -1,7 +1,7 @@
 """The COS's own partition: card record, transport and card master key, table of environments, registry of names.
 
 page 0       card record: magic, state, number of historical bytes, profile switches (2), historical bytes (15),
-                 unused, card blocked (at 24)
+                 unused, card blocked (at 24), choices of the payment environment (at 28, 4)
 page 1-2     transport key (cardsim.cos.masterkey)
 page 3-4     card master key
 page 5-6     environments, 4 entries of 32 bytes: state, kind, identifier (2), first page (2), pages (2), algorithm
@@ -27,6 +27,8 @@ MAX_HISTORICAL: Final = 15
 
 _MAGIC: Final = b"COS\x01"
 _BLOCKED_AT: Final = 24
+_CHOICES_AT: Final = 28
+_CHOICES_SIZE: Final = 4
 _ENVIRONMENTS_AT: Final = 5 * PAGE
 _ENVIRONMENT_SIZE: Final = 32
 _ENVIRONMENT: Final = struct.Struct(">BBHHHB")
@@ -145,10 +147,17 @@ class CardRecord:
             return Switch(0)
         return Switch(int.from_bytes(bytes(self._partition.memory[6:8]), "big"))
 
-    def activate(self, switches: int, historical: bytes) -> None:
+    @property
+    def choices(self) -> int:
+        """Settings of the payment environment's open choices (`cardsim.pse.choices`)."""
+        if self.state is CardState.VIRGIN:
+            return 0
+        return int.from_bytes(bytes(self._partition.memory[_CHOICES_AT : _CHOICES_AT + _CHOICES_SIZE]), "big")
+
+    def activate(self, switches: int, historical: bytes, choices: int = 0) -> None:
         """Write the card record of a virgin chip, with the command."""
-        head = self.magic + bytes((CardState.ACTIVATED, len(historical))) + switches.to_bytes(2, "big")
-        self._partition.write(0, (head + historical).ljust(_BLOCKED_AT + 1, b"\0"))
+        head = self.magic + bytes((CardState.ACTIVATED, len(historical))) + switches.to_bytes(2, "big") + historical
+        self._partition.write(0, head.ljust(_CHOICES_AT, b"\0") + choices.to_bytes(_CHOICES_SIZE, "big"))
         self.clear_environments()
         self.master.clear()
 

@@ -28,7 +28,7 @@ from cardsim.pse.application import (
 from cardsim.pse.environment import Pse
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.risk import Facts
-from cardsim.pse.transaction import TC, Transactions
+from cardsim.pse.transaction import TC, UDK_AC, UDK_MAC, udk
 
 _TYPE: Final = 0xC0
 _IAD_AT: Final = 13
@@ -36,13 +36,9 @@ _IAD_AT: Final = 13
 _FULL: Final = b"\x00\x99\x99\x99\x99\x99"
 
 
-def _on(change: Callable[[Pse, Transactions], None]) -> Apply:
-    return on_pse(lambda pse: change(pse, pse._transactions))
-
-
-def _handler(name: str, wrap: Callable[[Pse, Handler], Handler]) -> Apply:
-    """A defect in one handler of a transaction, by the name of its method."""
-    return _on(lambda pse, transactions: around(transactions, name, lambda handler: wrap(pse, handler)))
+def _handler(part: str, name: str, wrap: Callable[[Pse, Handler], Handler]) -> Apply:
+    """A defect in one handler of a transaction: the part of the environment that has it, and the method's name."""
+    return on_pse(lambda pse: around(getattr(pse, part), name, lambda handler: wrap(pse, handler)))
 
 
 def _on_applications(change: Callable[[Application], None]) -> Apply:
@@ -82,17 +78,14 @@ def _parameters(change: Callable[[Parameters], Parameters]) -> Apply:
     """Personalised data that the card does not see as they are."""
 
     def each(application: Application) -> None:
-        around(application, "_parse", lambda parse: lambda: change(parse()))
+        around(application, "_parse", lambda parse: lambda replaced: change(parse(replaced)))
         application._parameters = None
 
     return _on_applications(each)
 
 
 def _facts(change: Callable[[Facts], Facts]) -> Apply:
-    def each(_pse: Pse, transactions: Transactions) -> None:
-        around(transactions, "_facts", lambda facts: lambda *arguments: change(facts(*arguments)))
-
-    return _on(each)
+    return on_pse(lambda pse: around(pse.action, "_facts", lambda facts: lambda *arguments: change(facts(*arguments))))
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -170,7 +163,7 @@ def _atc_late(pse: Pse, handler: Handler) -> Handler:
 
 def _atc_at_gac(card: CardModel) -> None:
     _lost("write_counter_early", lambda at, _value: at == ATC_AT)(card)
-    _handler("_generate_ac", _atc_late)(card)
+    _handler("action", "_generate_ac", _atc_late)(card)
 
 
 def _atc_taken_back(card: CardModel) -> None:
@@ -220,7 +213,7 @@ def _cryptogram(
 ) -> Apply:
     """Another cryptogram in the answer."""
 
-    def change(pse: Pse, transactions: Transactions) -> None:
+    def change(pse: Pse) -> None:
         def wrap(answer: Callable[..., tuple[bytes, bytes]]) -> Callable[..., tuple[bytes, bytes]]:
             def changed(
                 application: Application, p1: int, cvr: int, counters: bytes, data: bytes, *, advice: bool = False
@@ -232,46 +225,46 @@ def _cryptogram(
                 atc = counters[ATC_AT : ATC_AT + 2]
                 terminal = b"".join(data[place] for place in slices)
                 parts = (terminal, transaction.aip.to_bytes(2, "big"), atc, b"\x03" + cvr.to_bytes(3, "big"))
-                key = session(transactions._udk(application, 0), int.from_bytes(atc, "big"))
+                key = session(udk(application, UDK_AC), int.from_bytes(atc, "big"))
                 wrong = pboc.application_cryptogram(key, message(parts))
                 return found.replace(right, wrong), wrong
 
             return changed
 
-        around(transactions, "_answer", wrap)
+        around(pse.cryptograms, "answer", wrap)
 
-    return _on(change)
+    return on_pse(change)
 
 
-def _in_answer(edit: Callable[[Transactions, Application, bytes], bytes]) -> Apply:
+def _in_answer(edit: Callable[[Application, bytes], bytes]) -> Apply:
     """Another answer in format 1."""
 
-    def change(_pse: Pse, transactions: Transactions) -> None:
+    def change(pse: Pse) -> None:
         def wrap(answer: Callable[..., tuple[bytes, bytes]]) -> Callable[..., tuple[bytes, bytes]]:
             def changed(application: Application, *arguments: Any, **more: Any) -> tuple[bytes, bytes]:
                 found, cryptogram = answer(application, *arguments, **more)
-                return edit(transactions, application, found) if found[:1] == b"\x80" else found, cryptogram
+                return edit(application, found) if found[:1] == b"\x80" else found, cryptogram
 
             return changed
 
-        around(transactions, "_answer", wrap)
+        around(pse.cryptograms, "answer", wrap)
 
-    return _on(change)
+    return on_pse(change)
 
 
-def _mac_short(transactions: Transactions, application: Application, found: bytes) -> bytes:
+def _mac_short(application: Application, found: bytes) -> bytes:
     iad = found[_IAD_AT:]
     if len(iad) <= 8:
         return found
-    key = pboc.session_key(transactions._udk(application, 1), int.from_bytes(found[3:5], "big"))
+    key = pboc.session_key(udk(application, UDK_MAC), int.from_bytes(found[3:5], "big"))
     return found[:-4] + retail_mac(key, pad80(found[3:5] + iad[10:-4]))[:4]
 
 
-def _arqc_as_tc(_transactions: Transactions, _application: Application, found: bytes) -> bytes:
+def _arqc_as_tc(_application: Application, found: bytes) -> bytes:
     return found[:2] + bytes((0x40 if found[2] & _TYPE == 0x80 else found[2],)) + found[3:]
 
 
-def _iad_bare(_transactions: Transactions, _application: Application, found: bytes) -> bytes:
+def _iad_bare(_application: Application, found: bytes) -> bytes:
     return found[:1] + bytes((11 + 8,)) + found[2 : _IAD_AT + 8]
 
 
@@ -286,7 +279,7 @@ def _any_arpc(length: int) -> Callable[[Pse, Handler], Handler]:
             application, transaction = pse.application(), pse.ram.transaction
             if transaction.cryptogram and application.df.issued:
                 atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
-                session = pboc.session_key(pse._transactions._udk(application, 0), atc)
+                session = pboc.session_key(udk(application, UDK_AC), atc)
                 right = pboc.arpc(session, transaction.cryptogram, data[8:])
                 if right[:length] == data[:length]:
                     data = right + data[8:]
@@ -305,7 +298,7 @@ def _again(pse: Pse, handler: Handler) -> Handler:
     return changed
 
 
-def _decline_ignored(_pse: Pse, transactions: Transactions) -> None:
+def _decline_ignored(pse: Pse) -> None:
     def wrap(with_issuer: Callable[..., tuple[bool, int, bool]]) -> Callable[..., tuple[bool, int, bool]]:
         def changed(application: Application, request: int, counters: bytes, code: bytes) -> tuple[bool, int, bool]:
             _approved, cvr, advice = with_issuer(application, request, counters, code)
@@ -313,23 +306,23 @@ def _decline_ignored(_pse: Pse, transactions: Transactions) -> None:
 
         return changed
 
-    around(transactions, "_with_issuer", wrap)
+    around(pse.action, "_with_issuer", wrap)
 
 
 # --- electronic cash and log -----------------------------------------------------------------------------------------
 
 
-def _beyond_balance(_pse: Pse, transactions: Transactions) -> None:
+def _beyond_balance(pse: Pse) -> None:
     def wrap(chooses: Callable[..., bool]) -> Callable[..., bool]:
         def changed(parameters: Parameters, counters: bytes, data: bytes) -> bool:
             return chooses(parameters, counters[:BALANCE_AT] + _FULL + counters[BALANCE_AT + 6 :], data)
 
         return changed
 
-    around(transactions, "_chooses_cash", wrap)
+    around(pse.initiation, "_chooses_cash", wrap)
 
 
-def _old_balance_shown(_pse: Pse, transactions: Transactions) -> None:
+def _old_balance_shown(pse: Pse) -> None:
     def wrap(approve: Callable[..., bytes]) -> Callable[..., bytes]:
         def changed(application: Application, counters: bytes, facts: Facts, data: bytes) -> bytes:
             approve(application, counters, facts, data)
@@ -337,36 +330,36 @@ def _old_balance_shown(_pse: Pse, transactions: Transactions) -> None:
 
         return changed
 
-    around(transactions, "_approve_offline", wrap)
+    around(pse.action, "_approve_offline", wrap)
 
 
-def _log_of_aac(_pse: Pse, transactions: Transactions) -> None:
+def _log_of_aac(pse: Pse) -> None:
     def wrap(decline: Callable[..., None]) -> Callable[..., None]:
         def changed(application: Application, counters: bytes, facts: Facts, data: bytes) -> None:
             decline(application, counters, facts, data)
-            transactions._log(application, counters, data, b"")
+            pse.log.append(application, counters, data, b"")
 
         return changed
 
-    around(transactions, "_decline_offline", wrap)
+    around(pse.action, "_decline_offline", wrap)
 
 
 PAYMENT: Final = table(
     Side.PSE,
     (
         ("gpo-twice", "PBOC-GPO-020", "GET PROCESSING OPTIONS is answered twice in one transaction.",
-         _handler("_get_processing_options", _state(State.INITIATED, State.SELECTED))),
+         _handler("initiation", "_get_processing_options", _state(State.INITIATED, State.SELECTED))),
         ("gpo-any-length", "PBOC-GPO-016, PBOC-GPO-018",
          "GET PROCESSING OPTIONS does not look at the length of the data.",
-         _handler("_get_processing_options", _gpo_any_length)),
+         _handler("initiation", "_get_processing_options", _gpo_any_length)),
         ("gpo-wrong-path", "PBOC-GPO-004", "The electronic-cash path is answered with the files of the debit path.",
-         _handler("_get_processing_options", _wrong_path)),
+         _handler("initiation", "_get_processing_options", _wrong_path)),
         ("gac-before-gpo", "PBOC-GAC-006", "GENERATE AC is answered before GET PROCESSING OPTIONS.",
-         _handler("_generate_ac", _state(State.SELECTED, State.INITIATED))),
+         _handler("action", "_generate_ac", _state(State.SELECTED, State.INITIATED))),
         ("gac-third", "PBOC-GAC-007, PBOC-GAC-010", "GENERATE AC is answered although the transaction has ended.",
-         _handler("_generate_ac", _state(State.DONE, State.ONLINE))),
+         _handler("action", "_generate_ac", _state(State.COMPLETED, State.ONLINE))),
         ("gac-any-length", "PBOC-GAC-005", "GENERATE AC does not look at the length of its data.",
-         _handler("_generate_ac", _gac_any_length)),
+         _handler("action", "_generate_ac", _gac_any_length)),
         ("atc-not-raised", "PBOC-GPO-021", "The ATC stays as it is.",
          _lost("write_counter_early", lambda at, _value: at == ATC_AT)),
         ("atc-at-gac", "PBOC-GPO-021", "The ATC rises with the first GENERATE AC and not with GPO.", _atc_at_gac),
@@ -383,21 +376,21 @@ PAYMENT: Final = table(
         ("iad-mac-short", "PBOC-IAD-005", "The MAC in the issuer data lacks the zeros before the padding.",
          _in_answer(_mac_short)),
         ("iad-old-balance", "PBOC-IAD-004", "The issuer data show the balance from before the purchase.",
-         _on(_old_balance_shown)),
+         on_pse(_old_balance_shown)),
         ("iad-without-balance", "PBOC-IAD-002", "The issuer data end before the balance.", _in_answer(_iad_bare)),
         ("arqc-as-tc", "PBOC-GAC-002", "The answer calls an ARQC a TC.", _in_answer(_arqc_as_tc)),
         ("arpc-ignored", "PBOC-XAU-002", "EXTERNAL AUTHENTICATE takes any ARPC.",
-         _handler("_external_authenticate", _any_arpc(0))),
+         _handler("authentication", "_external_authenticate", _any_arpc(0))),
         ("arpc-four-bytes", "PBOC-CRY-016", "The ARPC is compared in four bytes.",
-         _handler("_external_authenticate", _any_arpc(4))),
+         _handler("authentication", "_external_authenticate", _any_arpc(4))),
         ("issuer-authentication-twice", "PBOC-XAU-005", "EXTERNAL AUTHENTICATE can be sent twice in one transaction.",
-         _handler("_external_authenticate", _again)),
+         _handler("authentication", "_external_authenticate", _again)),
         ("issuer-failure-forgotten", "PBOC-XAU-006, PBOC-TEAR-006",
          "A failed issuer authentication is not remembered for the next transaction.",
          _lost("write_counter_early",
                lambda at, value: at == INDICATORS_AT and bool(value[0] & Indicator.AUTHENTICATION_FAILED))),
         ("issuer-decline-ignored", "PBOC-GA2-004", "The second GENERATE AC gives TC although the issuer declined.",
-         _on(_decline_ignored)),
+         on_pse(_decline_ignored)),
         ("online-request-forgotten", "PBOC-CRM-025, PBOC-TEAR-005",
          "An ARQC that nobody answered is not remembered for the next transaction.",
          _lost("write_counter_early", lambda at, value: at == INDICATORS_AT and bool(value[0] & Indicator.ONLINE))),
@@ -422,18 +415,18 @@ PAYMENT: Final = table(
         ("cash-not-deducted", "PBOC-EC-002", "An electronic-cash purchase leaves the balance as it is.",
          _lost("write_counter", lambda at, _value: at == BALANCE_AT)),
         ("cash-beyond-balance", "PBOC-GPO-007", "The electronic-cash path is taken although the balance is too low.",
-         _on(_beyond_balance)),
+         on_pse(_beyond_balance)),
         ("cash-not-compared", "PBOC-EC-003, PBOC-EC-004",
          "The amount of GENERATE AC may differ from that of GET PROCESSING OPTIONS.",
-         _on(lambda _pse, transactions: put(transactions, "_same_as_told", lambda *_arguments: True))),
+         on_pse(lambda pse: put(pse.action, "_same_as_told", lambda *_arguments: True))),
         ("log-missing", "PBOC-LOG-007, PBOC-LOG-003", "The log stays empty.",
-         _on(lambda _pse, transactions: put(transactions, "_log", nothing))),
-        ("log-of-aac", "PBOC-LOG-006", "A declined transaction stands in the log.", _on(_log_of_aac)),
+         on_pse(lambda pse: put(pse.log, "append", nothing))),
+        ("log-of-aac", "PBOC-LOG-006", "A declined transaction stands in the log.", on_pse(_log_of_aac)),
         ("dda-after-ac", "PBOC-DDA-001", "INTERNAL AUTHENTICATE is answered after the first GENERATE AC.",
-         _handler("_internal_authenticate", _state(State.ONLINE, State.INITIATED))),
+         _handler("authentication", "_internal_authenticate", _state(State.ONLINE, State.INITIATED))),
         ("gpo-out-of-turn-6A82", "PBOC-GPO-020",
          "GET PROCESSING OPTIONS out of its turn is answered 6A82 and not 6985.",
-         _handler("_get_processing_options", lambda _pse, handler: answering(_not_found)(handler))),
+         _handler("initiation", "_get_processing_options", lambda _pse, handler: answering(_not_found)(handler))),
     ),
 )  # fmt: skip
 """Faults of a transaction."""

@@ -50,7 +50,7 @@ def secrets_of(person: demo.Demo) -> Secrets:
     )
 
 
-def activate(card: Card, seed: int | None, *, switches: int = 0) -> KeyFile:
+def activate(card: Card, seed: int | None, *, switches: int = 0, choices: int = 0) -> KeyFile:
     """Make a blank card of a virgin chip: transport key and historical bytes, nothing else (D1).
 
     Raises:
@@ -60,8 +60,12 @@ def activate(card: Card, seed: int | None, *, switches: int = 0) -> KeyFile:
     secrets = secrets_of(person)
     station = Station(card)
     station.reset()
-    data = secrets.transport + bytes((_TRIES,)) + switches.to_bytes(2, "big") + person.historical
-    station.send("ACTIVATE", bytes.fromhex("80F00000") + bytes((len(data),)) + data)
+    data = secrets.transport + bytes((_TRIES,)) + switches.to_bytes(2, "big")
+    if choices:
+        data += choices.to_bytes(4, "big")
+    data += person.historical
+    header = bytes((0x80, 0xF0, 0x01 if choices else 0x00, 0x00))
+    station.send("ACTIVATE", header + bytes((len(data),)) + data)
     card.power_off()
     return KeyFile(card=CardKeys(secrets.transport, secrets.master))
 

@@ -18,6 +18,7 @@ from cardsim.making.plan import SsseStructure
 from cardsim.making.reading import read_ssse
 from cardsim.making.rules import parse_rule
 from cardsim.making.table import ProfileError, Table, parse_toml
+from cardsim.pse.choices import ORDINARY, Choice, chosen
 from cardsim.resources import resource
 
 __all__ = ["DEFAULT_PROFILE", "OFFLINE_PIN_SUFFIX", "Profile", "ProfileError", "load_profile", "parse_rule"]
@@ -38,11 +39,16 @@ class Profile:
     offline_pin: bool = False
     medical_type: TypeCoding = TypeCoding.ASCII
     """How the transaction type stands in MACs and TACs of medical transactions (D19)."""
+    block_scope_card: bool = False
+    """CARD BLOCK stops the whole card (D10)."""
+    choices: Choice = ORDINARY
+    """Open choices of the payment environment that are not the ordinary ones."""
 
     @property
     def switches(self) -> int:
         """The profile switches that ACTIVATE gives the card (D16)."""
-        return Switch.MEDICAL_TYPE_BINARY if self.medical_type is TypeCoding.BINARY else 0
+        medical = Switch.MEDICAL_TYPE_BINARY if self.medical_type is TypeCoding.BINARY else 0
+        return medical | (Switch.BLOCK_SCOPE_CARD if self.block_scope_card else 0)
 
 
 def profile_names() -> list[str]:
@@ -88,7 +94,18 @@ def load_profile(name: str) -> Profile:
         read_pse(pse) if pse is not None else None,
         offline_pin,
         _medical_type(ssse) if ssse is not None else TypeCoding.ASCII,
+        table.choice("block_scope", ("environment", "card"), "environment") == "card",
+        _choices(pse.table("choices")) if pse is not None else ORDINARY,
     )
+
+
+def _choices(section: Table | None) -> Choice:
+    if section is None:
+        return ORDINARY
+    try:
+        return chosen({name: section.text(name) for name in section.content})
+    except ValueError as error:
+        section.fail(str(error))
 
 
 def _medical_type(section: Table) -> TypeCoding:

@@ -12,7 +12,9 @@ the layout token stands (D15); their pages are marked for that. Counters stand i
 """
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from cardsim.cos.files import File, FileSystem, FileType, NewFile
@@ -33,6 +35,7 @@ FOREIGN_CURRENCY_AT: Final = 14
 FOREIGN_COUNTRY_AT: Final = 15
 BALANCE_AT: Final = 16
 DUAL_TOTAL_AT: Final = 22
+BALANCE_SIZE: Final = 6
 
 DGI_FCI: Final = 0x9102
 DGI_GPO_DEBIT: Final = 0x9104
@@ -53,14 +56,6 @@ AIP_CDA: Final = 0x0100
 AIP_ISSUER_AUTHENTICATION: Final = 0x0400
 AIP_DDA: Final = 0x2000
 AIP_SDA: Final = 0x4000
-
-READABLE: Final = frozenset(
-    {
-        0x9F13, 0x9F36, 0x9F4F, 0x9F51, 0x9F52, 0x9F53, 0x9F54, 0x9F56, 0x9F57, 0x9F58, 0x9F59, 0x9F5C, 0x9F6D,
-        0x9F72, 0x9F77, 0x9F78, 0x9F79,
-    }
-)  # fmt: skip
-"""Tags that GET DATA gives out; 9F17 besides them where there is an offline PIN."""
 
 
 class Indicator(enum.IntFlag):
@@ -192,10 +187,10 @@ class Application:
         self._partition.mark_directory(file.offset, file.offset + file.length)
         self._partition.write(file.offset, content)
 
-    def records(self) -> list[bytes]:
-        """All records of SFI 1..30."""
+    def records(self, replaced: Mapping[int, bytes] = MappingProxyType({})) -> list[bytes]:
+        """All records of SFI 1..30, in the form that they stand in or are to be replaced by."""
         return [
-            self._partition.read(file.offset, file.length)
+            replaced.get(file.fid) or self._partition.read(file.offset, file.length)
             for file in self._files.index.files
             if file.parent == self.df.index and is_record(file)
         ]
@@ -211,13 +206,26 @@ class Application:
             for file in self._files.index.files:
                 if file.parent == self.df.index and file.type is FileType.OBJECT and file.fid != COUNTERS_FID:
                     self._partition.mark_directory(file.offset, file.offset + file.length)
-            self._parameters = self._parse()
+            self._parameters = self._parse({})
             self._token = self._partition.tokens.layout
         return self._parameters
 
-    def _parse(self) -> Parameters:
+    def accepts_record(self, fid: int, content: bytes) -> bool:
+        """Whether a record could be replaced by other content: it is a template 70, and transactions would go on."""
+        try:
+            self._parse({fid: content})
+        except (tlv.TlvError, StatusError):
+            return False
+        return content.startswith(b"\x70")
+
+    def _parse(self, replaced: Mapping[int, bytes]) -> Parameters:
+        """Read all data groupings, some records of which are to be replaced.
+
+        Raises:
+            StatusError: 6985, something is missing; TlvError, something is no TLV.
+        """
         data: dict[int, bytes] = {}
-        for content in (*self.records(), self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b""):
+        for content in (*self.records(replaced), self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b""):
             for item in tlv.walk(content):
                 data.setdefault(item.tag, item.value)
         fci, debit, iad = self.object(DGI_FCI), self._path(DGI_GPO_DEBIT), self.object(DGI_IAD)

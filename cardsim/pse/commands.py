@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from cardsim.cos.commands import GET_RESPONSE, SELECT
-from cardsim.cos.table import ANY_BYTE, Command, Messaging, Parameters, answers
+from cardsim.cos.commands import GET_RESPONSE, NOT_PROGRAMMED, SELECT
+from cardsim.cos.table import ANY_BYTE, Command, Fault, Messaging, Parameters, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
 
@@ -104,6 +104,131 @@ EXTERNAL_AUTHENTICATE: Final = Command(
     clause="EMV Book 3 §6.5.4, PBOC part 5 ch. 15",
 )
 
+_NO_TURN: Final = Fault(
+    s.CONDITIONS_NOT_SATISFIED,
+    "not a moment for issuer scripts: before the first GENERATE AC, after one that ended an ordinary transaction, "
+    "after a wrong MAC; the application is not issued",
+)
+_SCRIPT_LENGTH: Final = Fault(s.WRONG_LENGTH, "another Lc; the script has failed")
+_SCRIPT_MAC: Final = Fault(s.SM_OBJECT_INCORRECT, "another MAC; the script has failed, and so will all that follow")
+_OTHER_WORD: Final = Fault(s.SECURITY_NOT_SATISFIED, "the same on a card with script_mac_word 6982")
+_SCRIPT_GATE: Final = (_NO_TURN, _SCRIPT_LENGTH, _SCRIPT_MAC, _OTHER_WORD)
+
+APPLICATION_BLOCK: Final = Command(
+    name="APPLICATION BLOCK",
+    cla=0x84,
+    ins=0x1E,
+    case=Case.COMMAND,
+    parameters=(Parameters(),),
+    lc=(4,),
+    data="MAC (4)",
+    messaging=Messaging.MAC,
+    access="issuer script",
+    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    clause="EMV Book 3 §6.5.1, PBOC part 5 ch. 17",
+    state_first=True,
+)
+
+APPLICATION_UNBLOCK: Final = Command(
+    name="APPLICATION UNBLOCK",
+    cla=0x84,
+    ins=0x18,
+    case=Case.COMMAND,
+    parameters=(Parameters(),),
+    lc=(4,),
+    data="MAC (4)",
+    messaging=Messaging.MAC,
+    access="issuer script",
+    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    clause="EMV Book 3 §6.5.2, PBOC part 5 ch. 17",
+    state_first=True,
+)
+
+CARD_BLOCK: Final = Command(
+    name="CARD BLOCK",
+    cla=0x84,
+    ins=0x16,
+    case=Case.COMMAND,
+    parameters=(Parameters(),),
+    lc=(4,),
+    data="MAC (4)",
+    messaging=Messaging.MAC,
+    access="issuer script",
+    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    clause="EMV Book 3 §6.5.3, PBOC part 5 ch. 17, D10",
+    state_first=True,
+)
+
+PIN_CHANGE: Final = Command(
+    name="PIN CHANGE/UNBLOCK",
+    cla=0x84,
+    ins=0x24,
+    case=Case.COMMAND,
+    parameters=(
+        Parameters((0x00,), (0x00,), "all tries again"),
+        Parameters((0x00,), (0x01,), "new PIN, sent with the present one"),
+        Parameters((0x00,), (0x02,), "new PIN"),
+    ),
+    lc=(4, 20),
+    data="P2 00: MAC (4) · P2 01, 02: enciphered PIN block (16), MAC (4)",
+    messaging=Messaging.ENCIPHERED,
+    access="issuer script",
+    answers=answers(
+        *_SCRIPT_GATE,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN"),
+        Fault(s.WRONG_DATA, "what was enciphered is no PIN block"),
+        NOT_PROGRAMMED,
+    ),
+    clause="EMV Book 3 §6.5.10, PBOC part 5 ch. 17",
+    state_first=True,
+)
+
+PUT_DATA: Final = Command(
+    name="PUT DATA",
+    cla=0x04,
+    ins=0xDA,
+    case=Case.COMMAND,
+    parameters=(Parameters(ANY_BYTE, ANY_BYTE, "tag"),),
+    lc=range(5, 256),
+    data="value, MAC (4)",
+    messaging=Messaging.MAC,
+    access="issuer script",
+    answers=answers(
+        *_SCRIPT_GATE,
+        Fault(s.WRONG_DATA, "a tag that cannot be written, or that the application does not have"),
+        Fault(s.WRONG_LENGTH, "the value has another length than the data object"),
+        Fault(s.WRONG_DATA, "an amount that is not decimal, or a balance above its limit"),
+        NOT_PROGRAMMED,
+    ),
+    clause="PBOC part 5 ch. 17, part 13",
+    state_first=True,
+)
+
+UPDATE_RECORD: Final = Command(
+    name="UPDATE RECORD",
+    cla=0x04,
+    ins=0xDC,
+    case=Case.COMMAND,
+    parameters=(Parameters(range(1, 0x100), tuple(sfi << 3 | 4 for sfi in _SFIS), "record number, SFI"),),
+    lc=range(7, 256),
+    data="the record, template 70 included, MAC (4)",
+    messaging=Messaging.MAC,
+    access="issuer script",
+    answers=answers(
+        *_SCRIPT_GATE,
+        Fault(s.RECORD_NOT_FOUND, "there is no such record, or it stands in the log"),
+        Fault(s.RECORD_NOT_FOUND, "the record has no room for so much"),
+        Fault(s.NO_SPACE, "the same on a card with long_record 6A84"),
+        Fault(s.WRONG_DATA, "no template 70, or the application could not go on with it"),
+        NOT_PROGRAMMED,
+    ),
+    clause="PBOC part 5 ch. 17",
+    state_first=True,
+)
+
+SCRIPTS: Final = (APPLICATION_BLOCK, APPLICATION_UNBLOCK, CARD_BLOCK, PIN_CHANGE, PUT_DATA, UPDATE_RECORD)
+"""The commands of issuer scripts."""
+
 INITIALIZE_UPDATE: Final = Command(
     name="INITIALIZE UPDATE",
     cla=0x80,
@@ -193,7 +318,7 @@ PSE_TABLE: Final = (SELECT, GET_RESPONSE, READ_RECORD, *_PERSONALISATION, *_in_c
 
 APPLICATION_TABLE: Final = (
     SELECT, GET_RESPONSE, READ_RECORD, GET_PROCESSING_OPTIONS, GET_DATA, VERIFY, INTERNAL_AUTHENTICATE, GENERATE_AC,
-    EXTERNAL_AUTHENTICATE, *_PERSONALISATION,
+    EXTERNAL_AUTHENTICATE, *SCRIPTS, *_PERSONALISATION,
 )  # fmt: skip
 """Rows that exist while an application is selected."""
 

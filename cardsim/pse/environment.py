@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
+from cardsim.cos.commands import GET_RESPONSE, SELECT
 from cardsim.cos.environment import CardServices, Environment, Handler
 from cardsim.cos.files import ROOT, FileType
 from cardsim.cos.masterkey import SET_OF_THREE, Algorithm, MasterKeySet
@@ -13,21 +14,28 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError, Warned
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import commands
+from cardsim.pse.action import CardAction
 from cardsim.pse.application import (
     ATC_AT,
     BALANCE_AT,
+    BALANCE_SIZE,
     DGI_FCI,
     LOATC_AT,
     PIN_LIMIT_AT,
     PIN_TRIES_AT,
-    READABLE,
     Application,
     is_record,
     proprietary,
 )
-from cardsim.pse.memory import PseMemory
+from cardsim.pse.authentication import Authentication
+from cardsim.pse.choices import ORDINARY, Choice
+from cardsim.pse.cryptogram import Cryptograms
+from cardsim.pse.initiation import Initiation
+from cardsim.pse.log import TransactionLog
+from cardsim.pse.memory import PseMemory, State
+from cardsim.pse.objects import READABLE
 from cardsim.pse.perso import Personalisation
-from cardsim.pse.transaction import Transactions
+from cardsim.pse.scripts import IssuerScripts
 
 
 class Pse(Environment):
@@ -36,14 +44,27 @@ class Pse(Environment):
     commands = commands.TABLE
 
     def __init__(
-        self, partition: Partition, random: RandomSource, card: CardServices, *, le_must_fit: bool = True
+        self,
+        partition: Partition,
+        random: RandomSource,
+        card: CardServices,
+        *,
+        le_must_fit: bool = True,
+        choices: Choice = ORDINARY,
     ) -> None:
         super().__init__(partition, random, card, le_must_fit=le_must_fit)
         self.ram: PseMemory = PseMemory()
         self.records = Records(partition)
         self._applications: dict[int, Application] = {}
         self._token = 0
-        self._transactions = Transactions(self)
+        self.choices = choices
+        """Where the sources leave a question open: the settings of the profile."""
+        self.initiation = Initiation(self)
+        self.authentication = Authentication(self)
+        self.cryptograms = Cryptograms(self)
+        self.log = TransactionLog(self)
+        self.action = CardAction(self, self.cryptograms, self.log)
+        self.scripts = IssuerScripts(self)
         self._personalisation = Personalisation(self)
 
     @property
@@ -52,7 +73,10 @@ class Pse(Environment):
         return {
             commands.READ_RECORD.name: self._read_record,
             commands.GET_DATA.name: self._get_data,
-            **self._transactions.handlers,
+            **self.initiation.handlers,
+            **self.authentication.handlers,
+            **self.action.handlers,
+            **self.scripts.handlers,
             **self._personalisation.handlers,
         }
 
@@ -72,6 +96,23 @@ class Pse(Environment):
     def wipe(self) -> None:
         """Forget transaction, channel and selection."""
         self.ram = PseMemory()
+
+    @property
+    def finishing(self) -> bool:
+        """Whether CARD BLOCK was carried out in a transaction that may still come to its end (PBOC-BLK-007)."""
+        return self.ram.transaction.finishing
+
+    @property
+    def attentive(self) -> bool:
+        """Whether the end of a transaction is waited for."""
+        return self.finishing
+
+    def before(self, command: bytes) -> int | None:
+        """The transaction ends with SELECT, and with what follows its second GENERATE AC."""
+        header, state = command[:2], self.ram.transaction.state
+        if header == SELECT.header or (state is State.COMPLETED and header != GET_RESPONSE.header):
+            self.ram.transaction.finishing = False
+        return None
 
     # --- selection ---------------------------------------------------------------------------------------------
 
@@ -137,7 +178,7 @@ class Pse(Environment):
             case 0x9F13:
                 value = counters[LOATC_AT : LOATC_AT + 2]
             case 0x9F79 if 0x9F79 in application.parameters.data:
-                value = counters[BALANCE_AT : BALANCE_AT + 6]
+                value = counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]
             case 0x9F17 if counters[PIN_LIMIT_AT]:
                 value = counters[PIN_TRIES_AT : PIN_TRIES_AT + 1]
             case _:

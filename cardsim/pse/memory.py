@@ -15,7 +15,10 @@ class State(enum.IntEnum):
     """GET PROCESSING OPTIONS was answered."""
     ONLINE = 3
     """The first GENERATE AC was answered with ARQC."""
-    DONE = 4
+    OFFLINE = 4
+    """The first GENERATE AC was answered with TC or AAC: the transaction is over."""
+    COMPLETED = 5
+    """The second GENERATE AC was answered."""
 
 
 class IssuerAuthentication(enum.IntEnum):
@@ -42,12 +45,23 @@ class Transaction:
     authentication: IssuerAuthentication = IssuerAuthentication.NOT_PERFORMED
     response_code: bytes = b""
     """Authorisation response code of a successful EXTERNAL AUTHENTICATE."""
+    script_chain: bytes = b""
+    """What enters the MAC of the next issuer script (8 bytes)."""
+    scripts_open: bool = False
+    """The first answer was an AAC that issuer scripts may follow: the application is blocked, or no PIN try is left."""
+    scripts_refused: bool = False
+    """An issuer script had a wrong MAC."""
+    script_failed: bool = False
+    """An issuer script of this transaction has failed."""
+    finishing: bool = False
+    """CARD BLOCK was carried out, and waits for the end of this transaction."""
 
     def copy(self) -> "Transaction":
         """A record of its own with the same content."""
         return Transaction(
             self.state, self.cash, self.pdol_data, self.cdol1_data, self.cvr, self.aip, self.verified,
-            self.cryptogram, self.authentication, self.response_code,
+            self.cryptogram, self.authentication, self.response_code, self.script_chain, self.scripts_open,
+            self.scripts_refused, self.script_failed, self.finishing,
         )  # fmt: skip
 
 

@@ -71,6 +71,13 @@ def _activate(choices: Choices) -> bytes:
     return _sent(bench, commands.ACTIVATE, choices, apdu("80F00000", bytes(16) + limit + bytes(2) + HISTORICAL))
 
 
+def _activate_with_choices(choices: Choices) -> bytes:
+    bench = virgin() if "state" not in choices else blank()
+    chosen = b"\xff" * 4 if "content" in choices else bytes(4)
+    data = bytes(16) + b"\x05" + bytes(2) + chosen + HISTORICAL
+    return _sent(bench, commands.ACTIVATE_WITH_CHOICES, choices, apdu("80F00100", data))
+
+
 def _authenticate(choices: Choices) -> bytes:
     bench = virgin() if choices.get("key") == "missing" else blank()
     if choices.get("key") == "blocked":
@@ -121,12 +128,15 @@ _FOUND: Final[dict[str, Spoiler]] = {
     "the environment has its own master key": ("fid", "keyed"),
 }
 
+_ACTIVATED: Final[dict[str, Spoiler]] = {
+    "the chip is activated already": ("state", "activated"),
+    "a try limit out of 1-15, or an unknown switch": ("content", "limit"),
+    **_MEMORY,
+}
+
 TRIALS: Final = (
-    Trial(commands.ACTIVATE, _activate, {
-        "the chip is activated already": ("state", "activated"),
-        "a try limit out of 1-15, or an unknown switch": ("content", "limit"),
-        **_MEMORY,
-    }, blockable=False),
+    Trial(commands.ACTIVATE, _activate, _ACTIVATED, blockable=False),
+    Trial(commands.ACTIVATE_WITH_CHOICES, _activate_with_choices, _ACTIVATED, blockable=False),
     Trial(commands.AUTHENTICATE_MASTER, _authenticate, {
         "a virgin chip has no key": ("key", "missing"),
         "the key has no tries left": ("key", "blocked"),

@@ -1,0 +1,309 @@
+"""Card action analysis: what the card answers to the first and the second GENERATE AC, and what it books (PBOC part 5
+ch. 14-16, part 13)."""
+
+from typing import TYPE_CHECKING, Final
+
+from cardsim.cos.environment import Handler
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+from cardsim.pse import commands, risk
+from cardsim.pse.application import (
+    AIP_CDA,
+    AIP_ISSUER_AUTHENTICATION,
+    ATC_AT,
+    BALANCE_AT,
+    BALANCE_SIZE,
+    CTTA_AT,
+    DUAL_TOTAL_AT,
+    FOREIGN_COUNTRY_AT,
+    FOREIGN_CURRENCY_AT,
+    INDICATORS_AT,
+    LOATC_AT,
+    PIN_LIMIT_AT,
+    PIN_TRIES_AT,
+    SCRIPTS_AT,
+    Application,
+    Indicator,
+    Parameters,
+    bcd6,
+    decimal,
+)
+from cardsim.pse.choices import Choice
+from cardsim.pse.cryptogram import Cryptograms
+from cardsim.pse.log import TransactionLog
+from cardsim.pse.memory import IssuerAuthentication, State
+from cardsim.pse.risk import Facts, Wish
+from cardsim.pse.rsakey import load_rsa_key
+from cardsim.pse.transaction import AAC, ARQC, CDA_REQUEST, TC, TYPE, TransactionCommands
+
+if TYPE_CHECKING:
+    from cardsim.pse.environment import Pse
+
+_UNREACHABLE: Final = 10**13
+"""What an amount counts as whose digits are not decimal: above every limit."""
+
+APPROVED: Final = frozenset({b"00", b"10", b"11"})
+REFERRAL: Final = frozenset({b"01", b"02"})
+"""Counted as approval on a TC request (D29)."""
+DECLINED_UNABLE: Final = b"Z3"
+UNABLE_ONLINE: Final = frozenset({b"Y3", DECLINED_UNABLE})
+
+_TVR_SDA_FAILED: Final = 0x40
+_TVR_DDA_OR_CDA_FAILED: Final = 0x08 | 0x04
+_FREE_AT_TC: Final = frozenset({0x95, 0x9B, 0x9F37})
+"""Data that may differ between PDOL and CDOL1 of an electronic-cash purchase."""
+
+
+class CardAction(TransactionCommands):
+    """GENERATE AC."""
+
+    def __init__(self, environment: "Pse", cryptograms: Cryptograms, log: TransactionLog) -> None:
+        super().__init__(environment)
+        self._cryptograms = cryptograms
+        self._log = log
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """Handlers by name of the row."""
+        return {commands.GENERATE_AC.name: self._generate_ac}
+
+    def _generate_ac(self, p1: int, _p2: int, data: bytes, _le: int) -> bytes:
+        transaction = self._transaction
+        if transaction.state not in (State.INITIATED, State.ONLINE):
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        application = self._issued()
+        first = transaction.state is State.INITIATED
+        dol = application.parameters.cdol1 if first else application.parameters.cdol2
+        if p1 & CDA_REQUEST and (not transaction.aip & AIP_CDA or load_rsa_key(application.object) is None):
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        if not first and p1 & ARQC:
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        if len(data) != dol.length:
+            raise StatusError(status.WRONG_LENGTH)
+        return self._first(application, p1, data) if first else self._second(application, p1, data)
+
+    def _facts(self, application: Application, counters: bytes, data: bytes) -> Facts:
+        parameters, transaction, cdol = application.parameters, self._transaction, application.parameters.cdol1
+        amount = decimal(cdol.value(0x9F02, data))
+        amount = _UNREACHABLE if amount is None else amount
+        currency = cdol.value(0x5F2A, data)
+        return Facts(
+            parameters=parameters,
+            aip=transaction.aip,
+            indicators=counters[INDICATORS_AT],
+            scripts=counters[SCRIPTS_AT],
+            atc=counters[ATC_AT] << 8 | counters[ATC_AT + 1],
+            last_online_atc=counters[LOATC_AT] << 8 | counters[LOATC_AT + 1],
+            amount=amount,
+            total=decimal(counters[CTTA_AT : CTTA_AT + 6]) or 0,
+            same_currency=currency == parameters.currency,
+            same_country=cdol.value(0x9F1A, data) == parameters.country,
+            dual_amount=_in_both(parameters, currency, amount) if parameters.dual_limit else None,
+            dual_total=decimal(counters[DUAL_TOTAL_AT : DUAL_TOTAL_AT + 6]) or 0,
+            foreign_currency_count=counters[FOREIGN_CURRENCY_AT],
+            foreign_country_count=counters[FOREIGN_COUNTRY_AT],
+            pin_exhausted=_no_try_left(counters) and not transaction.verified,
+        )
+
+    def _first(self, application: Application, p1: int, data: bytes) -> bytes:
+        """First GENERATE AC: card risk management, then TC, ARQC or AAC (PBOC part 5 ch. 14)."""
+        transaction, counters, request = self._transaction, application.counters(), p1 & TYPE
+        facts = self._facts(application, counters, data)
+        found, wish = risk.assess(facts, cash=transaction.cash)
+        cvr = transaction.cvr | found | risk.CVR_SECOND_NOT_REQUESTED
+        blocked = application.df.blocked
+        if wish is Wish.DECLINE_AND_BLOCK:
+            cvr |= risk.CVR_BLOCKED_BY_PIN
+            self._block(application)
+        if blocked or request == AAC or wish >= Wish.DECLINE:
+            result = AAC
+        elif transaction.cash:
+            result = self._cash_result(application, request, counters, data)
+        else:
+            result = ARQC if request == ARQC or wish is Wish.ONLINE else TC
+        if result == ARQC:
+            cvr |= risk.CVR_FIRST_ARQC
+            if not counters[INDICATORS_AT] & Indicator.ONLINE:
+                application.write_counter_early(INDICATORS_AT, bytes((counters[INDICATORS_AT] | Indicator.ONLINE,)))
+        elif result == TC:
+            cvr |= risk.CVR_FIRST_TC
+            counters = self._approve_offline(application, counters, facts, data)
+        else:
+            self._decline_offline(application, counters, facts, data)
+        transaction.cdol1_data = data
+        answer, cryptogram = self._cryptograms.answer(application, result | p1 & CDA_REQUEST, cvr, counters, data)
+        self._pse.partition.commit()
+        transaction.cvr, transaction.cryptogram = cvr, cryptogram
+        transaction.script_chain = cryptogram
+        transaction.scripts_open = result == AAC and (blocked or _no_try_left(counters))
+        transaction.state = State.ONLINE if result == ARQC else State.OFFLINE
+        return answer
+
+    def _cash_result(self, application: Application, request: int, counters: bytes, data: bytes) -> int:
+        """ARQC as asked; TC where CDOL1 says what GPO was told and the balance covers it (PBOC-EC-003 to 005)."""
+        if request == ARQC:
+            return ARQC
+        if not self._same_as_told(application, data):
+            return AAC
+        amount = decimal(application.parameters.cdol1.value(0x9F02, data))
+        balance = decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE])
+        return TC if amount is not None and balance is not None and amount <= balance else AAC
+
+    def _same_as_told(self, application: Application, data: bytes) -> bool:
+        parameters, told = application.parameters, self._transaction.pdol_data
+        return all(
+            parameters.cdol1.value(tag, data) == told[place]
+            for tag, place in parameters.pdol.places.items()
+            if tag in parameters.cdol1.places and tag not in _FREE_AT_TC
+        )
+
+    def _approve_offline(self, application: Application, counters: bytes, facts: Facts, data: bytes) -> bytes:
+        """Book an offline TC; returns the counters with what the answer shows of it."""
+        if self._transaction.cash:
+            balance = (decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]) or 0) - facts.amount
+            application.write_counter(BALANCE_AT, bcd6(balance))
+            counters = counters[:BALANCE_AT] + bcd6(balance) + counters[BALANCE_AT + 6 :]
+        else:
+            application.write_counter(INDICATORS_AT, bytes((counters[INDICATORS_AT] & ~Indicator.ONLINE,)))
+            if facts.same_currency:
+                application.write_counter(CTTA_AT, bcd6(facts.total + facts.amount))
+            self._count_dual(application, facts)
+            self._count_foreign(application, facts)
+        self._log.append(application, counters, data, b"")
+        return counters
+
+    def _decline_offline(self, application: Application, counters: bytes, facts: Facts, data: bytes) -> None:
+        """Book an AAC: what the terminal found wrong is remembered for the next transaction."""
+        tvr = application.parameters.cdol1.value(0x95, data)
+        indicators = counters[INDICATORS_AT] | _failures(tvr)
+        if indicators != counters[INDICATORS_AT]:
+            application.write_counter(INDICATORS_AT, bytes((indicators,)))
+        if not self._transaction.cash and not self._chosen(Choice.DECLINED_NOT_COUNTED):
+            self._count_foreign(application, facts)
+        if self._chosen(Choice.DECLINED_LOGGED):
+            self._log.append(application, counters, data, b"")
+
+    @staticmethod
+    def _count_dual(application: Application, facts: Facts) -> None:
+        if facts.dual_amount is not None:
+            application.write_counter(DUAL_TOTAL_AT, bcd6(facts.dual_total + facts.dual_amount))
+
+    @staticmethod
+    def _count_foreign(application: Application, facts: Facts) -> None:
+        if not facts.same_currency:
+            application.write_counter(FOREIGN_CURRENCY_AT, bytes((min(facts.foreign_currency_count + 1, 0xFF),)))
+        if not facts.same_country:
+            application.write_counter(FOREIGN_COUNTRY_AT, bytes((min(facts.foreign_country_count + 1, 0xFF),)))
+
+    def _second(self, application: Application, p1: int, data: bytes) -> bytes:
+        """Second GENERATE AC: TC or AAC after the issuer's answer, or after none (PBOC part 5 ch. 16)."""
+        transaction, counters = self._transaction, application.counters()
+        request = AAC if application.df.blocked else p1 & TYPE
+        parameters = application.parameters
+        code = parameters.cdol2.value(0x8A, data)
+        cvr = transaction.cvr & ~risk.CVR_SECOND_MASK
+        if code in UNABLE_ONLINE:
+            approved, found, advice = self._without_issuer(application, request, counters, data)
+        else:
+            approved, found, advice = self._with_issuer(application, request, counters, code)
+        cvr |= found | (risk.CVR_SECOND_TC if approved else 0)
+        if approved or self._chosen(Choice.DECLINED_LOGGED):
+            self._log.append(application, counters, transaction.cdol1_data, data)
+        result = (TC if approved else AAC) | p1 & CDA_REQUEST
+        answer, _ = self._cryptograms.answer(application, result, cvr, counters, data, advice=advice)
+        self._pse.partition.commit()
+        transaction.cvr, transaction.state = cvr, State.COMPLETED
+        return answer
+
+    def _with_issuer(
+        self, application: Application, request: int, counters: bytes, code: bytes
+    ) -> tuple[bool, int, bool]:
+        """The online branch: whether TC, bits of the CVR, whether an advice is due because of authentication."""
+        parameters, transaction = application.parameters, self._transaction
+        supported = bool(transaction.aip & AIP_ISSUER_AUTHENTICATION)
+        mandatory = supported and parameters.authentication_mandatory
+        result = transaction.authentication
+        accepted = APPROVED if self._chosen(Choice.REFERRAL_DECLINED) else APPROVED | REFERRAL
+        approved = request == TC and code in accepted
+        indicators, cvr, advice = counters[INDICATORS_AT], 0, False
+        passed = result is IssuerAuthentication.PASSED
+        if passed:
+            approved = approved and transaction.response_code in accepted
+        elif result is IssuerAuthentication.FAILED:
+            cvr |= risk.CVR_AUTHENTICATION_FAILED
+            if approved and parameters.ada & risk.ADA_FAILED_DECLINE:
+                approved, advice = False, bool(parameters.ada & risk.ADA_AUTHENTICATION_ADVICE)
+        elif supported:
+            cvr |= risk.CVR_AUTHENTICATION_NOT_PERFORMED
+            if mandatory:
+                indicators |= Indicator.AUTHENTICATION_FAILED
+                if approved and parameters.ada & risk.ADA_MANDATORY_MISSING_DECLINE:
+                    approved, advice = False, bool(parameters.ada & risk.ADA_AUTHENTICATION_ADVICE)
+        if passed or (result is IssuerAuthentication.NOT_PERFORMED and not mandatory):
+            kept = Indicator.AUTHENTICATION_FAILED
+            if transaction.script_failed and not self._chosen(Choice.EARLY_SCRIPT_FORGOTTEN):
+                kept |= Indicator.SCRIPT_FAILED
+            indicators &= kept
+            application.write_counter(SCRIPTS_AT, b"\0")
+            if approved:
+                application.write_counter(CTTA_AT, bytes(8))
+                if parameters.dual_limit:
+                    application.write_counter(DUAL_TOTAL_AT, bytes(6))
+                application.write_counter(LOATC_AT, counters[ATC_AT : ATC_AT + 2])
+        application.write_counter(INDICATORS_AT, bytes((indicators,)))
+        return approved, cvr, advice
+
+    def _without_issuer(
+        self, application: Application, request: int, counters: bytes, data: bytes
+    ) -> tuple[bool, int, bool]:
+        """The branch of a terminal that could not go online (Y3, Z3)."""
+        parameters, transaction = application.parameters, self._transaction
+        facts = self._facts(application, counters, transaction.cdol1_data)
+        amount = decimal(parameters.cdol2.value(0x9F02, data))
+        amount = _UNREACHABLE if amount is None else amount
+        code = parameters.cdol2.value(0x8A, data)
+        approved, cvr = request == TC and code != DECLINED_UNABLE, risk.CVR_UNABLE_ONLINE
+        offline = facts.atc - facts.last_online_atc
+        if parameters.limit_upper != risk.NO_LIMIT and offline > parameters.limit_upper:
+            approved, cvr = False, cvr | risk.CVR_VELOCITY
+        if not facts.last_online_atc:
+            cvr |= risk.CVR_NEW_CARD
+            approved = approved and not parameters.ada & risk.ADA_NEW_CARD_UNABLE_DECLINE
+        if facts.pin_exhausted:
+            cvr |= risk.CVR_PIN_EXCEEDED
+            approved = approved and not parameters.ada & risk.ADA_PIN_EXCEEDED_UNABLE_DECLINE
+        if 0 < parameters.total_upper_limit < facts.total + amount:
+            approved, cvr = False, cvr | risk.CVR_VELOCITY
+        if facts.dual_amount is not None and facts.dual_total + facts.dual_amount > parameters.dual_limit:
+            approved, cvr = False, cvr | risk.CVR_VELOCITY
+        if approved or not self._chosen(Choice.DECLINED_NOT_COUNTED):
+            self._count_foreign(application, facts)
+        if approved and facts.same_currency:
+            application.write_counter(CTTA_AT, bcd6(facts.total + amount))
+        if approved:
+            self._count_dual(application, facts)
+        if not approved:
+            indicators = counters[INDICATORS_AT] | _failures(parameters.cdol2.value(0x95, data))
+            application.write_counter(INDICATORS_AT, bytes((indicators,)))
+        return approved, cvr, False
+
+
+def _no_try_left(counters: bytes) -> bool:
+    return bool(counters[PIN_LIMIT_AT]) and not counters[PIN_TRIES_AT]
+
+
+def _failures(tvr: bytes) -> int:
+    """Indicators that follow from the terminal verification results of a declined transaction."""
+    first = tvr[0] if tvr else 0
+    sda = Indicator.SDA_FAILED if first & _TVR_SDA_FAILED else 0
+    return int(sda | (Indicator.DDA_FAILED if first & _TVR_DDA_OR_CDA_FAILED else 0))
+
+
+def _in_both(parameters: Parameters, currency: bytes, amount: int) -> int | None:
+    """An amount of one of the card's two currencies, in the first one; None for any other currency."""
+    if currency == parameters.currency:
+        return amount
+    if not parameters.second_currency or currency != parameters.second_currency:
+        return None
+    places, rate = divmod(parameters.conversion_factor, 10**7)
+    return int(amount * rate // 10**places)

@@ -1,0 +1,76 @@
+"""GET PROCESSING OPTIONS: a transaction begins, and the card chooses electronic cash or debit (PBOC part 13 §7.4)."""
+
+from typing import Final
+
+from cardsim.cos.environment import Handler
+from cardsim.iso7816 import status
+from cardsim.iso7816.status import StatusError
+from cardsim.pse import commands
+from cardsim.pse.application import (
+    ATC_AT,
+    BALANCE_AT,
+    BALANCE_SIZE,
+    INDICATORS_AT,
+    PIN_LIMIT_AT,
+    PIN_TRIES_AT,
+    Indicator,
+    Parameters,
+    decimal,
+)
+from cardsim.pse.choices import Choice
+from cardsim.pse.memory import State
+from cardsim.pse.transaction import TransactionCommands
+
+_LAST_ATC: Final = 0xFFFE
+_CURRENCY_IN_RECORDS: Final = 0x9F42
+
+
+class Initiation(TransactionCommands):
+    """The command that begins a transaction."""
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """Handlers by name of the row."""
+        return {commands.GET_PROCESSING_OPTIONS.name: self._get_processing_options}
+
+    def _get_processing_options(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
+        """GPO: the card chooses electronic cash or debit; the ATC rises before the answer (PBOC-GPO)."""
+        application = self._need(State.SELECTED)
+        parameters = application.parameters
+        if len(data) != parameters.pdol.length + 2:
+            raise StatusError(status.WRONG_LENGTH)
+        if data[0] != 0x83 or data[1] != parameters.pdol.length:
+            raise StatusError(status.WRONG_DATA)
+        counters = application.counters()
+        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+        if atc >= _LAST_ATC:
+            self._block(application)
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+        transaction = self._transaction
+        pdol_data = data[2:]
+        cash = self._chooses_cash(parameters, counters, pdol_data)
+        path = parameters.cash if cash and parameters.cash is not None else parameters.debit
+        application.write_counter_early(ATC_AT, (atc + 1).to_bytes(2, "big"))
+        transaction.state, transaction.cash, transaction.aip = State.INITIATED, cash, path.aip
+        transaction.pdol_data = pdol_data
+        return path.answer
+
+    def _chooses_cash(self, parameters: Parameters, counters: bytes, data: bytes) -> bool:
+        """Whether the card takes the electronic-cash path (fact sheet §1.4)."""
+        if parameters.cash is None or parameters.pdol.value(0x9F7A, data) != b"\x01":
+            return False
+        amount, balance = (
+            decimal(parameters.pdol.value(0x9F02, data)),
+            decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]),
+        )
+        if amount is None or balance is None or parameters.pdol.value(0x5F2A, data) != self._own_currency(parameters):
+            return False
+        if amount > balance or amount > parameters.cash_single_limit:
+            return False
+        if counters[INDICATORS_AT] & (Indicator.AUTHENTICATION_FAILED | Indicator.SCRIPT_FAILED):
+            return False
+        return not (counters[PIN_LIMIT_AT] and not counters[PIN_TRIES_AT])
+
+    def _own_currency(self, parameters: Parameters) -> bytes:
+        in_records = self._chosen(Choice.CASH_CURRENCY_9F42)
+        return parameters.data.get(_CURRENCY_IN_RECORDS, b"") if in_records else parameters.currency
