@@ -94,8 +94,7 @@ def test_recommended_answers() -> None:
     """Where several answers are allowed the card gives the recommended one."""
     strict = runner(card(), DUAL)
     strict.bench.strict = True
-    odd = {result.case.id for result in strict.run(pse_cases()) if result.verdict is Verdict.FAILED}
-    assert odd == {"PBOC-EC-013", "PBOC-EC-013-b"}, "issuer scripts are not there yet: 6E00 in place of 6985"
+    assert not {result.case.id for result in strict.run(pse_cases()) if result.verdict is Verdict.FAILED}
 
 
 def test_demo_cases_are_marked() -> None:
