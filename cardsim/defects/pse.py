@@ -1,13 +1,12 @@
 """Faults of the payment environment: selection, records, data objects, personalisation."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from cardsim.assembly import CardModel
 from cardsim.cos.dispatch import Level, Row
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, FileFlag
-from cardsim.cos.masterkey import KEY_SIZE
 from cardsim.cos.table import Phase
 from cardsim.crypto import ciphers, padding, pboc, scp02
 from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_levels, on_pse, put, table
@@ -15,7 +14,7 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import commands
-from cardsim.pse.application import DGI_KCV, DGI_KEYS, Application
+from cardsim.pse.application import DGI_KEYS, Application
 from cardsim.pse.environment import Pse
 from cardsim.pse.memory import Channel
 from cardsim.pse.perso import Personalisation
@@ -193,18 +192,8 @@ def _channel_stays(pse: Pse, perso: Personalisation) -> None:
     around(perso, "_protected", wrap)
 
 
-def _check_values_set_right(_pse: Pse, perso: Personalisation) -> None:
-    def wrap(store: Callable[..., Any]) -> Callable[..., Any]:
-        def changed(application: Application, dgi: int, content: bytes) -> None:
-            keys = application.object(DGI_KEYS)
-            if dgi == DGI_KCV and keys is not None:
-                parts = [keys[at : at + KEY_SIZE] for at in range(0, len(keys), KEY_SIZE)]
-                content = b"".join(pboc.key_check_value(part) for part in parts)
-            store(application, dgi, content)
-
-        return changed
-
-    around(perso, "_store", wrap)
+def _keys_unchecked(_pse: Pse, perso: Personalisation) -> None:
+    put(perso, "_keys_checked", lambda _application: True)
 
 
 def _issues_anything(pse: Pse, perso: Personalisation) -> None:
@@ -308,7 +297,7 @@ PSE: Final = table(
          on_pse(lambda pse: put(pse.master, "count", nothing))),
         ("block-number-ignored", "PBOC-PER-009", "STORE DATA takes its blocks in any order.", _on_perso(_any_block)),
         ("kcv-not-checked", "PBOC-PER-021", "Keys are not compared with their check values.",
-         _on_perso(_check_values_set_right)),
+         _on_perso(_keys_unchecked)),
         ("put-key-kcv-not-checked", "PBOC-PER-033", "PUT KEY does not compare the keys with their check values.",
          _on_perso(_put_key_unchecked)),
         ("issue-incomplete", "PBOC-PER-029", "An application can be issued without its mandatory data.",

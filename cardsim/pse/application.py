@@ -180,12 +180,18 @@ class Application:
         if file is not None and file.type is not FileType.OBJECT:
             raise StatusError(status.WRONG_DATA)
         if file is not None and file.length != len(content):
-            self._partition.write(file.entry + 2, b"\xff\xff")
+            self.remove(dgi)
             file = None
         if file is None:
             file = self._files.create(NewFile(FileType.OBJECT, dgi, self.df.index, len(content)))
         self._partition.mark_directory(file.offset, file.offset + file.length)
         self._partition.write(file.offset, content)
+
+    def remove(self, dgi: int) -> None:
+        """Take a data grouping away, with the command. Its cells stay in use."""
+        file = self._files.child(self.df.index, dgi)
+        if file is not None:
+            self._partition.write(file.entry + 2, b"\xff\xff")
 
     def records(self, replaced: Mapping[int, bytes] = MappingProxyType({})) -> list[bytes]:
         """All records of SFI 1..30, in the form that they stand in or are to be replaced by."""

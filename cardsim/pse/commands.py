@@ -1,5 +1,6 @@
 """The command table of the payment environment: what exists at PSE itself, and what an application adds."""
 
+from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.commands import GET_RESPONSE, NOT_PROGRAMMED, SELECT
@@ -8,8 +9,16 @@ from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
 
 _SFIS: Final = range(1, 31)
-_CHANNEL_ANSWERS: Final = answers(
-    s.MEMORY_FAILURE, s.SECURITY_NOT_SATISFIED, s.CONDITIONS_NOT_SATISFIED, s.SM_OBJECT_INCORRECT
+_ISSUED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application is issued")
+_IN_CHANNEL: Final = (_ISSUED, Fault(s.CONDITIONS_NOT_SATISFIED, "no channel is open"))
+_IN_PLAIN: Final = (
+    *_IN_CHANNEL,
+    Fault(s.SECURITY_NOT_SATISFIED, "the channel's security level is not 00: the channel ends"),
+)
+_SEALED: Final = (
+    *_IN_CHANNEL,
+    Fault(s.SECURITY_NOT_SATISFIED, "the channel's security level is 00"),
+    Fault(s.SM_OBJECT_INCORRECT, "wrong C-MAC, or data that cannot be deciphered: the channel ends"),
 )
 
 READ_RECORD: Final = Command(
@@ -238,7 +247,11 @@ INITIALIZE_UPDATE: Final = Command(
     lc=(8,),
     data="host challenge (8)",
     response="KEYDATA (10), key version (1), 02, sequence counter (2), card challenge (6), card cryptogram (8)",
-    answers=answers(s.CONDITIONS_NOT_SATISFIED, s.REFERENCE_NOT_FOUND, s.BLOCKED),
+    answers=answers(
+        _ISSUED,
+        Fault(s.REFERENCE_NOT_FOUND, "P1 is another key version than the card's"),
+        Fault(s.BLOCKED, "the key set has no tries left"),
+    ),
     clause="PBOC part 10, GlobalPlatform annex E (SCP02)",
 )
 
@@ -252,24 +265,27 @@ CHANNEL_AUTHENTICATE: Final = Command(
     data="host cryptogram (8), C-MAC (8)",
     access="after INITIALIZE UPDATE",
     answers=answers(
-        s.MEMORY_FAILURE, s.NO_INFORMATION, s.CONDITIONS_NOT_SATISFIED, s.BLOCKED
+        _ISSUED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "no INITIALIZE UPDATE before it"),
+        Fault(s.BLOCKED, "the key set has no tries left"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the sequence counter is at its end"),
+        NOT_PROGRAMMED,
+        Fault(s.NO_INFORMATION, "wrong host cryptogram or C-MAC"),
     ),
     clause="GlobalPlatform annex E (SCP02)",
-)  # fmt: skip
+)
 
 
 def _in_channel(row: Command) -> tuple[Command, Command]:
     """A row for the open channel in its two classes: 80 at security level 00, 84 with a C-MAC above."""
-    rows = []
-    for cla, lc in ((0x80, tuple(row.lc)), (0x84, range(9, 256))):
-        rows.append(
-            Command(
-                name=row.name, cla=cla, ins=row.ins, case=row.case, parameters=row.parameters, answers=row.answers,
-                clause=row.clause, lc=lc, messaging=Messaging.CHANNEL, access="open channel", data=row.data,
-                response=row.response,
-            )
-        )  # fmt: skip
-    return rows[0], rows[1]
+    forms = ((0x80, tuple(row.lc), _IN_PLAIN), (0x84, range(9, 256), _SEALED))
+    plain, sealed = (
+        replace(
+            row, cla=cla, lc=lc, answers=(*faults, *row.answers), messaging=Messaging.CHANNEL, access="open channel"
+        )
+        for cla, lc, faults in forms
+    )
+    return plain, sealed
 
 
 CREATE: Final = Command(
@@ -280,7 +296,13 @@ CREATE: Final = Command(
     parameters=(Parameters(ANY_BYTE, ANY_BYTE, "file identifier"),),
     lc=range(12, 25),
     data="ADF: 38, space (2), 00, 00, 00, FFFF, name (5-16) · log file: 2E, records, length, rules (8), SFI",
-    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.NO_SPACE, s.FILE_EXISTS),
+    answers=answers(
+        Fault(s.WRONG_DATA, "the data have not the form of an application (at PSE) or of a log file (in one)"),
+        Fault(s.FILE_EXISTS, "identifier or SFI is taken"),
+        Fault(s.NO_SPACE, "no room for the application and its space, or for the log file"),
+        Fault(s.FILE_EXISTS, "the name is taken"),
+        NOT_PROGRAMMED,
+    ),
     clause="D7",
 )
 
@@ -292,7 +314,19 @@ STORE_DATA: Final = Command(
     parameters=(Parameters((0x00, 0x60, 0x80, 0xE0), ANY_BYTE, "b8: last block; b7 b6: under S-DEK; block number"),),
     lc=range(1, 256),
     data="DGI (2), length (1, or FF and 2), content; several",
-    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.NO_SPACE, s.REFERENCE_NOT_FOUND, s.WRONG_P1P2),
+    answers=answers(
+        Fault(s.WRONG_P1P2, "P2 is not the next block number: 00 is the next one from then on"),
+        Fault(s.WRONG_DATA, "the last block ends inside a data grouping"),
+        Fault(s.REFERENCE_NOT_FOUND, "a DGI that does not exist here"),
+        Fault(s.WRONG_DATA, "a secret that is not under S-DEK, or under S-DEK in no whole blocks"),
+        Fault(s.WRONG_DATA, "the content of a data grouping has not its form or length"),
+        Fault(s.WRONG_DATA, "the identifier of a data grouping belongs to a file"),
+        Fault(s.NO_SPACE, "no room in the environment"),
+        Fault(s.WRONG_DATA, "card keys and their check values differ"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "last block: something mandatory is missing"),
+        Fault(s.WRONG_DATA, "last block: data do not fit together"),
+        NOT_PROGRAMMED,
+    ),
     clause="PBOC part 10, EMV CPS §2.4",
 )
 
@@ -305,7 +339,11 @@ PUT_KEY: Final = Command(
     lc=(67,),
     data="new version (1), for ENC, MAC, DEK: 80 10, key under S-DEK (16), 03, check value (3)",
     response="new version (1), three check values (9)",
-    answers=answers(*_CHANNEL_ANSWERS, s.WRONG_DATA, s.REFERENCE_NOT_FOUND),
+    answers=answers(
+        Fault(s.REFERENCE_NOT_FOUND, "P1 is another key version than the card's"),
+        Fault(s.WRONG_DATA, "wrong form, or a key that differs from its check value"),
+        NOT_PROGRAMMED,
+    ),
     clause="GlobalPlatform §11.8, D7",
 )
 

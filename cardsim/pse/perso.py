@@ -1,76 +1,51 @@
 """Personalisation of the payment environment: the one door through which files, keys and data enter (D7).
 
-INITIALIZE UPDATE and EXTERNAL AUTHENTICATE (84 82) open a channel under the KMC-derived key set; CREATE, STORE DATA and
-PUT KEY go through it. Issue of an application closes STORE DATA for that application alone.
+CREATE, STORE DATA and PUT KEY go through the channel (`cardsim.pse.channel`). What a data grouping may hold stands in
+`cardsim.pse.contents`, what an application needs to be issued in `cardsim.pse.issue`. Issue of an application closes
+STORE DATA for that application alone.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cardsim.cos.create import parse_create
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, FileFlag, FileType, NewFile
 from cardsim.cos.masterkey import KEY_SIZE, MasterKeySet
 from cardsim.cos.table import Phase
-from cardsim.crypto import ciphers, padding, pboc, scp02
-from cardsim.crypto.scp02 import CardKeys, SessionKeys
+from cardsim.crypto import pboc, scp02
 from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
-from cardsim.pse import commands
+from cardsim.pse import commands, issue
 from cardsim.pse.application import (
     ATC_AT,
     BALANCE_AT,
     COUNTERS_FID,
     COUNTERS_SIZE,
     DGI_CARD,
-    DGI_FCI,
-    DGI_GPO_CASH,
-    DGI_GPO_DEBIT,
-    DGI_IAD,
     DGI_KCV,
     DGI_KEYS,
-    DGI_PIN,
-    DGI_PIN_COUNTERS,
     DGI_RISK,
-    DGI_RSA,
-    DGI_RSA_EXPONENT,
     LOATC_AT,
     PIN_TRIES_AT,
     Application,
 )
+from cardsim.pse.channel import SecureChannel
+from cardsim.pse.contents import KEYS_SIZE, Grouping, Place, Target, grouping
 from cardsim.pse.memory import Channel
-from cardsim.pse.rsakey import load_rsa_key
 
-if TYPE_CHECKING:
-    from cardsim.pse.environment import Pse
-
-_SCP02: Final = 0x02
-_C_MAC: Final = 0x01
-_C_ENC: Final = 0x02
-_MAC_SIZE: Final = 8
 _LAST_BLOCK: Final = 0x80
 _UNDER_DEK: Final = 0x60
-_MAX_SFI: Final = 30
-_KEYS_SIZE: Final = 48
-_UNUSED_DGIS: Final = frozenset({0x9103, 0x9206, 0x9207})
-"""Contactless data groupings: accepted, and without use on a contact card."""
-_APPLICATION_DGIS: Final = frozenset(
-    {DGI_FCI, DGI_GPO_DEBIT, DGI_GPO_CASH, DGI_IAD, DGI_KEYS, DGI_KCV, DGI_PIN, DGI_PIN_COUNTERS, DGI_RISK, DGI_CARD}
-    | {*DGI_RSA, *DGI_RSA_EXPONENT}
-)
-_SECRET_DGIS: Final = frozenset({DGI_KEYS, DGI_PIN, *DGI_RSA, DGI_RSA_EXPONENT[1]})
-_RAW_DGIS: Final = frozenset({DGI_KEYS, DGI_KCV, DGI_PIN, DGI_PIN_COUNTERS, *DGI_RSA, *DGI_RSA_EXPONENT})
-"""Data groupings whose content is no TLV."""
+_DES_BLOCK: Final = 8
 _MAX_TRIES: Final = 15
-_IAD_SIZE: Final = 8
 _PIN_LENGTHS: Final = range(4, 13)
-_MANDATORY_TAGS: Final = (0x5A, 0x5F24, 0x8C, 0x8D)
+_KEY_FIELD: Final = 22
+_COUNTERS: Final = ((0x9F36, ATC_AT), (0x9F13, LOATC_AT), (0x9F79, BALANCE_AT))
+"""Data objects of 0D01 and 0E01 that begin a counter: their value is that of the counter from then on."""
+_COUNTER_LENGTHS: Final = {0x9F36: 2, 0x9F13: 2, 0x9F79: 6}
 
 
-class Personalisation:
+class Personalisation(SecureChannel):
     """The commands of the channel."""
-
-    def __init__(self, environment: "Pse") -> None:
-        self._pse = environment
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -86,107 +61,23 @@ class Personalisation:
             "PUT KEY 84": lambda p1, p2, data, _le: self._put_key(p1, self._protected(0xD8, p1, p2, data)),
         }
 
-    def _application(self) -> Application:
-        """The selected application, still in personalisation; or PSE itself, which always is."""
-        application = self._pse.application()
-        if application.df.issued:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        return application
-
-    # --- channel -----------------------------------------------------------------------------------------------
-
-    def _initialize_update(self, p1: int, _p2: int, data: bytes, _le: int) -> bytes:
-        """INITIALIZE UPDATE (PBOC-PER-001): KEYDATA, version, sequence, card challenge and card cryptogram."""
-        self._application()
-        master = self._pse.master
-        keys = master.load()
-        if p1 not in (0, keys.version):
-            raise StatusError(status.REFERENCE_NOT_FOUND)
-        if not master.tries:
-            raise StatusError(status.BLOCKED)
-        sequence = master.sequence.to_bytes(2, "big")
-        session = scp02.session_keys(CardKeys(*keys.keys), sequence)
-        challenge = self._pse.random.take(6)
-        self._pse.ram.channel = Channel(host_challenge=data, card_challenge=challenge, keys=session)
-        cryptogram = scp02.card_cryptogram(session.enc, data, sequence, challenge)
-        return keys.keydata + bytes((keys.version, _SCP02)) + sequence + challenge + cryptogram
-
-    def _authenticate(self, p1: int, _p2: int, data: bytes, _le: int) -> bytes:
-        """EXTERNAL AUTHENTICATE 84 82: opens the channel at security level P1; a failure counts."""
-        self._application()
-        channel, master = self._pse.ram.channel, self._pse.master
-        self._pse.ram.channel = Channel()
-        if channel.keys is None or channel.open:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        sequence = master.sequence.to_bytes(2, "big")
-        if not master.tries:
-            raise StatusError(status.BLOCKED)
-        if master.exhausted:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        master.lower()
-        expected = scp02.host_cryptogram(channel.keys.enc, channel.host_challenge, sequence, channel.card_challenge)
-        mac = scp02.command_mac(channel.keys.mac, bytes((0x84, 0x82, p1, 0, 16)) + data[:8], bytes(8))
-        if data != expected + mac:
-            raise StatusError(status.NO_INFORMATION)
-        master.restore()
-        master.count()
-        self._pse.partition.commit()
-        self._pse.ram.channel = Channel(keys=channel.keys, open=True, level=p1, mac=mac)
-        return b""
-
-    def _session(self) -> SessionKeys:
-        channel = self._pse.ram.channel
-        if not channel.open or channel.keys is None:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        return channel.keys
-
-    def _plain(self, data: bytes) -> bytes:
-        """Data of a class 80 command: allowed at security level 00 alone."""
-        self._application()
-        self._session()
-        if self._pse.ram.channel.level:
-            self._pse.ram.channel = Channel()
-            raise StatusError(status.SECURITY_NOT_SATISFIED)
-        return data
-
-    def _protected(self, ins: int, p1: int, p2: int, data: bytes) -> bytes:
-        """Data of a class 84 command: C-MAC checked, deciphered at level 03. A wrong MAC ends the channel."""
-        self._application()
-        keys, channel = self._session(), self._pse.ram.channel
-        body, mac = data[:-_MAC_SIZE], data[-_MAC_SIZE:]
-        if not channel.level & _C_MAC:
-            raise StatusError(status.SECURITY_NOT_SATISFIED)
-        try:
-            if channel.level & _C_ENC:
-                body = padding.unpad80(ciphers.des_cbc_decrypt(keys.enc, body))
-        except ValueError:
-            self._pse.ram.channel = Channel()
-            raise StatusError(status.SM_OBJECT_INCORRECT) from None
-        message = bytes((0x84, ins, p1, p2, len(body) + _MAC_SIZE)) + body
-        if scp02.command_mac(keys.mac, message, scp02.encrypt_icv(keys.mac, channel.mac)) != mac:
-            self._pse.ram.channel = Channel()
-            raise StatusError(status.SM_OBJECT_INCORRECT)
-        channel.mac = mac
-        return body
-
     # --- files and keys ----------------------------------------------------------------------------------------
 
     def _create(self, p1: int, p2: int, data: bytes) -> bytes:
         """CREATE: an application below PSE, or the log file of the application that is selected."""
         pse, df = self._pse, self._pse.ram.df
         new = parse_create(p1 << 8 | p2, df, data)
-        if new.type is FileType.DF and df == ROOT:
-            if int.from_bytes(data[1:3], "big") > pse.files.free_space():
-                raise StatusError(status.NO_SPACE)
-            file = pse.files.create(new)
+        wanted = FileType.DF if df == ROOT else FileType.CYCLIC
+        if new.type is not wanted or (new.type is FileType.CYCLIC and not new.sfi):
+            raise StatusError(status.WRONG_DATA)
+        file = pse.files.create(new)
+        if new.type is FileType.DF:
             counters = NewFile(FileType.OBJECT, COUNTERS_FID, file.index, COUNTERS_SIZE, aligned=True)
             place = pse.files.create(counters)
             pse.partition.write(place.offset, bytes(COUNTERS_SIZE))
+            if int.from_bytes(data[1:3], "big") > pse.files.free_space():
+                raise StatusError(status.NO_SPACE)
             pse.card.register(new.name, file.index)
-        elif new.type is FileType.CYCLIC and df != ROOT and new.sfi:
-            pse.files.create(new)
-        else:
-            raise StatusError(status.WRONG_DATA)
         return b""
 
     def _put_key(self, p1: int, data: bytes) -> bytes:
@@ -195,7 +86,7 @@ class Personalisation:
         present = master.load()
         if p1 not in (0, present.version):
             raise StatusError(status.REFERENCE_NOT_FOUND)
-        fields = [data[1 + at * 22 : 23 + at * 22] for at in range(3)]
+        fields = [data[at : at + _KEY_FIELD] for at in range(1, len(data), _KEY_FIELD)]
         fresh, checks = [], b""
         for field in fields:
             if field[:2] != b"\x80\x10" or field[18:19] != b"\x03":
@@ -219,17 +110,13 @@ class Personalisation:
         partial, channel.partial = channel.partial, b""
         if p2 != expected:
             raise StatusError(status.WRONG_P1P2)
-        groupings, rest = split_groupings(partial + data)
+        whole, rest = split_groupings(partial + data)
         if rest and p1 & _LAST_BLOCK:
             raise StatusError(status.WRONG_DATA)
-        for dgi, content in groupings:
-            if p1 & _UNDER_DEK == _UNDER_DEK:
-                if len(content) % 8 or not content:
-                    raise StatusError(status.WRONG_DATA)
-                content = scp02.dek_decrypt(self._session().dek, content)
-            elif dgi in _SECRET_DGIS:
-                raise StatusError(status.WRONG_DATA)
-            self._store(application, dgi, content)
+        for row, dgi, content in self._known(p1, whole):
+            self._store(application, row, dgi, content)
+        if not self._keys_checked(application):
+            raise StatusError(status.WRONG_DATA)
         if p1 & _LAST_BLOCK and self._pse.ram.df != ROOT:
             self._issue(application)
         self._pse.partition.commit()
@@ -238,47 +125,70 @@ class Personalisation:
             self._pse.ram.channel = Channel()
         return b""
 
-    def _store(self, application: Application, dgi: int, content: bytes) -> None:
-        record = 1 <= dgi >> 8 <= _MAX_SFI and dgi & 0xFF and dgi not in (DGI_RISK, DGI_CARD)
-        if self._pse.ram.df == ROOT:
-            if not record and dgi != DGI_FCI:
+    def _known(self, p1: int, groupings: list[tuple[int, bytes]]) -> list[tuple[Grouping, int, bytes]]:
+        """Data groupings with their rows, deciphered; before any of them is stored, all of them exist and are right
+        by themselves (PBOC-PER-010, 011, 017, 020).
+
+        Raises:
+            StatusError: 6A88, a DGI does not exist here; 6A80, a secret not under S-DEK, or a content without its form.
+        """
+        here = Place.PSE if self._pse.ram.df == ROOT else Place.APPLICATION
+        enciphered, found = p1 & _UNDER_DEK == _UNDER_DEK, []
+        for dgi, content in groupings:
+            row = grouping(dgi, here)
+            if row is None:
                 raise StatusError(status.REFERENCE_NOT_FOUND)
-        elif dgi in _UNUSED_DGIS:
-            return
-        elif not record and dgi not in _APPLICATION_DGIS:
-            raise StatusError(status.REFERENCE_NOT_FOUND)
-        if record and not content.startswith(b"\x70"):
+            found.append((row, dgi, content))
+        if any((row.secret and not enciphered) or (enciphered and len(c) % _DES_BLOCK) for row, _, c in found):
             raise StatusError(status.WRONG_DATA)
-        _check_content(application, dgi, content)
-        if dgi == DGI_PIN_COUNTERS:
-            limit, left = _pin_counters(content)
-            application.write_counter(PIN_TRIES_AT, bytes((left, limit)))
-            return
-        if dgi == DGI_PIN:
-            content = _pin_block(content)
+        if enciphered:
+            dek = self._session().dek
+            found = [(row, dgi, scp02.dek_decrypt(dek, content)) for row, dgi, content in found]
+        for row, _, content in found:
+            if not row.fits(content) or not _readable(row, content):
+                raise StatusError(status.WRONG_DATA)
+        return found
+
+    @staticmethod
+    def _store(application: Application, row: Grouping, dgi: int, content: bytes) -> None:
+        """Put a data grouping where its row says.
+
+        Raises:
+            StatusError: 6A80, its identifier belongs to a file; 6A84, no room.
+        """
+        match row.target:
+            case Target.NOWHERE:
+                return
+            case Target.COUNTERS:
+                limit, left = _pin_counters(content)
+                application.write_counter(PIN_TRIES_AT, bytes((left, limit)))
+                return
+            case Target.PIN_BLOCK:
+                content = _pin_block(content)
+            case Target.OBJECT:
+                pass
+        if dgi == DGI_KEYS and application.object(dgi) not in (None, content):
+            application.remove(DGI_KCV)
         application.store(dgi, content)
-        for tag, at, length in ((0x9F36, ATC_AT, 2), (0x9F13, LOATC_AT, 2), (0x9F79, BALANCE_AT, 6)):
-            value = tlv.find(content, tag) if dgi in (DGI_RISK, DGI_CARD) else None
-            if value is not None and len(value) == length:
+        for tag, at in _COUNTERS if dgi in (DGI_RISK, DGI_CARD) else ():
+            value = tlv.find(content, tag)
+            if value is not None and len(value) == _COUNTER_LENGTHS[tag]:
                 application.write_counter(at, value)
+
+    @staticmethod
+    def _keys_checked(application: Application) -> bool:
+        """Whether card keys and check values, where both are there, belong together (PBOC-PER-021)."""
+        keys, checks = application.object(DGI_KEYS), application.object(DGI_KCV)
+        if keys is None or checks is None:
+            return True
+        parts = [keys[at : at + KEY_SIZE] for at in range(0, KEYS_SIZE, KEY_SIZE)]
+        return checks == b"".join(pboc.key_check_value(part) for part in parts)
 
     def _issue(self, application: Application) -> None:
         """Issue the application: all that is mandatory is there and fits together (PBOC-PER-022, 028, 029)."""
-        tags = {item.tag for record in application.records() for item in tlv.walk(record)}
-        complete = all(tag in tags for tag in _MANDATORY_TAGS)
-        for dgi in (DGI_FCI, DGI_GPO_DEBIT, DGI_IAD, DGI_KEYS, DGI_KCV):
-            complete = complete and application.object(dgi) is not None
-        if not complete:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        parts = [application.object(dgi) for dgi in (*DGI_RSA, *DGI_RSA_EXPONENT)]
-        if any(part is not None for part in parts) and load_rsa_key(application.object) is None:
-            raise StatusError(status.WRONG_DATA)
-        try:
-            fits = len(application.parameters.iad) >= _IAD_SIZE
-        except tlv.TlvError:
-            fits = False
-        if not fits:
-            raise StatusError(status.WRONG_DATA)
+        fault = issue.refusal(issue.Candidate(application, self._pse.files))
+        if fault is not None:
+            raise StatusError(fault.sw)
         self._pse.files.set_file_flags(application.df, application.df.flags | FileFlag.ISSUED)
         if self._pse.phase is not Phase.ISSUED:
             self._pse.files.set_phase(Phase.ISSUED)
@@ -301,45 +211,32 @@ def split_groupings(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return found, data[offset:]
 
 
-def _check_content(application: Application, dgi: int, content: bytes) -> None:
-    """Refuse a data grouping that is wrong by itself or against its partner (PBOC-PER-020, 021).
-
-    Raises:
-        StatusError: 6A80.
-    """
-    try:
-        if dgi not in _RAW_DGIS:
-            list(tlv.walk(content))
-    except tlv.TlvError:
-        raise StatusError(status.WRONG_DATA) from None
-    if not content or (dgi == DGI_KEYS and len(content) != _KEYS_SIZE) or (dgi == DGI_PIN and len(content) != 8):
-        raise StatusError(status.WRONG_DATA)
-    keys = content if dgi == DGI_KEYS else application.object(DGI_KEYS)
-    checks = content if dgi == DGI_KCV else application.object(DGI_KCV)
-    if dgi in (DGI_KEYS, DGI_KCV) and keys is not None and checks is not None:
-        values = b"".join(pboc.key_check_value(keys[at : at + KEY_SIZE]) for at in range(0, _KEYS_SIZE, KEY_SIZE))
-        if values != checks:
-            raise StatusError(status.WRONG_DATA)
+def _readable(row: Grouping, content: bytes) -> bool:
+    """Whether a PIN or its counters have one of their forms."""
+    match row.target:
+        case Target.COUNTERS:
+            limit, left = _pin_counters(content)
+            return left <= limit <= _MAX_TRIES
+        case Target.PIN_BLOCK:
+            return bool(_pin_block(content))
+        case _:
+            return True
 
 
 def _pin_counters(content: bytes) -> tuple[int, int]:
-    """Limit and tries left of DGI 9010: two bytes, or 9F17 and the limit (PBOC-PER-026)."""
-    limit = left = _MAX_TRIES + 1
+    """Limit and tries left of DGI 9010: two bytes, or 9F17 01, tries left and limit (PBOC-PER-026). Of another form
+    are more tries left than the limit."""
     if len(content) == 2:
-        limit, left = content
-    elif len(content) == 5 and content[:3] == b"\x9f\x17\x01":
-        left, limit = content[3:]
-    if not left <= limit <= _MAX_TRIES:
-        raise StatusError(status.WRONG_DATA)
-    return limit, left
+        return content[0], content[1]
+    return (content[4], content[3]) if content[:3] == b"\x9f\x17\x01" else (0, 1)
 
 
 def _pin_block(content: bytes) -> bytes:
     """DGI 8010 as a PIN block of format 2: it is one where it begins with 24 to 2C, and otherwise the digits alone,
-    filled with F (PBOC-PER-025)."""
+    filled with F (PBOC-PER-025). Nothing if it is neither."""
     text = content.hex().upper()
     digits = (text[2:] if content[0] >> 4 == 2 and content[0] & 0x0F in _PIN_LENGTHS else text).rstrip("F")
     block = f"2{len(digits):X}{digits}".ljust(16, "F")
     if len(digits) not in _PIN_LENGTHS or not digits.isdigit() or text not in (block, digits.ljust(16, "F")):
-        raise StatusError(status.WRONG_DATA)
+        return b""
     return bytes.fromhex(block)

@@ -12,7 +12,7 @@ from cardsim.cos.keys import KeyUse
 from cardsim.keyfile import load_keyfile
 from cardsim.making.card import activate, make_card
 from cardsim.making.structure import load_profile, parse_rule, profile_names
-from cardsim.pse import perso
+from cardsim.pse.contents import GROUPINGS
 from tests.docs.console import ROOT, blocks, pages
 
 DOCS = ROOT / "docs"
@@ -63,7 +63,7 @@ def test_data_groupings() -> None:
         for code in re.findall(r"\b[0-9A-F]{4}\b", row.partition("|")[2].partition("|")[0])
     }
     named -= {0x0101, 0x1EFF}
-    assert named == perso._APPLICATION_DGIS | perso._UNUSED_DGIS
+    assert named == {dgi for row in GROUPINGS for dgi in row.dgis}
 
 
 def test_every_profile_is_described() -> None:

@@ -10,7 +10,7 @@ from cardsim.crypto import oda
 from cardsim.crypto.rsa import RsaPrivateKey, RsaPublicKey, generate_rsa
 from cardsim.iso7816.tlv import ber, find, walk
 from cardsim.pse.rsakey import load_rsa_key
-from tests.cards import AID, Bench, unhex
+from tests.cards import AID, Bench, card, unhex
 from tests.pse.deal import PAN, Deal
 from tests.pse.perso import bank_card, ec, job_of, pay, rsa, structure
 
@@ -115,11 +115,8 @@ def test_dynamic_order(bench: Bench) -> None:
 
 
 def static_only() -> Bench:
-    work = job_of(structure() | {"aip": "5C00", "afl_debit": "080102001001030018010201"}, bank_card())
-    dgis: dict[int, bytes | None] = {dgi: work[dgi] for dgi in (0x0203, 0x0206, 0x0301, 0x0303, 0x9104, 0x9203)}
-    for dgi in (0x0204, 0x0205, 0x0207, *range(0x8201, 0x8206)):
-        dgis[dgi] = None
-    return pay(dgis=dgis)
+    """A card without a key of its own."""
+    return card("bank-sda")
 
 
 def test_static_only() -> None:
