@@ -34,17 +34,12 @@ from cardsim.pse.application import (
     proprietary,
 )
 from cardsim.pse.contents import GROUPINGS
+from cardsim.pse.objects import DATA_OBJECTS
 from cardsim.pse.rsakey import load_rsa_key
 
 _AC_LENGTHS: Final = dict(zip(AC_TAGS, (6, 6, 2, 5, 2, 3, 1, 4), strict=True))
 """Lengths in which the terminal's data enter the cryptogram (fact sheet §1.9)."""
 _MANDATORY: Final = (0x5A, 0x5F24, 0x8C, 0x8D)
-_LENGTHS: Final = {
-    0x9F13: 2, 0x9F36: 2, 0x9F51: 2, 0x9F52: 2, 0x9F53: 1, 0x9F54: 6, 0x9F56: 1, 0x9F57: 2, 0x9F58: 1, 0x9F59: 1,
-    0x9F5C: 6, 0x9F6D: 6, 0x9F72: 1, 0x9F73: 4, 0x9F75: 6, 0x9F76: 2, 0x9F77: 6, 0x9F78: 6, 0x9F79: 6,
-}  # fmt: skip
-"""Data objects of 0D01 and 0E01 that the card itself works with (fact sheet §1.6)."""
-_AMOUNTS: Final = (0x9F54, 0x9F5C, 0x9F6D, 0x9F75, 0x9F77, 0x9F78, 0x9F79)
 _CASH: Final = (0x9F51, 0x9F77, 0x9F78, 0x9F79)
 _CASH_PDOL: Final = {0x9F7A: 1, 0x9F02: 6, 0x5F2A: 2}
 _SFIS: Final = range(1, 31)
@@ -89,10 +84,6 @@ class Route:
     def has(self, *tags: int) -> bool:
         """Whether a terminal reads all of them."""
         return set(tags) <= set(self.tags)
-
-    def values(self, tag: int) -> list[bytes]:
-        """Values of a tag."""
-        return [item.value for record in self.records for item in tlv.walk(record or b"") if item.tag == tag]
 
 
 def entries(afl: bytes) -> Iterator[Entry]:
@@ -289,27 +280,15 @@ def _can_sign(candidate: Candidate) -> bool:
     )
 
 
-def _key_is_certified(candidate: Candidate) -> bool:
-    key = candidate.key
-    if key is None:
-        return True
-    return all(
-        exponent == key.public.exponent and key.public.modulus.endswith(remainder)
-        for route in candidate.routes
-        for exponent in route.values(0x9F47)
-        for remainder in route.values(0x9F48) or [b""]
-    )
-
-
 # --- card data -------------------------------------------------------------------------------------------------------
 
 
 def _lengths(candidate: Candidate) -> bool:
-    return all(len(candidate.card[tag]) == length for tag, length in _LENGTHS.items() if tag in candidate.card)
+    return all(len(candidate.card.get(each.tag, b"")) in (0, each.length) for each in DATA_OBJECTS if each.length)
 
 
 def _decimal(candidate: Candidate) -> bool:
-    return all(decimal(candidate.card[tag]) is not None for tag in _AMOUNTS if tag in candidate.card)
+    return all(decimal(candidate.card.get(each.tag, b"")) is not None for each in DATA_OBJECTS if each.money)
 
 
 def _cash_data(candidate: Candidate) -> bool:
@@ -344,13 +323,14 @@ def _log_announced(candidate: Candidate) -> bool:
 
 
 def _log_length(candidate: Candidate) -> bool:
-    length = sum(length for _, length in tlv.parse_dol(candidate.card.get(0x9F4F, b"")))
+    form = candidate.card.get(0x9F4F)
+    length = sum(length for _, length in tlv.parse_dol(form or b""))
     logs = [
         file
         for file in candidate.files.index.files
         if file.parent == candidate.application.df.index and file.type is FileType.CYCLIC
     ]
-    return all(log.record_length == length for log in logs)
+    return form is None or all(log.record_length == length for log in logs)
 
 
 def _missing(cause: str, holds: Callable[[Candidate], bool]) -> Check:
@@ -383,7 +363,6 @@ CHECKS: Final = (
     _unfit("9F4A names something else than the AIP", _static_tags),
     _unfit("the parts of the RSA key are not all there, or do not fit together", _whole_key),
     _unfit("DDA or CDA in an AIP without a certificate (9F46, 9F47) or without an RSA key", _can_sign),
-    _unfit("exponent (9F47) or remainder (9F48) are not those of the RSA key", _key_is_certified),
     _unfit("a data object of 0D01 or 0E01 has the wrong length", _lengths),
     _unfit("an amount is no decimal number", _decimal),
     _unfit("a path of electronic cash without 9F51, 9F77, 9F78 or 9F79", _cash_data),

@@ -12,7 +12,8 @@ from cardsim.cos.keys import KeyUse
 from cardsim.keyfile import load_keyfile
 from cardsim.making.card import activate, make_card
 from cardsim.making.structure import load_profile, parse_rule, profile_names
-from cardsim.pse.contents import GROUPINGS
+from cardsim.pse.contents import GROUPINGS, RECORD, Place
+from cardsim.pse.issue import CHECKS
 from tests.docs.console import ROOT, blocks, pages
 
 DOCS = ROOT / "docs"
@@ -54,16 +55,26 @@ def test_key_uses() -> None:
 
 
 def test_data_groupings() -> None:
-    """The table of STORE DATA names every data grouping that an application takes."""
+    """The table of STORE DATA is that of the card: every data grouping, where it may stand and what it holds."""
+    rows = _rows("| DGI | in | content |")
+    expected = [["0101–1EFF", "PSE, application", RECORD.name]]
+    for row in GROUPINGS:
+        more = ("; under S-DEK only" if row.secret else "") + ("; mandatory" if row.mandatory else "")
+        place = "PSE, application" if row.place is Place.BOTH else "application"
+        expected.append([", ".join(f"{dgi:04X}" for dgi in row.dgis), place, row.name + more])
+    assert rows == expected
+
+
+def test_checks_at_issue() -> None:
+    """The table of checks at issue is that of the card, in its order."""
+    assert _rows("| status word | check |") == [[f"{check.fault.sw:04X}", check.fault.cause] for check in CHECKS]
+
+
+def _rows(head: str) -> list[list[str]]:
+    """Cells of a table of card-management.md, by its head."""
     text = (DOCS / "card-management.md").read_text(encoding="utf8")
-    section = text.partition("| DGI | in | content |")[2].partition("\n\n")[0]
-    named = {
-        int(code, 16)
-        for row in section.splitlines()
-        for code in re.findall(r"\b[0-9A-F]{4}\b", row.partition("|")[2].partition("|")[0])
-    }
-    named -= {0x0101, 0x1EFF}
-    assert named == {dgi for row in GROUPINGS for dgi in row.dgis}
+    section = text.partition(head)[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in section.strip().splitlines()[1:]]
 
 
 def test_every_profile_is_described() -> None:
