@@ -27,8 +27,8 @@ MAX_HISTORICAL: Final = 15
 
 _MAGIC: Final = b"COS\x01"
 _BLOCKED_AT: Final = 24
-_CHOICES_AT: Final = 28
-_CHOICES_SIZE: Final = 4
+CHOICES_AT: Final = 28
+CHOICES_SIZE: Final = 4
 _ENVIRONMENTS_AT: Final = 5 * PAGE
 _ENVIRONMENT_SIZE: Final = 32
 _ENVIRONMENT: Final = struct.Struct(">BBHHHB")
@@ -152,12 +152,12 @@ class CardRecord:
         """Settings of the payment environment's open choices (`cardsim.pse.choices`)."""
         if self.state is CardState.VIRGIN:
             return 0
-        return int.from_bytes(bytes(self._partition.memory[_CHOICES_AT : _CHOICES_AT + _CHOICES_SIZE]), "big")
+        return int.from_bytes(bytes(self._partition.memory[CHOICES_AT : CHOICES_AT + CHOICES_SIZE]), "big")
 
     def activate(self, switches: int, historical: bytes, choices: int = 0) -> None:
         """Write the card record of a virgin chip, with the command."""
         head = self.magic + bytes((CardState.ACTIVATED, len(historical))) + switches.to_bytes(2, "big") + historical
-        self._partition.write(0, head.ljust(_CHOICES_AT, b"\0") + choices.to_bytes(_CHOICES_SIZE, "big"))
+        self._partition.write(0, head.ljust(CHOICES_AT, b"\0") + choices.to_bytes(CHOICES_SIZE, "big"))
         self.clear_environments()
         self.master.clear()
 

@@ -4,6 +4,7 @@ bench = pay()                                     # operational, demo data
 bench = pay({"9F58": "FF", "9F79": yuan(100)})    # other values of 0D01 and 0E01
 bench = pay(pin="0301")                           # offline PIN: limit 3, one try left
 bench = pay(dgis={0x9203: None})                  # without a data grouping, or with another content
+bench = pay(choices=Choice.SCRIPT_MAC_6982)       # another setting of an open choice
 """
 
 import functools
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cardsim.cos.files import FileType
+from cardsim.cos.record import CHOICES_AT, CHOICES_SIZE
 from cardsim.crypto import pboc
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816.tlv import ber
@@ -20,6 +22,7 @@ from cardsim.making.pse import PSE_NAME as PSE_NAME_BYTES
 from cardsim.making.pse import BankCard, PseMaker
 from cardsim.making.station import Channel, Station
 from cardsim.making.structure import load_profile
+from cardsim.pse.choices import ORDINARY, Choice
 from cardsim.pse.environment import Pse
 from tests.cards import AID, Bench, initialised, of_cells, secrets, unhex
 
@@ -166,10 +169,19 @@ def pay(
     dgis: Mapping[int, bytes | None] | None = None,
     pin: str = "",
     log: bytes | None = None,
+    choices: Choice = ORDINARY,
 ) -> Bench:
-    """A card whose application is issued with such data, powered on; its cells are made once."""
+    """A card whose application is issued with such data, powered on; its cells are made once.
+
+    `choices` stand in its card record as ACTIVATE with P1 01 would have put them there.
+    """
     cells = _issued(tuple((values or {}).items()), tuple((dgis or {}).items()), pin, log)
-    return of_cells(cells, replace(_empty()[1].keys))
+    return of_cells(with_choices(cells, choices), replace(_empty()[1].keys))
+
+
+def with_choices(cells: bytes, choices: Choice) -> bytes:
+    """Cells of a card whose record names these settings of open choices."""
+    return cells[:CHOICES_AT] + choices.to_bytes(CHOICES_SIZE, "big") + cells[CHOICES_AT + CHOICES_SIZE :]
 
 
 def amount(fen: int) -> str:
@@ -177,9 +189,16 @@ def amount(fen: int) -> str:
     return f"{fen:012d}"
 
 
-def ec(balance: int, threshold: int = 0, limit: int = 10000, more: Mapping[str, str] | None = None) -> Bench:
+def ec(
+    balance: int,
+    threshold: int = 0,
+    limit: int = 10000,
+    more: Mapping[str, str] | None = None,
+    choices: Choice = ORDINARY,
+) -> Bench:
     """Fixture EC(b,t,l) of the catalogue."""
-    return pay({"9F79": amount(balance), "9F6D": amount(threshold), "9F78": amount(limit), **(more or {})})
+    values = {"9F79": amount(balance), "9F6D": amount(threshold), "9F78": amount(limit), **(more or {})}
+    return pay(values, choices=choices)
 
 
 def check_values(keys: bytes) -> bytes:
