@@ -1,4 +1,7 @@
-"""Cryptography of the PBOC debit application (JR/T 0025.5-2010 annex on security, EMV Book 2 §8, §9 and annex A1).
+"""Cryptography of the PBOC debit application.
+
+Sources: JR/T 0025.5-2010 annexes C (secure messaging), D (keys and algorithms), E (cryptogram versions); EMV Book 2 §8,
+§9 and annex A1.
 
 All keys are double-length 3DES keys of 16 bytes.
 """
@@ -61,7 +64,7 @@ def derive_udk(mdk16: bytes, pan: str, psn: str) -> bytes:
 
 
 def session_key(udk: bytes, atc: int) -> bytes:
-    """Session key (过程密钥), 16 bytes, of a card key for one transaction (JR/T 0025.5; not the EMV derivation).
+    """Session key (过程密钥), 16 bytes, of a card key for one transaction (JR/T 0025.5 annex D; not EMV's derivation).
 
     Args:
         udk: card key for cryptograms, MAC or encryption, 16 bytes.
@@ -80,7 +83,7 @@ def application_cryptogram(sk: bytes, data: bytes) -> bytes:
 
     Args:
         sk: session key for cryptograms, 16 bytes.
-        data: the values in the order of the cryptogram version; 37 bytes for version 01.
+        data: the values in the order of the cryptogram version; 37 bytes for version 01 (JR/T 0025.5 annex E).
 
     Raises:
         ValueError: the key does not have 16 bytes.
@@ -122,7 +125,7 @@ def idd_mac(sk_mac: bytes, atc: int, data: bytes) -> bytes:
 
 
 def script_mac(sk_mac: bytes, header: bytes, atc: int, ac: bytes, data: bytes) -> bytes:
-    """MAC of an issuer script command (发卡行脚本), 4 bytes (EMV Book 2 §9.2.3 format 2).
+    """MAC of an issuer script command (发卡行脚本), 4 bytes (EMV Book 2 §9.2.1.2 format 2, §9.2.3).
 
     Args:
         sk_mac: session key for MACs, 16 bytes.
@@ -140,7 +143,7 @@ def script_mac(sk_mac: bytes, header: bytes, atc: int, ac: bytes, data: bytes) -
 
 
 def script_encipher(sk_enc: bytes, data: bytes) -> bytes:
-    """Encipher the data of an issuer script: length byte, data, 80 padding always, 3DES-ECB (EMV Book 2 §9.3).
+    """Encipher the data of an issuer script: length byte, data, 80 padding always, 3DES-ECB (EMV Book 2 §9.3.1.2).
 
     Args:
         sk_enc: session key for encryption, 16 bytes.

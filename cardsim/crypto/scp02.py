@@ -73,7 +73,7 @@ def session_keys(card_keys: CardKeys, sequence: bytes) -> SessionKeys:
 
 def _cryptogram(s_enc: bytes, data: bytes) -> bytes:
     _require("a session key", s_enc, 16)
-    # Full 3DES in every block, unlike the retail MAC of commands (§E.4.2 names ISO 9797-1 algorithm 1).
+    # Full 3DES in every block, unlike the retail MAC of commands (§E.4.2 with §B.1.2.1, ISO 9797-1 algorithm 1).
     return des_cbc_encrypt(s_enc, pad80(data))[-8:]
 
 
@@ -110,7 +110,7 @@ def _require_challenges(host8: bytes, sequence2: bytes, card6: bytes) -> None:
 
 
 def command_mac(s_mac: bytes, message: bytes, icv: bytes) -> bytes:
-    """C-MAC of a command, 8 bytes: retail MAC with 80 padding (GlobalPlatform 2.1.1 §E.4.4).
+    """C-MAC of a command, 8 bytes: retail MAC with 80 padding (GlobalPlatform 2.1.1 §E.4.4, §B.1.2.2).
 
     Args:
         s_mac: session key for C-MACs, 16 bytes.

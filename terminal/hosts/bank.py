@@ -1,6 +1,6 @@
 """The bank's host in process: its own copy of the issuer's master keys, and the decision about a transaction.
 
-It checks the cryptogram first (JR/T 0025.5-2010 annex on security), then goes through the rules of `RULES` in order.
+It checks the cryptogram first (JR/T 0025.5-2010 annexes D and E), then goes through the rules of `RULES` in order.
 """
 
 from collections.abc import Callable, Mapping

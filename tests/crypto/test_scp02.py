@@ -44,7 +44,7 @@ def test_session_keys(number: int) -> None:
 
 
 def scp01_session(vector: Vector, card: bytes, key: str) -> bytes:
-    """Session key of protocol 01 (GlobalPlatform 2.1.1 §D.4.1): both challenges, halves crossed."""
+    """Session key of protocol 01 (GlobalPlatform 2.1.1 annex D): both challenges, halves crossed."""
     host = vector.data("host_challenge")
     return des_ecb_encrypt(vector.data(key), card[4:] + host[:4] + card[:4] + host[4:])
 
