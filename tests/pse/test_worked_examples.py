@@ -16,7 +16,6 @@ from cardsim.crypto import pboc
 from cardsim.crypto.rsa import generate_rsa
 from cardsim.iso7816 import tlv
 from cardsim.iso7816.tlv import ber
-from cardsim.making import demo
 from cardsim.making.pse import PSE_NAME
 from cardsim.pse.application import (
     DGI_CARD,
@@ -50,6 +49,7 @@ TEST_MDK: Final = [unhex(VECTORS[number].inputs["imk"]) for number in (164, 165,
 """The master keys of the shared UnionPay test set: cryptograms, MAC, encryption."""
 UNKNOWN: Final = unhex("0123456789ABCDEFFEDCBA9876543210")
 """Stands for a key that its source does not print."""
+OLD_PIN: Final = "111111"
 NO_LIMITS: Final = {"9F58": "FF", "9F59": "FF", "9F53": "FF", "9F72": "FF"}
 REST: Final = "00" * 23
 """Time and merchant name, which CDOL1 has besides the values of the cryptogram."""
@@ -74,7 +74,7 @@ class Example:
         data["iad"], data["aip"] = self.iad, self.aip
         for tag, value in self.values.items():
             data["card" if tag in data["card"] else "risk"][tag] = value
-        job = job_of(data, replace(bank_card(demo.PIN if self.pin else None), pan=self.pan))
+        job = job_of(data, replace(bank_card(OLD_PIN if self.pin else None), pan=self.pan))
         keys = b"".join(self.keys)
         job |= {DGI_KEYS: keys, DGI_KCV: check_values(keys)}
         if self.pin:
@@ -180,7 +180,7 @@ def test_shuzhiduo() -> None:
     initiate(bench)
     assert generate(bench, "00", f"{'00' * 14} 4800000000 {'00' * 10}", REST)[:6] == "801E00"
     initiate(bench, amount="000000001234")
-    assert bench.x(f"0020008008{pboc.pin_block_format2(demo.PIN).hex()}") == "9000"
+    assert bench.x(f"0020008008{pboc.pin_block_format2(OLD_PIN).hex()}") == "9000"
     answer = generate(bench, "80", terminal_part(122), "090320" + "00" * 20)
     assert answer[:-12] == f"801E80000E{printed(122)}07020103A4B904010A010000000000"
     assert bench.sw == "9000"
@@ -215,21 +215,76 @@ def test_bctc() -> None:
     assert (answer[:10], answer[26:]) == (expected[:10], expected[26:])
 
 
-def test_golden() -> None:
-    """164 to 168: the fact sheet's own example (D30: not G1), with its response cryptogram and the MAC of a balance.
+# --- the fact sheet's own example, with its scripts
+
+
+def golden(pin: str = "") -> Bench:
+    """That card up to its ARQC, which must be the golden one (D30: it is not vector G1).
 
     Its verification results say that an online transaction was left open before the card's first one (ATC 1). No
-    commands lead there, so the test sets that indicator from outside; G1 shows what a fresh card answers
+    commands lead there, so that indicator is set from outside; G1 shows what a fresh card answers
     (`test_cryptogram.test_golden_online`).
     """
     pan = VECTORS[167].inputs["pan"]
-    values = {**NO_LIMITS, "9F54": "000000000001", "9F13": "0001", "9F79": "000000010000"}
-    bench = Example(pan, udks(pan, *TEST_MDK), "07010103000000010A010000000000", values).bench()
+    values = {**NO_LIMITS, "9F54": "000000000001", "9F13": "0001", "9F79": "000000010000", "9F77": "000000050000"}
+    bench = Example(pan, udks(pan, *TEST_MDK), "07010103000000010A010000000000", values, pin=pin).bench()
     poke(bench, INDICATORS_AT, bytes((Indicator.ONLINE,)))
     initiate(bench)
     iad = f"07010103A0A000010A010000010000{VECTORS[168].outputs['mac4_pad80']}"
     assert generate(bench, "80", terminal_part(167), REST) == f"801E800001{printed(167)}{iad}9000"
-    assert bench.x(f"008200000A{VECTORS[167].outputs['arpc']}3030") == "9000"
+    return bench
+
+
+def test_golden_response() -> None:
+    """164 to 168: cryptogram, balance with its MAC, response cryptogram."""
+    assert golden().x(f"008200000A{VECTORS[167].outputs['arpc']}3030") == "9000"
+
+
+def script(number: int) -> str:
+    """The command of a script vector."""
+    inputs, outputs = VECTORS[number].inputs, VECTORS[number].outputs
+    return str(outputs.get("command") or inputs["header"] + inputs["data"] + outputs["mac4"])
+
+
+@pytest.mark.parametrize(
+    ("number", "question", "answer"),
+    [
+        (169, f"00A4040008{AID}", "6283"),
+        (170, f"00A4040008{AID}", "9000"),
+        (173, "80CA9F7900", "9F79060000000100009000"),
+        (174, "80CA9F7700", "9F77060000001000009000"),
+        (175, "00B2020C00", "70049F6201009000"),
+    ],
+)
+def test_golden_scripts(number: int, question: str, answer: str) -> None:
+    """The card takes the golden scripts, and afterwards shows that they did what they say."""
+    bench = golden()
+    assert bench.x(script(number)) == "9000"
+    assert bench.x(question).endswith(answer)
+
+
+def test_golden_card_block() -> None:
+    """171: after the running transaction nothing in the environment answers any more."""
+    bench = golden()
+    assert bench.x(script(171)) == "9000"
+    bench.power_on()
+    assert bench.select(AID) == "6A81"
+
+
+def test_golden_pin_unblock() -> None:
+    """172: all tries are back."""
+    bench = golden(pin="0301")
+    assert bench.x(script(172)) == "9000"
+    assert bench.x("80CA9F1700") == "9F1701039000"
+
+
+def test_golden_pin_change() -> None:
+    """176: the new PIN holds in the next transaction."""
+    bench = golden(pin="0303")
+    assert bench.x(script(176)) == "9000"
+    initiate(bench)
+    assert bench.x(f"0020008008{pboc.pin_block_format2(OLD_PIN).hex()}") == "63C2"
+    assert bench.x("002000800826123456FFFFFFFF") == "9000"
 
 
 # --- the UICC test card, record by record
