@@ -1,9 +1,10 @@
 #!/bin/sh
-# What the system tests need: pcscd with vpcd, clients that others wrote, pyscard, and a browser for the HTML report.
+# What the system tests need: pcscd with vpcd, clients and readers of bank cards that others wrote, pyscard, and a browser
+# for the HTML report.
 # Installs it when it may, and says exactly what to install or start when it may not.
 set -eu
 bin=${VENV:-.venv}/bin
-packages="pcscd vsmartcard-vpcd opensc pcsc-tools libpcsclite1 libpcsclite-dev swig gcc python3-dev chromium fonts-dejavu-core"
+packages="pcscd vsmartcard-vpcd opensc pcsc-tools cardpeek libpcsclite1 libpcsclite-dev swig gcc python3-dev chromium fonts-dejavu-core"
 
 driver() {
     for file in /usr/lib/pcsc/drivers/serial/libifdvpcd.so* /usr/lib/*/pcsc/drivers/serial/libifdvpcd.so*; do
@@ -13,7 +14,8 @@ driver() {
 }
 
 missing() {
-    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cc:gcc chromium:chromium; do
+    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cardpeek:cardpeek cc:gcc swig:swig \
+        chromium:chromium; do
         command -v "${need%%:*}" >/dev/null || echo "${need#*:}"
     done
     command -v pcscd >/dev/null || [ -x /usr/sbin/pcscd ] || echo pcscd
@@ -46,3 +48,9 @@ if [ "$(id -u)" != 0 ] && ! vpcd_listens; then
 fi
 "$bin/python" -c 'import smartcard' 2>/dev/null ||
     "$bin/python" -m pip install --quiet --disable-pip-version-check 'pyscard>=2.0'
+# PyPI's emv (MIT) asks for just these old versions of pyscard and click: it gets an environment of its own.
+emv=${VENV:-.venv}/emv
+if ! "$emv/bin/python" -c 'import emv' 2>/dev/null; then
+    "$bin/python" -m venv --clear "$emv"
+    "$emv/bin/python" -m pip install --quiet --disable-pip-version-check 'emv==1.0.14'
+fi

@@ -30,6 +30,7 @@ PATIENCE = 15.0
 """Seconds after which something that should have happened has not."""
 
 PACKAGES = {
+    "cardpeek": "cardpeek",
     "opensc-tool": "opensc",
     "pcsc_scan": "pcsc-tools",
     "scriptor": "pcsc-tools",
