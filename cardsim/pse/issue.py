@@ -305,8 +305,8 @@ def _cash_code(candidate: Candidate) -> bool:
 
 
 def _within_limit(candidate: Candidate) -> bool:
-    limit = decimal(candidate.card.get(0x9F77, b""))
-    return not limit or (decimal(candidate.card.get(0x9F79, b"")) or 0) <= limit
+    limit, balance = (decimal(candidate.card.get(tag, b"")) or 0 for tag in (0x9F77, 0x9F79))
+    return 0x9F77 not in candidate.card or balance <= limit
 
 
 def _pin_and_counter(candidate: Candidate) -> bool:
