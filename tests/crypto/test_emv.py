@@ -26,7 +26,7 @@ def check_values(vector: Vector, **keys: bytes) -> None:
 
 @recomputes(*numbers("emv_ac"))
 def test_cryptogram_and_response(number: int) -> None:
-    """PBOC-CRY-001, PBOC-CRY-007, PBOC-CRY-008 where the vector is PBOC's; the others show the same primitives."""
+    """PBOC-CRY-003, PBOC-CRY-005, PBOC-CRY-007, PBOC-CRY-008 where the vector is PBOC's; the rest is kin."""
     vector = VECTORS[number]
     udk = card_key(vector)
     session = session_key(vector, udk)
@@ -105,6 +105,23 @@ def test_pin_change(number: int) -> None:
     }
     for name in vector.outputs:
         assert found[name] == vector.result(name)
+
+
+@pytest.mark.parametrize("number", [4, 5, 6, 7, 64])
+def test_option_b_is_another_derivation(number: int) -> None:
+    """PBOC-CRY-001: PBOC's option A gives none of these keys. (PAN 62 has 16 digits, where the options agree.)"""
+    vector = VECTORS[number]
+    assert pboc.derive_udk(vector.data("imk"), vector.text("pan"), vector.text("psn")) != card_key(vector)
+
+
+@pytest.mark.parametrize("number", [60, 61])
+def test_common_session_key_is_another_derivation(number: int) -> None:
+    """PBOC-CRY-004: PBOC's session key does not give these cryptograms."""
+    vector = VECTORS[number]
+    key = pboc.session_key(card_key(vector), vector.number_of("atc"))
+    data = vector.data("data")
+    assert pboc.application_cryptogram(key, data) != vector.result("ac")
+    assert retail_mac(key, data + bytes(-len(data) % 8)) != vector.result("ac")
 
 
 # --- pyemv

@@ -19,6 +19,7 @@ def padded(method: int, data: bytes) -> bytes:
 
 @recomputes(*numbers("retail_mac"))
 def test_published_retail_mac(number: int) -> None:
+    """PBOC-CRY-009."""
     vector = VECTORS[number]
     message = padded(int(vector.text("padding")), vector.data("data"))
     assert mac.retail_mac(vector.data("key"), message) == vector.result("mac")

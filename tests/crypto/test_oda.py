@@ -55,6 +55,7 @@ def icc_key_without_hash(issuer: RsaPublicKey, vector: Vector) -> RsaPublicKey:
 
 @recomputes(*numbers("sign_cert"))
 def test_published_issuer_certificate_is_built(number: int) -> None:
+    """PBOC-CRY-012."""
     keys, vector = VECTORS[71], VECTORS[number]
     ca = RsaPrivateKey.from_primes(keys.number_of("p"), keys.number_of("q"), keys.number_of("e"))
     assert ca.n == vector.number_of("ca_n")

@@ -21,6 +21,7 @@ PINS = st.text(DIGITS, min_size=4, max_size=12)
 
 @recomputes(*numbers("arpc_only"))
 def test_published_arpc(number: int) -> None:
+    """PBOC-CRY-008."""
     vector = VECTORS[number]
     result = pboc.arpc(session_key(vector, card_key(vector)), vector.data("ac"), vector.data("arc"))
     assert result == vector.result("arpc")
@@ -57,13 +58,14 @@ def test_published_keys(number: int) -> None:
 
 @recomputes(*numbers("kcv"))
 def test_published_key_check_value(number: int) -> None:
+    """PBOC-CRY-013."""
     vector = VECTORS[number]
     assert pboc.key_check_value(vector.data("key")) == vector.result("kcv")
 
 
 @recomputes(*numbers("pin_block"))
 def test_published_pin_block(number: int) -> None:
-    """Format 2 goes to the card, format 0 to the bank; format 3 is format 0 with chance instead of F."""
+    """PBOC-CRY-011: format 2 goes to the card, format 0 to the bank; format 3 is format 0 with chance instead of F."""
     vector = VECTORS[number]
     pin, form = vector.text("pin"), vector.text("format")
     match form:
@@ -105,7 +107,7 @@ def test_open_script_macs(number: int) -> None:
 
 @recomputes(*numbers("pin_change_pboc"))
 def test_pin_change_command(number: int) -> None:
-    """PBOC-PCH-002, PBOC-PCH-003, PBOC-PCH-005: both variants of D1, for the cryptogram of the golden ARQC."""
+    """PBOC-PCH-002, PBOC-PCH-003, PBOC-PCH-005, PBOC-CRY-010: both variants of D1, for the golden ARQC."""
     vector = VECTORS[number]
     header, key = h("8424000214"), card_key(vector, "imk_d1")
     enciphered = pboc.script_encipher(

@@ -80,6 +80,7 @@ def test_selection() -> None:
 
 @recomputes(*numbers("scp02_auth"))
 def test_card_cryptogram(number: int) -> None:
+    """PBOC-CRY-014."""
     vector = VECTORS[number]
     answer = vector.data("init_update_response")
     sequence, challenge, cryptogram = answer[12:14], answer[14:20], answer[20:28]

@@ -75,6 +75,7 @@ def test_sm3(number: int) -> None:
 
 @recomputes(*numbers("sm2_ver"))
 def test_certificate(number: int) -> None:
+    """PBOC-CRY-015."""
     vector = VECTORS[number]
     public, message, signature = (vector.data(name) for name in ("pub", "message", "signature"))
     assert verifies(public, message, signature) is vector.outputs["ok"]
