@@ -30,7 +30,8 @@ from cardsim.pse.application import (
     INDICATORS_AT,
     Indicator,
 )
-from tests.cards import AID, Bench, initialised, unhex
+from cardsim.pse.choices import ORDINARY, Choice
+from tests.cards import AID, Bench, initialised, of_cells, unhex
 from tests.crypto.published import VECTORS
 from tests.pse.perso import (
     Job,
@@ -43,6 +44,7 @@ from tests.pse.perso import (
     open_channel,
     poke,
     structure,
+    with_choices,
 )
 
 TEST_MDK: Final = [unhex(VECTORS[number].inputs["imk"]) for number in (164, 165, 166)]
@@ -218,7 +220,7 @@ def test_bctc() -> None:
 # --- the fact sheet's own example, with its scripts
 
 
-def golden(pin: str = "") -> Bench:
+def golden(pin: str = "", choices: Choice = ORDINARY) -> Bench:
     """That card up to its ARQC, which must be the golden one (D30: it is not vector G1).
 
     Its verification results say that an online transaction was left open before the card's first one (ATC 1). No
@@ -228,6 +230,7 @@ def golden(pin: str = "") -> Bench:
     pan = VECTORS[167].inputs["pan"]
     values = {**NO_LIMITS, "9F54": "000000000001", "9F13": "0001", "9F79": "000000010000", "9F77": "000000050000"}
     bench = Example(pan, udks(pan, *TEST_MDK), "07010103000000010A010000000000", values, pin=pin).bench()
+    bench = of_cells(with_choices(bench.cells, choices), bench.keys)
     poke(bench, INDICATORS_AT, bytes((Indicator.ONLINE,)))
     initiate(bench)
     iad = f"07010103A0A000010A010000010000{VECTORS[168].outputs['mac4_pad80']}"
@@ -278,13 +281,23 @@ def test_golden_pin_unblock() -> None:
     assert bench.x("80CA9F1700") == "9F1701039000"
 
 
-def test_golden_pin_change() -> None:
-    """176: the new PIN holds in the next transaction."""
-    bench = golden(pin="0303")
-    assert bench.x(script(176)) == "9000"
+@pytest.mark.parametrize(("number", "choices"), [(176, ORDINARY), (177, Choice.PIN_D1_FROM_AC)])
+def test_golden_pin_change(number: int, choices: Choice) -> None:
+    """176, 177: the new PIN holds in the next transaction; D1 comes from the key that the profile names."""
+    bench = golden(pin="0303", choices=choices)
+    assert bench.x(script(number)) == "9000"
     initiate(bench)
     assert bench.x(f"0020008008{pboc.pin_block_format2(OLD_PIN).hex()}") == "63C2"
     assert bench.x("002000800826123456FFFFFFFF") == "9000"
+
+
+@pytest.mark.parametrize(("number", "choices"), [(177, ORDINARY), (176, Choice.PIN_D1_FROM_AC)])
+def test_golden_pin_change_with_the_other_key(number: int, choices: Choice) -> None:
+    """176, 177: the MAC is right and the block is none, so the old PIN stays."""
+    bench = golden(pin="0303", choices=choices)
+    assert bench.x(script(number)) == "6A80"
+    initiate(bench)
+    assert bench.x(f"0020008008{pboc.pin_block_format2(OLD_PIN).hex()}") == "9000"
 
 
 # --- the UICC test card, record by record
