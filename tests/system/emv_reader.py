@@ -1,4 +1,6 @@
-"""A purchase up to the first GENERATE AC by the PyPI package `emv`: `python emv_reader.py [cda]`, with its Python.
+"""A purchase up to the first GENERATE AC by the PyPI package `emv`, run by its Python: `emv_reader.py [cda] [cash]`.
+
+With `cda` the cryptogram is to be signed; with `cash` the terminal offers electronic cash and asks for a TC.
 
 It imports nothing of the project. `emv` builds the commands, follows 61xx and 6Cxx, raises at an error status, and
 parses what comes. Its own command line sends no PDOL, so this script walks through its library; INTERNAL AUTHENTICATE
@@ -23,6 +25,11 @@ TERMINAL: Final = {
     Tag((0x9F, 0x21)): [0x09, 0x30, 0x00],
 }
 """The terminal's data; `emv` fills what is missing with zeros."""
+
+CASH: Final = {Tag((0x9F, 0x7A)): [0x01]}
+"""The electronic-cash indicator, which the PDOL asks for."""
+
+BALANCE: Final = (0x9F, 0x79)
 
 PAN: Final = Tag(0x5A)
 """`emv` cannot print a PAN of an odd number of digits: it takes the padding for a digit."""
@@ -53,32 +60,35 @@ class Reader(Card):  # type: ignore[misc]  # untyped package
 
         self.tp.transmit = transmit
 
-    def initiate(self, proprietary: Any) -> tuple[list[int], Any]:
+    def initiate(self, proprietary: Any, terminal: Any) -> tuple[list[int], Any]:
         """GET PROCESSING OPTIONS: the values of the PDOL, and AIP and AFL."""
         if Tag.PDOL not in proprietary:
             return [], self.get_processing_options()
-        values = proprietary[Tag.PDOL].serialise(TERMINAL)
+        values = proprietary[Tag.PDOL].serialise(terminal)
         options = self.tp.exchange(GetProcessingOptions([0x83, len(values), *values])).data[Tag.RMTF1]
         return values, {"AIP": options[:2], "AFL": options[2:]}
 
 
-def purchase(card: Reader, combined: bool) -> dict[str, Any]:
-    """Selection, records, dynamic data authentication where the card has it, an online cryptogram."""
+def purchase(card: Reader, combined: bool, cash: bool) -> dict[str, Any]:
+    """Selection, records, dynamic data authentication where the card has it, a cryptogram."""
+    terminal = TERMINAL | CASH if cash else TERMINAL
+    asked = GenerateApplicationCryptogramCommand.TC if cash else GenerateApplicationCryptogramCommand.ARQC
     applications = card.list_applications()
     proprietary = card.select_application(applications[0][Tag.ADF_NAME]).data[Tag.FCI][Tag.FCI_PROP]
-    pdol, options = card.initiate(proprietary)
+    pdol, options = card.initiate(proprietary, terminal)
     data = card.get_application_data(options["AFL"])
     seen = {"applications": [_plain(entry) for entry in applications], "fci": _plain(proprietary)}
     seen |= {"pdol": bytes(pdol).hex(), "aip": bytes(options["AIP"]).hex(), "afl": bytes(options["AFL"]).hex()}
     seen |= {"data": _plain(data), "rendered": [render_element(*entry) for entry in data.items() if entry[0] != PAN]}
     if Tag.DDOL in data and not combined:
-        values = data[Tag.DDOL].serialise(TERMINAL)
+        values = data[Tag.DDOL].serialise(terminal)
         seen["signed"] = bytes(values).hex()
         seen["signature"] = bytes(card.tp.exchange(InternalAuthenticate(values)).data[Tag.RMTF1]).hex()
-    values = data[Tag.CDOL1].serialise(TERMINAL)
-    request = GenerateApplicationCryptogramCommand(GenerateApplicationCryptogramCommand.ARQC, values, cda_sig=combined)
+    values = data[Tag.CDOL1].serialise(terminal)
+    request = GenerateApplicationCryptogramCommand(asked, values, cda_sig=combined)
     seen |= {"cdol": bytes(values).hex(), "answer": _plain(card.tp.exchange(request).data)}
-    return seen | {"metadata": card.get_metadata(), "exchanges": card.exchanges}
+    seen |= {"metadata": card.get_metadata(), "balance": bytes(card.get_data_item(BALANCE, BALANCE) or b"").hex()}
+    return seen | {"exchanges": card.exchanges}
 
 
 def _plain(element: Any) -> Any:
@@ -93,4 +103,4 @@ def _hex(tag: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps(purchase(Reader(), "cda" in sys.argv)))
+    print(json.dumps(purchase(Reader(), "cda" in sys.argv, "cash" in sys.argv)))

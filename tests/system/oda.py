@@ -1,11 +1,11 @@
-"""What a terminal does with offline data authentication, from EMV Book 2 §5 and §6, with nothing of the project in it.
+"""What a terminal does with records and offline data authentication, with nothing of the project in it.
 
-Written from the book alone, to check the card and not to repeat it. Every function raises AssertionError where a
-terminal would set a bit of the TVR.
+Written from EMV Book 2 §5 and §6 and Book 3 alone, to check the card and not to repeat it. Every function raises
+AssertionError where a terminal would end the transaction or set a bit of the TVR.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -15,6 +15,35 @@ TODAY = (26, 11)
 
 Data = Mapping[str, bytes]
 """Data elements of the card by tag, in upper-case hex."""
+
+
+MANDATORY = {"5A", "5F24", "8C", "8D"}
+"""What every card must have in its records (Book 3 §7.2)."""
+
+
+def card_data(records: Iterable[bytes]) -> Data:
+    """The elements of the records, none missing that must be there, and none there twice (Book 3 §10.2)."""
+    found = [element for record in records for element in _elements(record)]
+    data = dict(found)
+    assert len(data) == len(found)
+    assert data.keys() >= MANDATORY
+    return data
+
+
+def _elements(template: bytes) -> Iterator[tuple[str, bytes]]:
+    """BER-TLV of a record's template, which holds primitive elements only (Book 3 Annex B)."""
+    at = 0
+    while at < len(template):
+        tag = template[at : at + (2 if template[at] & 0x1F == 0x1F else 1)]
+        at += len(tag)
+        assert not tag[0] & 0x20
+        long = template[at] == 0x81
+        length = template[at + long]
+        at += 1 + long
+        assert (length > 0x7F) == long
+        assert at + length <= len(template)
+        yield tag.hex().upper(), template[at : at + length]
+        at += length
 
 
 class Form(IntEnum):

@@ -7,7 +7,7 @@ certificates and signatures that it read, and `pyemv` the cryptogram. Debian's c
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from tests.system.station import PATIENCE, Station, missing, program
 SCRIPT = Path(__file__).with_name("emv_reader.py")
 AID = bytes.fromhex(cards.AID)
 PROFILES = ("bank", "bank-cda", "bank-sda", "bank-debit")
+LOADED = str(Path(__file__).with_name("loaded") / "profile.toml")
+UNPREDICTABLE = bytes.fromhex("1BADCAFE")
 
 
 @pytest.fixture(params=PROFILES)
@@ -59,11 +61,6 @@ class Seen:
         return bytes.fromhex(self.document[name])
 
     @property
-    def data(self) -> dict[str, bytes]:
-        """The elements of the records that `emv` left as bytes."""
-        return _bytes(self.document["data"])
-
-    @property
     def answer(self) -> dict[str, bytes]:
         """The answer to GENERATE AC by tag, in its order, whichever format it has."""
         answer = self.document["answer"]
@@ -75,19 +72,29 @@ class Seen:
     @property
     def static(self) -> bytes:
         """The records that the AFL puts under authentication, and the AIP (9F4A)."""
-        records = dict(self._records())
+        records = self.records
         afl = self.hex("afl")
         entries = [afl[at : at + 4] for at in range(0, len(afl), 4)]
         signed = [records[entry[0] | 4, entry[1] + number] for entry in entries for number in range(entry[3])]
         return b"".join(signed) + self.hex("aip")
 
-    def _records(self) -> Iterator[tuple[tuple[int, int], bytes]]:
-        """Reference control byte and number of each record read since GET PROCESSING OPTIONS; its template's value."""
+    @property
+    def records(self) -> dict[tuple[int, int], bytes]:
+        """What stood in the template of each record read since GET PROCESSING OPTIONS, by P2 and P1."""
         exchanges = [(bytes.fromhex(command), bytes.fromhex(answer)) for command, answer in self.document["exchanges"]]
         start = next(at for at, (command, _) in enumerate(exchanges) if command[1] == 0xA8)
-        for command, answer in exchanges[start:]:
-            if command[1] == 0xB2 and answer[-2:] == b"\x90\x00":
-                yield (command[3], command[2]), answer[3 if answer[1] == 0x81 else 2 : -2]
+        return {
+            (command[3], command[2]): answer[3 if answer[1] == 0x81 else 2 : -2]
+            for command, answer in exchanges[start:]
+            if command[1] == 0xB2 and answer[-2:] == b"\x90\x00"
+        }
+
+    @property
+    def checked(self) -> oda.Data:
+        """All elements of the records, as they must be, and as `emv` has them."""
+        data = oda.card_data(self.records.values())
+        assert _bytes(self.document["data"]).items() <= data.items()
+        return data
 
 
 def _bytes(elements: Mapping[str, str]) -> dict[str, bytes]:
@@ -110,11 +117,20 @@ def authority(bench: Bench) -> oda.PublicKey:
     return oda.PublicKey(key.modulus, key.exponent)
 
 
+def signed_cryptogram(bench: Bench, seen: Seen) -> bytes:
+    """The cryptogram out of the card's signature, once the certificates and the signature are right."""
+    data = seen.checked
+    card = oda.card_key(oda.issuer_key(authority(bench), data), data, seen.static)
+    assert UNPREDICTABLE in seen.hex("cdol")
+    return oda.combined_cryptogram(card, seen.answer, UNPREDICTABLE, seen.hex("pdol") + seen.hex("cdol"))
+
+
 def expected_cryptogram(bench: Bench, seen: Seen) -> bytes:
     """The cryptogram by pyemv, from what the terminal sent and the card said in clear (fact sheet §1.9)."""
     assert bench.keys.bank is not None
-    answer, atc = seen.answer, int.from_bytes(seen.answer["9F36"], "big")
-    card = pyemv.kd.derive_icc_mk_a(bench.keys.bank.mdk_ac, seen.data["5A"].hex().rstrip("f"), seen.data["5F34"].hex())
+    data, answer = seen.checked, seen.answer
+    atc = int.from_bytes(answer["9F36"], "big")
+    card = pyemv.kd.derive_icc_mk_a(bench.keys.bank.mdk_ac, data["5A"].hex().rstrip("f"), data["5F34"].hex())
     key = DES3.new(card, DES3.MODE_ECB).encrypt(atc.to_bytes(8, "big") + (atc ^ 0xFFFF).to_bytes(8, "big"))
     # CDOL1 begins with the nine elements that the cryptogram covers, 29 bytes; the CVR is bytes 4 to 7 of 9F10.
     covered = seen.hex("cdol")[:29] + seen.hex("aip") + answer["9F36"] + answer["9F10"][3:7]
@@ -134,7 +150,7 @@ def test_emv_finds_the_application(station: Station, bench: Bench) -> None:
 def test_emv_makes_a_purchase(station: Station, bench: Bench) -> None:
     """Issue 5: selection, records, authentication that the card has (static or dynamic), an online cryptogram."""
     seen = read(station)
-    data, answer = seen.data, seen.answer
+    data, answer = seen.checked, seen.answer
     issuer = oda.issuer_key(authority(bench), data)
     assert len(oda.authentication_code(issuer, data, seen.static)) == 2
     if "9F46" in data:
@@ -152,12 +168,17 @@ def test_emv_makes_a_purchase(station: Station, bench: Bench) -> None:
 def test_emv_makes_a_purchase_with_a_signed_cryptogram(station: Station, bench: Bench) -> None:
     """Issue 5: combined authentication (CDA)."""
     seen = read(station, "cda")
-    data, answer = seen.data, seen.answer
-    card = oda.card_key(oda.issuer_key(authority(bench), data), data, seen.static)
-    unpredictable = bytes.fromhex("1BADCAFE")
-    assert unpredictable in seen.hex("cdol")
-    cryptogram = oda.combined_cryptogram(card, answer, unpredictable, seen.hex("pdol") + seen.hex("cdol"))
-    assert (answer["9F27"], cryptogram) == (b"\x80", expected_cryptogram(bench, seen))
+    assert (seen.answer["9F27"], signed_cryptogram(bench, seen)) == (b"\x80", expected_cryptogram(bench, seen))
+
+
+@PYEMV
+@pytest.mark.parametrize("bench", [pytest.param(LOADED, id="loaded")], indirect=True)
+def test_emv_pays_with_electronic_cash(station: Station, bench: Bench) -> None:
+    """Issue 5: offered electronic cash, the card chooses it by its AFL, approves offline, signs its TC, and pays."""
+    seen = read(station, "cda", "cash")
+    assert seen.checked["9F74"] == b"ECC001"
+    assert (seen.answer["9F27"], signed_cryptogram(bench, seen)) == (b"\x40", expected_cryptogram(bench, seen))
+    assert seen.document["balance"] == f"{100_000 - 1234:012}"
 
 
 # --- cardpeek ----------------------------------------------------------------------------------------------------
