@@ -22,6 +22,8 @@ class Vector:
     kind: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    recomputed: bool
+    """Whether the file says that the project recomputes its outputs."""
 
     def data(self, name: str) -> bytes:
         """An input as bytes."""
@@ -41,7 +43,7 @@ class Vector:
 
 
 VECTORS = {
-    entry["number"]: Vector(entry["number"], entry["kind"], entry["inputs"], entry["outputs"])
+    entry["number"]: Vector(entry["number"], entry["kind"], entry["inputs"], entry["outputs"], entry["recomputed"])
     for entry in json.loads(_FILE.read_text(encoding="utf-8"))
 }
 

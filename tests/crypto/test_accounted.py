@@ -46,6 +46,7 @@ def test_reasons_are_for_what_does_not_exist() -> None:
 
 def test_what_has_outputs_is_recomputed() -> None:
     assert set(RECOMPUTED) == {number for number, vector in VECTORS.items() if vector.outputs}
+    assert set(RECOMPUTED) == {number for number, vector in VECTORS.items() if vector.recomputed}
 
 
 def test_whole_kinds_are_recomputed() -> None:
