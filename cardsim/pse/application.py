@@ -176,9 +176,7 @@ class Application:
         Raises:
             StatusError: 6A80, the identifier belongs to a file; 6A84, no room.
         """
-        file = self._files.child(self.df.index, dgi)
-        if file is not None and file.type is not FileType.OBJECT:
-            raise StatusError(status.WRONG_DATA)
+        file = self.claim(dgi)
         if file is not None and file.length != len(content):
             self.remove(dgi)
             file = None
@@ -186,6 +184,17 @@ class Application:
             file = self._files.create(NewFile(FileType.OBJECT, dgi, self.df.index, len(content)))
         self._partition.mark_directory(file.offset, file.offset + file.length)
         self._partition.write(file.offset, content)
+
+    def claim(self, dgi: int) -> File | None:
+        """The file of a data grouping, if there is one already.
+
+        Raises:
+            StatusError: 6A80, the identifier belongs to a file of another kind.
+        """
+        file = self._files.child(self.df.index, dgi)
+        if file is not None and file.type is not FileType.OBJECT:
+            raise StatusError(status.WRONG_DATA)
+        return file
 
     def remove(self, dgi: int) -> None:
         """Take a data grouping away, with the command. Its cells stay in use."""

@@ -10,13 +10,13 @@ from cardsim.iso7816.apdu import Case
 
 _SFIS: Final = range(1, 31)
 _ISSUED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application is issued")
-_IN_CHANNEL: Final = (_ISSUED, Fault(s.CONDITIONS_NOT_SATISFIED, "no channel is open"))
+_NO_CHANNEL: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "no channel is open")
 _IN_PLAIN: Final = (
-    *_IN_CHANNEL,
+    _NO_CHANNEL,
     Fault(s.SECURITY_NOT_SATISFIED, "the channel's security level is not 00: the channel ends"),
 )
 _SEALED: Final = (
-    *_IN_CHANNEL,
+    _NO_CHANNEL,
     Fault(s.SECURITY_NOT_SATISFIED, "the channel's security level is 00"),
     Fault(s.SM_OBJECT_INCORRECT, "wrong C-MAC, or data that cannot be deciphered: the channel ends"),
 )
@@ -276,15 +276,17 @@ CHANNEL_AUTHENTICATE: Final = Command(
 )
 
 
-def _in_channel(row: Command) -> tuple[Command, Command]:
-    """A row for the open channel in its two classes: 80 at security level 00, 84 with a C-MAC above."""
+def _in_channel(row: Command, *before: Fault) -> tuple[Command, Command]:
+    """A row for the open channel in its two classes: 80 at security level 00, 84 with a C-MAC above. `before` are the
+    faults that win over all others."""
     forms = ((0x80, tuple(row.lc), _IN_PLAIN), (0x84, range(9, 256), _SEALED))
     plain, sealed = (
         replace(
-            row, cla=cla, lc=lc, answers=(*faults, *row.answers), messaging=Messaging.CHANNEL, access="open channel"
+            row, cla=cla, lc=lc, answers=(*before, *faults, *row.answers), messaging=Messaging.CHANNEL,
+            access="open channel",
         )
         for cla, lc, faults in forms
-    )
+    )  # fmt: skip
     return plain, sealed
 
 
@@ -348,7 +350,7 @@ PUT_KEY: Final = Command(
 )
 
 _PERSONALISATION: Final = (
-    INITIALIZE_UPDATE, CHANNEL_AUTHENTICATE, *_in_channel(CREATE), *_in_channel(STORE_DATA),
+    INITIALIZE_UPDATE, CHANNEL_AUTHENTICATE, *_in_channel(CREATE, _ISSUED), *_in_channel(STORE_DATA, _ISSUED),
 )  # fmt: skip
 
 PSE_TABLE: Final = (SELECT, GET_RESPONSE, READ_RECORD, *_PERSONALISATION, *_in_channel(PUT_KEY))

@@ -113,7 +113,10 @@ class Personalisation(SecureChannel):
         whole, rest = split_groupings(partial + data)
         if rest and p1 & _LAST_BLOCK:
             raise StatusError(status.WRONG_DATA)
-        for row, dgi, content in self._known(p1, whole):
+        known = self._known(p1, whole)
+        for _, dgi, _ in known:
+            application.claim(dgi)
+        for row, dgi, content in known:
             self._store(application, row, dgi, content)
         if not self._keys_checked(application):
             raise StatusError(status.WRONG_DATA)
@@ -154,7 +157,7 @@ class Personalisation(SecureChannel):
         """Put a data grouping where its row says.
 
         Raises:
-            StatusError: 6A80, its identifier belongs to a file; 6A84, no room.
+            StatusError: 6A84, no room.
         """
         match row.target:
             case Target.NOWHERE:

@@ -206,9 +206,14 @@ def check_values(keys: bytes) -> bytes:
     return b"".join(pboc.key_check_value(keys[at : at + 16]) for at in range(0, len(keys), 16))
 
 
+def pse_of(bench: Bench) -> Pse:
+    """The payment environment, by test hook."""
+    return next(environment for environment in bench.model.environments.values() if isinstance(environment, Pse))
+
+
 def poke(bench: Bench, at: int, value: bytes) -> None:
     """Test hook: set counters of the application (`cardsim.pse.application`) from outside."""
-    pse = next(environment for environment in bench.model.environments.values() if isinstance(environment, Pse))
+    pse = pse_of(bench)
     adf = next(file for file in pse.files.index.files if file.type is FileType.DF and file.name == ADF)
     poke_environment(bench, pse.application_of(adf.index).counters_at + at, value)
 

@@ -1,10 +1,14 @@
 """The host of a secure channel, step by step, so that each step can go wrong."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from cardsim.crypto import ciphers, padding, pboc, scp02
 from tests.cards import Bench, secrets
 from tests.pse.perso import ADF, CHALLENGE
+
+NEW: Final = scp02.CardKeys(bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
+"""Another key set."""
 
 
 def card_keys() -> scp02.CardKeys:
@@ -48,15 +52,18 @@ class Host:
             self.session = scp02.session_keys(self.keys or card_keys(), self.sequence)
         return self.bench.sw
 
-    def authenticate(self, level: int, spoil: int = 0) -> str:
+    def opening(self, level: int, spoil: int = 0) -> bytes:
         """EXTERNAL AUTHENTICATE; `spoil` is exclusive-ored to its data."""
         assert self.session is not None
         proof = scp02.host_cryptogram(self.session.enc, CHALLENGE, self.sequence, self.answer[14:20])
         message = bytes((0x84, 0x82, level, 0, 16)) + proof
         self.mac = scp02.command_mac(self.session.mac, message, bytes(8))
-        data = int.from_bytes(proof + self.mac, "big") ^ spoil
         self.level = level
-        self.bench.send(message[:5] + data.to_bytes(16, "big"))
+        return message[:5] + (int.from_bytes(proof + self.mac, "big") ^ spoil).to_bytes(16, "big")
+
+    def authenticate(self, level: int, spoil: int = 0) -> str:
+        """The same, sent; the status word."""
+        self.bench.send(self.opening(level, spoil))
         return self.bench.sw
 
     def open(self, level: int) -> "Host":
@@ -83,13 +90,17 @@ class Host:
         self.bench.send(self.sealed(ins, p1, p2, data, spoil))
         return self.bench.sw
 
+    def grouping(self, dgi: int, content: bytes, *, secret: bool = False) -> bytes:
+        """A data grouping of at most 254 bytes, under the S-DEK where it is secret."""
+        assert self.session is not None
+        if secret:
+            content = scp02.dek_encrypt(self.session.dek, content)
+        return dgi.to_bytes(2, "big") + bytes((len(content),)) + content
+
     def store(self, dgi: int, content: bytes, p1: int = 0) -> str:
         """STORE DATA of one grouping with the next block number, under the S-DEK where P1 says so."""
-        assert self.session is not None
-        if p1 & 0x60:
-            content = scp02.dek_encrypt(self.session.dek, content)
         self.block += 1
-        return self.command(0xE2, p1, self.block - 1, dgi.to_bytes(2, "big") + bytes((len(content),)) + content)
+        return self.command(0xE2, p1, self.block - 1, self.grouping(dgi, content, secret=bool(p1 & 0x60)))
 
 
 def put_key_data(host: Host, keys: scp02.CardKeys, version: int) -> bytes:

@@ -14,8 +14,8 @@ from cardsim.pse.application import PIN_TRIES_AT, Application
 from cardsim.pse.contents import RECORDS
 from cardsim.pse.environment import Pse
 from cardsim.pse.issue import CHECKS, Candidate, refusal
-from tests.cards import AID, Bench, unhex
-from tests.pse.perso import ADF, Job, empty, fill, job, log_file, open_channel, store_all
+from tests.cards import AID, unhex
+from tests.pse.perso import ADF, Job, empty, fill, job, log_file, open_channel, pse_of, store_all
 
 Spoil = Callable[[Job], None]
 CAUSES: Final = [check.fault.cause for check in CHECKS]
@@ -137,11 +137,6 @@ SPOILS: Final[tuple[tuple[str, Spoil], ...]] = (
     ("the FCI announces a log", changed(0x9102, "BF0C059F4D020B0A", FCI_NO_LOG)),
     ("the log format (9F4F)", rewritten(0x0D01, {0x9F4F: "9A039F2103"})),
 )
-
-
-def pse_of(bench: Bench) -> Pse:
-    """The payment environment, by test hook."""
-    return next(found for found in bench.model.environments.values() if isinstance(found, Pse))
 
 
 class Kept(Application):

@@ -9,7 +9,9 @@ from cardsim.iso7816.tlv import ber, find
 from cardsim.making.pse import PSE_NAME as PSE_NAME_BYTES
 from cardsim.making.station import Channel, MakingError, Station
 from tests.cards import AID, PSE_NAME, SSSE_NAME, Bench, of_cells, secrets, unhex
+from tests.order import Trial, problems, unnamed
 from tests.pse.deal import PLAIN, TC, Deal
+from tests.pse.order_perso import TRIALS
 from tests.pse.perso import (
     ADF,
     CHALLENGE,
@@ -25,7 +27,7 @@ from tests.pse.perso import (
     pay,
     store_all,
 )
-from tests.pse.scp import Host, put_key_data
+from tests.pse.scp import NEW, Host, put_key_data
 
 
 @pytest.fixture
@@ -451,8 +453,6 @@ def test_create_refusals() -> None:
 
 # --- PUT KEY ---------------------------------------------------------------------------------------------------------
 
-NEW = scp02.CardKeys(bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48)))
-
 
 @pytest.mark.parametrize("issued", [False, True])
 @pytest.mark.parametrize("level", [0, 1, 3])
@@ -504,3 +504,32 @@ def select(bench: Bench) -> Station:
     station = Station(bench.model)
     station.select(ADF)
     return station
+
+
+# --- order of errors -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.row.name} {trial.row.header.hex()}")
+def test_order_of_errors(trial: Trial) -> None:
+    """PBOC-PER-005, 007 to 011, 020, 021, 029, 030, 033, D7: each fault alone; of each pair the earlier one wins."""
+    assert list(problems(trial)) == []
+    assert unnamed(trial) == set()
+
+
+def test_restarted_with_other_keys(bench: Bench) -> None:
+    """PBOC-PER-021, PBOC-TEAR-012: other keys take the old check values away, so a job can begin again with them."""
+    channel, keys = open_channel(bench), job()[0x8000]
+    channel.store(0x8000, keys, secret=True)
+    channel.store(0x9000, check_values(keys))
+    channel.store(0x8000, keys[::-1], secret=True)
+    assert refused(bench, 0x9000, check_values(keys)) == "6A80"
+    open_channel(bench).store(0x9000, check_values(keys[::-1]))
+
+
+def test_all_or_nothing(bench: Bench) -> None:
+    """PBOC-PER-011: of a command with a right and a wrong data grouping nothing is stored, whatever is wrong."""
+    record = unhex("0101 04 70025700")
+    for wrong in ("7777 01 00", "8000 01 00", "0201 02 7100", "9102 02 A505", "9010 02 0305"):
+        host = Host(bench).open(1)
+        assert host.command(0xE2, 0, 0, record + unhex(wrong)) in ("6A88", "6A80")
+        assert bench.x("00B2010C00") == "6A82"

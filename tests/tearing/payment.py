@@ -35,8 +35,8 @@ from tests.pse.perso import (
     pay,
     store_all,
 )
-from tests.pse.scp import Host, card_keys, put_key_data
-from tests.pse.test_personalisation import NEW, everything
+from tests.pse.scp import NEW, Host, card_keys, put_key_data
+from tests.pse.test_personalisation import everything
 from tests.tearing.scene import (
     AFTER,
     BEFORE,
