@@ -50,6 +50,8 @@ ONE_AT_A_TIME: Final = {
     "fid": "a command names one environment, which is missing, created or keyed",
     "name": "a name is free, or that of one environment, created or keyed",
     "state": "a card is in one state of its life cycle",
+    "turn": "a transaction that has begun is one of an issued application",
+    "room": "a record that is too long is answered with one word, as the profile switches stand",
     "mac": "a wrong MAC is answered with one word, as the profile switches stand",
 }
 """Knobs with more than one spoiler in some trial: what goes wrong there excludes what else goes wrong there."""

@@ -63,13 +63,11 @@ class Authentication(TransactionCommands):
         """INTERNAL AUTHENTICATE: signed dynamic data with 02, ATC as ICC dynamic data (PBOC-DDA)."""
         application = self._need(State.INITIATED)
         transaction = self._transaction
-        if not transaction.aip & AIP_DDA:
+        key = load_rsa_key(application.object) if transaction.aip & AIP_DDA else None
+        if key is None:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if len(data) != application.parameters.ddol.length:
             raise StatusError(status.WRONG_LENGTH)
-        key = load_rsa_key(application.object)
-        if key is None:
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         atc = application.counters()[ATC_AT : ATC_AT + 2]
         signed = oda.sign_dynamic(key, b"\x02" + atc, data)
         transaction.cvr |= risk.CVR_DDA_PERFORMED
@@ -84,14 +82,14 @@ class Authentication(TransactionCommands):
         counters = application.counters()
         failed = bytes((counters[INDICATORS_AT] | Indicator.AUTHENTICATION_FAILED,))
         if transaction.authentication is not IssuerAuthentication.NOT_PERFORMED:
-            application.write_counter_early(INDICATORS_AT, failed)
             transaction.authentication = IssuerAuthentication.FAILED
+            application.write_counter_early(INDICATORS_AT, failed)
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
         session = pboc.session_key(udk(application, UDK_AC), atc)
         if pboc.arpc(session, transaction.cryptogram, data[8:]) != data[:8]:
-            application.write_counter_early(INDICATORS_AT, failed)
             transaction.authentication = IssuerAuthentication.FAILED
+            application.write_counter_early(INDICATORS_AT, failed)
             raise StatusError(status.NO_INFORMATION)
         if counters[INDICATORS_AT] & Indicator.AUTHENTICATION_FAILED:
             cleared = counters[INDICATORS_AT] & ~Indicator.AUTHENTICATION_FAILED

@@ -21,6 +21,9 @@ _SEALED: Final = (
     Fault(s.SM_OBJECT_INCORRECT, "wrong C-MAC, or data that cannot be deciphered: the channel ends"),
 )
 
+_NOT_ISSUED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application is not issued")
+_NOT_INITIATED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "not between GPO and the first GENERATE AC")
+
 READ_RECORD: Final = Command(
     name="READ RECORD",
     cla=0x00,
@@ -28,7 +31,10 @@ READ_RECORD: Final = Command(
     case=Case.RESPONSE,
     parameters=(Parameters(range(1, 0x100), tuple(sfi << 3 | 4 for sfi in _SFIS), "record number, SFI"),),
     response="the record, template 70 included; log records raw",
-    answers=answers(s.FILE_NOT_FOUND, s.RECORD_NOT_FOUND, s.CONDITIONS_NOT_SATISFIED),
+    answers=answers(
+        Fault(s.FILE_NOT_FOUND, "neither a record nor the log has this SFI"),
+        Fault(s.RECORD_NOT_FOUND, "the SFI has no record of this number"),
+    ),
     clause="EMV Book 3 §6.5.11, PBOC part 5",
 )
 
@@ -41,7 +47,15 @@ GET_PROCESSING_OPTIONS: Final = Command(
     lc=range(2, 256),
     data="83, length, values of the PDOL",
     response="80, length, AIP (2), AFL",
-    answers=answers(s.MEMORY_FAILURE, s.CONDITIONS_NOT_SATISFIED, s.WRONG_DATA),
+    access="directly after SELECT",
+    answers=answers(
+        Fault(s.CONDITIONS_NOT_SATISFIED, "a transaction has begun since SELECT"),
+        _NOT_ISSUED,
+        Fault(s.WRONG_LENGTH, "Lc is not that of the PDOL's values and two bytes"),
+        Fault(s.WRONG_DATA, "another tag than 83, or another length behind it than that of the PDOL's values"),
+        NOT_PROGRAMMED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the ATC is at its end: the application is blocked for good"),
+    ),
     clause="EMV Book 3 §6.5.8, PBOC part 13",
 )
 
@@ -52,7 +66,10 @@ GET_DATA: Final = Command(
     case=Case.RESPONSE,
     parameters=(Parameters(ANY_BYTE, ANY_BYTE, "tag"),),
     response="tag, length, value",
-    answers=answers(s.REFERENCE_NOT_FOUND),
+    answers=answers(
+        Fault(s.REFERENCE_NOT_FOUND, "the application is not issued"),
+        Fault(s.REFERENCE_NOT_FOUND, "a tag that cannot be read, or that the application does not have"),
+    ),
     clause="EMV Book 3 §6.5.7, PBOC part 5",
 )
 
@@ -66,10 +83,15 @@ VERIFY: Final = Command(
     data="PIN block 2N PIN F..F",
     access="offline-PIN profile, between GPO and the first GENERATE AC",
     answers=answers(
-        0x63C0, s.MEMORY_FAILURE, s.BLOCKED, s.REFERENCE_DATA_UNUSABLE, s.CONDITIONS_NOT_SATISFIED
+        _NOT_INITIATED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN"),
+        Fault(s.REFERENCE_DATA_UNUSABLE, "no tries left, at the first VERIFY of the transaction"),
+        Fault(s.BLOCKED, "no tries left, at a later one"),
+        NOT_PROGRAMMED,
+        Fault(0x63C0, "another PIN block; the PIN loses a try"),
     ),
     clause="EMV Book 3 §6.5.12",
-)  # fmt: skip
+)
 
 INTERNAL_AUTHENTICATE: Final = Command(
     name="INTERNAL AUTHENTICATE",
@@ -80,7 +102,12 @@ INTERNAL_AUTHENTICATE: Final = Command(
     lc=range(256),
     data="values of the DDOL",
     response="80, length, signed dynamic application data",
-    answers=answers(s.CONDITIONS_NOT_SATISFIED),
+    access="between GPO and the first GENERATE AC",
+    answers=answers(
+        _NOT_INITIATED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the AIP of the path does not promise DDA"),
+        Fault(s.WRONG_LENGTH, "Lc is not that of the DDOL's values"),
+    ),
     clause="EMV Book 3 §6.5.9, Book 2 §6.5",
 )
 
@@ -96,7 +123,14 @@ GENERATE_AC: Final = Command(
     lc=range(256),
     data="values of CDOL1, then of CDOL2",
     response="80, length, CID (1), ATC (2), cryptogram (8), issuer data; with CDA 77: 9F27, 9F36, 9F4B, 9F10",
-    answers=answers(s.MEMORY_FAILURE, s.CONDITIONS_NOT_SATISFIED),
+    access="once after GPO, and once more after an ARQC",
+    answers=answers(
+        Fault(s.CONDITIONS_NOT_SATISFIED, "neither the first one after GPO nor the second one after an ARQC"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "CDA is asked for, and the AIP of the path does not promise it"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the second one asks for an ARQC"),
+        Fault(s.WRONG_LENGTH, "Lc is not that of the values of CDOL1, or of CDOL2"),
+        NOT_PROGRAMMED,
+    ),
     clause="EMV Book 3 §6.5.5, PBOC part 5 ch. 14-16",
 )
 
@@ -109,7 +143,13 @@ EXTERNAL_AUTHENTICATE: Final = Command(
     lc=(10,),
     data="ARPC (8), authorisation response code (2)",
     access="once, between the first and the second GENERATE AC",
-    answers=answers(s.MEMORY_FAILURE, s.NO_INFORMATION, s.CONDITIONS_NOT_SATISFIED),
+    answers=answers(
+        Fault(s.CONDITIONS_NOT_SATISFIED, "not between an ARQC and the second GENERATE AC"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the AIP of the path does not promise issuer authentication"),
+        NOT_PROGRAMMED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "sent before in this transaction: issuer authentication has failed"),
+        Fault(s.NO_INFORMATION, "another ARPC: issuer authentication has failed"),
+    ),
     clause="EMV Book 3 §6.5.4, PBOC part 5 ch. 15",
 )
 
@@ -121,7 +161,8 @@ _NO_TURN: Final = Fault(
 _SCRIPT_LENGTH: Final = Fault(s.WRONG_LENGTH, "another Lc; the script has failed")
 _SCRIPT_MAC: Final = Fault(s.SM_OBJECT_INCORRECT, "another MAC; the script has failed, and so will all that follow")
 _OTHER_WORD: Final = Fault(s.SECURITY_NOT_SATISFIED, "the same on a card with script_mac_word 6982")
-_SCRIPT_GATE: Final = (_NO_TURN, _SCRIPT_LENGTH, _SCRIPT_MAC, _OTHER_WORD)
+# What fails behind the first question is marked before it is answered: a page that fails then wins over it.
+_SCRIPT_GATE: Final = (_NO_TURN, NOT_PROGRAMMED, _SCRIPT_LENGTH, _SCRIPT_MAC, _OTHER_WORD)
 
 APPLICATION_BLOCK: Final = Command(
     name="APPLICATION BLOCK",
@@ -133,7 +174,7 @@ APPLICATION_BLOCK: Final = Command(
     data="MAC (4)",
     messaging=Messaging.MAC,
     access="issuer script",
-    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    answers=_SCRIPT_GATE,
     clause="EMV Book 3 §6.5.1, PBOC part 5 ch. 17",
     state_first=True,
 )
@@ -148,7 +189,7 @@ APPLICATION_UNBLOCK: Final = Command(
     data="MAC (4)",
     messaging=Messaging.MAC,
     access="issuer script",
-    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    answers=_SCRIPT_GATE,
     clause="EMV Book 3 §6.5.2, PBOC part 5 ch. 17",
     state_first=True,
 )
@@ -163,7 +204,7 @@ CARD_BLOCK: Final = Command(
     data="MAC (4)",
     messaging=Messaging.MAC,
     access="issuer script",
-    answers=answers(*_SCRIPT_GATE, NOT_PROGRAMMED),
+    answers=_SCRIPT_GATE,
     clause="EMV Book 3 §6.5.3, PBOC part 5 ch. 17, D10",
     state_first=True,
 )
@@ -186,7 +227,6 @@ PIN_CHANGE: Final = Command(
         *_SCRIPT_GATE,
         Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN"),
         Fault(s.WRONG_DATA, "what was enciphered is no PIN block"),
-        NOT_PROGRAMMED,
     ),
     clause="EMV Book 3 §6.5.10, PBOC part 5 ch. 17",
     state_first=True,
@@ -207,7 +247,6 @@ PUT_DATA: Final = Command(
         Fault(s.WRONG_DATA, "a tag that cannot be written, or that the application does not have"),
         Fault(s.WRONG_LENGTH, "the value has another length than the data object"),
         Fault(s.WRONG_DATA, "an amount that is not decimal, or a balance above its limit"),
-        NOT_PROGRAMMED,
     ),
     clause="PBOC part 5 ch. 17, part 13",
     state_first=True,
@@ -229,7 +268,6 @@ UPDATE_RECORD: Final = Command(
         Fault(s.RECORD_NOT_FOUND, "the record has no room for so much"),
         Fault(s.NO_SPACE, "the same on a card with long_record 6A84"),
         Fault(s.WRONG_DATA, "no template 70, or the application could not go on with it"),
-        NOT_PROGRAMMED,
     ),
     clause="PBOC part 5 ch. 17",
     state_first=True,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan
 from tests.cards import Bench
 from tests.pse.deal import (
     AAC,
@@ -105,6 +106,14 @@ def test_failure_survives_the_power(deal: Deal) -> None:
     answer = deal.once()
     assert not answer.has(AUTHENTICATION_FAILED_LAST)
     assert answer.has(NOT_COMPLETED)
+
+
+def test_failure_that_cannot_be_written(deal: Deal) -> None:
+    """PBOC-XAU-006, PBOC-TEAR-006, D14: a wrong ARPC uses up the attempt although its mark could not be written."""
+    with deal.bench.on_bus(PageFailurePlan(EVERY_PAGE, None)):
+        assert deal.external(spoil=1) == "6581"
+    assert deal.external() == "6985"
+    assert deal.gac2(TC).has(AUTHENTICATION_FAILED)
 
 
 def test_not_supported() -> None:

@@ -9,6 +9,7 @@ from cardsim.ssse import commands, medical_commands
 from tests.cos.test_order import TRIALS as CARD_TRIALS
 from tests.order import ONE_AT_A_TIME, Trial, never_seen, problems, shared_knobs, unnamed
 from tests.psam.test_order import TRIALS as PSAM_TRIALS
+from tests.pse.test_order import TRIALS as PSE_TRIALS
 from tests.ssse import order_basic, order_medical, order_setup
 
 TRIALS = (*order_basic.TRIALS, *order_setup.TRIALS, *order_medical.TRIALS)
@@ -45,5 +46,5 @@ def test_no_row_is_left_out() -> None:
 
 def test_no_reason_is_left_behind() -> None:
     """Each reason why some faults exclude each other is needed by a trial."""
-    shared = set().union(*(shared_knobs(trial) for trial in (*TRIALS, *CARD_TRIALS, *PSAM_TRIALS)))
+    shared = set().union(*(shared_knobs(trial) for trial in (*TRIALS, *CARD_TRIALS, *PSAM_TRIALS, *PSE_TRIALS)))
     assert shared == set(ONE_AT_A_TIME)
