@@ -27,14 +27,14 @@ from tests.system.station import PATIENCE, Station, missing, program
 
 SCRIPT = Path(__file__).with_name("emv_reader.py")
 AID = bytes.fromhex(cards.AID)
-PROFILES = ("bank", "bank-cda", "bank-sda", "bank-debit")
+PROFILES = (cards.DUAL, "bank-cda", "bank-sda", "bank-debit")
 LOADED = str(Path(__file__).with_name("loaded") / "profile.toml")
 UNPREDICTABLE = bytes.fromhex("1BADCAFE")
 
 
 @pytest.fixture(params=PROFILES)
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """A card of each payment profile, with the keys that its bank knows."""
+    """The card that `cardsim new` makes, and one of each other payment profile, with the keys that its bank knows."""
     return cards.card(request.param, on=False)
 
 
