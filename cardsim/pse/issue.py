@@ -288,7 +288,7 @@ def _lengths(candidate: Candidate) -> bool:
 
 
 def _decimal(candidate: Candidate) -> bool:
-    return all(decimal(candidate.card.get(each.tag, b"")) is not None for each in DATA_OBJECTS if each.money)
+    return all(decimal(candidate.card.get(each.tag, b"")) is not None for each in DATA_OBJECTS if each.bcd)
 
 
 def _cash_data(candidate: Candidate) -> bool:

@@ -166,9 +166,9 @@ class IssuerScripts(TransactionCommands):
         def block(_application: Application, _body: bytes) -> None:
             pse = self._pse
             pse.files.set_flags(pse.files.flags | Flag.BLOCKED)
+            pse.card.block()
             running = self._transaction.state is State.ONLINE
             self._transaction.finishing = running and not self._chosen(Choice.CARD_BLOCK_AT_ONCE)
-            pse.card.block()
 
         return self._run(commands.CARD_BLOCK, p1, p2, data, block)
 
@@ -178,22 +178,21 @@ class IssuerScripts(TransactionCommands):
         """PIN CHANGE/UNBLOCK: P2 00 gives all tries back; 02 sets a new PIN too, 01 one that was sent with the old."""
 
         def change(application: Application, body: bytes) -> None:
-            counters = application.counters()
-            if not counters[PIN_LIMIT_AT]:
+            counters, present = application.counters(), application.object(DGI_PIN)
+            if not counters[PIN_LIMIT_AT] or present is None:
                 self._fail(application, status.CONDITIONS_NOT_SATISFIED)
             if p2 != _UNBLOCK:
-                application.store(DGI_PIN, self._new_pin(application, body, with_old=p2 == _CHANGE_WITH_OLD))
+                old = present.hex()[2 : 2 + (present[0] & 0x0F)] if p2 == _CHANGE_WITH_OLD else None
+                application.store(DGI_PIN, self._new_pin(application, body, old))
             application.write_counter(PIN_TRIES_AT, counters[PIN_LIMIT_AT : PIN_LIMIT_AT + 1])
 
         return self._run(commands.PIN_CHANGE, p1, p2, data, change, _PIN_CHANGE_LC[p2])
 
-    def _new_pin(self, application: Application, body: bytes, *, with_old: bool) -> bytes:
+    def _new_pin(self, application: Application, body: bytes, old: str | None) -> bytes:
         """The PIN block of format 2 that an enciphered change asks for (PBOC-PCH-002 to 005)."""
         atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
         session = pboc.session_key(udk(application, UDK_ENC), atc)
         key = udk(application, UDK_AC if self._chosen(Choice.PIN_D1_FROM_AC) else UDK_ENC)
-        present = application.object(DGI_PIN) or b""
-        old = present.hex()[2 : 2 + (present[0] & 0x0F)] if with_old else None
         try:
             pin = pboc.pin_of_change_block(key, pboc.script_decipher(session, body), old)
             return pboc.pin_block_format2(pin)
@@ -217,13 +216,13 @@ class IssuerScripts(TransactionCommands):
         if tag == _BALANCE:
             application.write_counter(BALANCE_AT, value)
         else:
-            self._replace(application, tag, value)
+            _replace(application, tag, value)
         self._executed(application)
         return b""
 
     def _check_object(self, application: Application, tag: int, length: int) -> None:
         row = WRITABLE.get(tag)
-        if row is None or tag not in application.parameters.data:
+        if row is None or not _groupings_with(application, tag):
             self._fail(application, status.WRONG_DATA)
         if length != row.length:
             self._fail(application, status.WRONG_LENGTH)
@@ -231,7 +230,7 @@ class IssuerScripts(TransactionCommands):
     def _check_value(self, application: Application, tag: int, value: bytes) -> None:
         """Amounts are decimal, and the balance is not above its limit (PBOC-PDT-008, 012)."""
         amount = decimal(value)
-        if WRITABLE[tag].money and amount is None:
+        if WRITABLE[tag].bcd and amount is None:
             self._fail(application, status.WRONG_DATA)
         if tag != _BALANCE or amount is None or self._chosen(Choice.LOAD_ABOVE_LIMIT):
             return
@@ -239,16 +238,6 @@ class IssuerScripts(TransactionCommands):
             if self._chosen(Choice.REFUSED_LOAD_UNMARKED):
                 raise StatusError(status.WRONG_DATA)
             self._fail(application, status.WRONG_DATA)
-
-    @staticmethod
-    def _replace(application: Application, tag: int, value: bytes) -> None:
-        """Write a data object of DGI 0D01 or 0E01 in its place."""
-        for dgi in (DGI_RISK, DGI_CARD):
-            content = application.object(dgi) or b""
-            items = list(tlv.parse(content))
-            if any(item.tag == tag for item in items):
-                changed = (tlv.ber(item.tag, value if item.tag == tag else item.value) for item in items)
-                application.store(dgi, b"".join(changed))
 
     def _update_record(self, p1: int, p2: int, data: bytes, _le: int) -> bytes:
         """UPDATE RECORD: a record as a whole, template 70 included; what is signed is not signed anew (PBOC-UPR)."""
@@ -266,3 +255,16 @@ class IssuerScripts(TransactionCommands):
             self._pse.partition.write(file.offset, body)
 
         return self._run(commands.UPDATE_RECORD, p1, p2, data, update)
+
+
+def _groupings_with(application: Application, tag: int) -> dict[int, list[tlv.Tlv]]:
+    """Those of the data groupings 0D01 and 0E01 that hold a data object, by their identifier, taken apart."""
+    groupings = {dgi: tlv.parse(application.object(dgi) or b"") for dgi in (DGI_RISK, DGI_CARD)}
+    return {dgi: items for dgi, items in groupings.items() if any(item.tag == tag for item in items)}
+
+
+def _replace(application: Application, tag: int, value: bytes) -> None:
+    """Write a data object in its place, with the command."""
+    for dgi, items in _groupings_with(application, tag).items():
+        changed = (tlv.ber(item.tag, value if item.tag == tag else item.value) for item in items)
+        application.store(dgi, b"".join(changed))
