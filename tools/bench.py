@@ -1,6 +1,6 @@
 """Speed of the card and of its readers: each figure beside a yardstick that was measured in the same run.
 
-    python tools/bench.py [--json] [--quick] [--only in-process|conformance|socket|vpcd]
+    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|conformance|socket|vpcd]
 
 Machines are noisy, so the figures to compare are the ratios; absolute rates say what this machine did just now. Each
 rate is the best of several short runs, taken in turn with its yardstick.
@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Final
 
 import bench_medical
+import bench_payment
 
 from cardsim.assembly import CardModel, new_card
 from cardsim.chip.image import create_image
-from cardsim.crypto import pboc
 from cardsim.keyfile import default_keyfile_path, write_keyfile
 from cardsim.making.card import activate, make_card
 from cardsim.making.structure import DEFAULT_PROFILE, load_profile
@@ -39,11 +39,6 @@ SSSE: Final = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 SELECT_EF05: Final = bytes.fromhex("00A4020002EF05")
 READ_RECORD: Final = bytes.fromhex("00B2010412")
 VERIFY: Final = bytes.fromhex("0020000003123456")
-ADF: Final = bytes.fromhex("00A4040008A000000333010101")
-GPO: Final = bytes.fromhex("80A800000B8309000000000010000156")
-GENERATE_AC: Final = bytes.fromhex(
-    "80AE800034000000001000000000000000015600000480000156240101001234567810150054455354204D45524348414E54" + "20" * 7
-)
 NULL_ANSWER: Final = bytes(18) + b"\x90\x00"
 TURNS: Final = 7
 VPCD_PORT: Final = 35963
@@ -136,7 +131,6 @@ def in_process(scale: int) -> list[Figure]:
         figure("VERIFY (4 page programs)", lambda: transmit(VERIFY), "empty dispatch",
                lambda: empty_transmit(READ_RECORD), 5_000 * scale, "two journalled transactions"),
     ]  # fmt: skip
-    found.append(_generate_ac(card, scale))
     cells = memoryview(bytearray(card.eeprom.size))
     kept = bytes(cells)
 
@@ -149,27 +143,6 @@ def in_process(scale: int) -> list[Figure]:
         figure(name, lambda: card.restore(card.snapshot()), "copying the cells", copy_cells, 4_000 * scale, "memory")
     )
     return found
-
-
-def _generate_ac(card: CardModel, scale: int) -> Figure:
-    """First GENERATE AC on a restored snapshot, against the raw time of the ciphers that it needs."""
-    check(card.transmit(ADF), "6136")
-    check(card.transmit(GPO), "6110")
-    state = card.snapshot()
-    check(card.transmit(GENERATE_AC), "6120")
-    udk = bytes.fromhex("78F108EA51DA9E1DDF4C876425750F39")
-
-    def generate() -> None:
-        card.restore(state)
-        card.transmit(GENERATE_AC)
-
-    def ciphers() -> None:
-        pboc.application_cryptogram(pboc.session_key(udk, 1), bytes(37))
-        pboc.idd_mac(pboc.session_key(udk, 1), 1, bytes(5))
-
-    return figure(
-        "first GENERATE AC", generate, "its ciphers alone", ciphers, 500 * scale, "3DES calls of cryptography"
-    )
 
 
 CLIENT: Final = textwrap.dedent("""
@@ -306,9 +279,38 @@ def medical(scale: int) -> list[Figure]:
     return [Figure("medical purchase + PSAM", rate, "its ciphers alone", base, rate / base, limit)]
 
 
+def payment(scale: int) -> list[Figure]:
+    """GENERATE AC, DDA and whole payment transactions of a card whose bank's answers are ready."""
+    till = bench_payment.till()
+    key, ciphers = bench_payment.rsa_key(), bench_payment.ciphers
+    found = [
+        figure("first GENERATE AC", bench_payment.first_cryptogram(till), "its ciphers alone",
+               lambda: ciphers(cryptograms=1), 500 * scale, "3DES calls of cryptography; restoring the card"),
+        figure("INTERNAL AUTHENTICATE", bench_payment.signature(till), "its RSA alone",
+               lambda: bench_payment.rsa(key), 40 * scale, "two powers of 576 bits in Python"),
+    ]  # fmt: skip
+    for name, service in bench_payment.SERVICES.items():
+        for dda in (True, False):
+            till.dda = dda
+            physical = f"{service.seconds(till) * 1000:.0f} ms on a physical card (cost model)"
+            count = (40 if dda else 100) * scale
+            replay = bench_payment.Replay(till, count, service)
+
+            def alone(service: bench_payment.Service = service, dda: bool = dda) -> None:
+                ciphers(service.cryptograms, service.scripts)
+                if dda:
+                    bench_payment.rsa(key)
+
+            rate, base = rates(replay.one, alone, count, before=replay.fresh)
+            yardstick = "its RSA and ciphers alone" if dda else "its ciphers alone"
+            found.append(Figure(name if dda else f"{name}, no DDA", rate, yardstick, base, rate / base, physical))
+    return found
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
+    "payment": payment,
     "conformance": conformance,
     "socket": over_socket,
     "vpcd": over_vpcd,
@@ -316,10 +318,10 @@ GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
 
 
 def _table(figures: list[Figure]) -> str:
-    lines = [f"{'what':26} {'per second':>11}  {'yardstick':36} {'per second':>11} {'ratio':>7}  limited by"]
+    lines = [f"{'what':36} {'per second':>11}  {'yardstick':36} {'per second':>11} {'ratio':>7}  limited by"]
     for f in figures:
         rate, base = f"{f.per_second:11,.0f}", f"{f.yardstick_per_second:11,.0f}"
-        lines += [f"{f.name:26} {rate}  {f.yardstick:36} {base} {f.ratio:7.2f}  {f.limit}"]
+        lines += [f"{f.name:36} {rate}  {f.yardstick:36} {base} {f.ratio:7.2f}  {f.limit}"]
     return "\n".join(lines)
 
 

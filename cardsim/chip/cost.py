@@ -75,7 +75,9 @@ BLOCKS: Final[dict[int, int]] = {
     0xE2: 40,
     0xD8: 14,
     0x16: 4,
+    0x18: 4,
     0x1E: 4,
+    0xDA: 5,  # PUT DATA of a script: session key, MAC over 21 bytes
     0x24: 8,  # session key, enciphered PIN, MAC
     0x28: 5,  # of a load: session key and MAC1
     0x2A: 10,  # session key, MAC2, TAC
@@ -87,7 +89,7 @@ BLOCKS: Final[dict[int, int]] = {
 }
 """Cipher blocks by instruction, counted from the algorithms of both standards; others need none."""
 
-SIGNING: Final = frozenset({0x88})
+SIGNING: Final = frozenset({0x88, 0xAE})
 """Instructions that sign with RSA when their answer is as long as a modulus."""
 _SHORTEST_SIGNATURE: Final = 64
 

@@ -144,7 +144,7 @@ class NewFile:
     name: bytes = b""
     flags: FileFlag = NO_FLAGS
     aligned: bool = False
-    """The body begins at a page boundary, so that nobody else's cells stand in its first page."""
+    """The body has its pages to itself: what is written to it programs nobody else's cells."""
     content: bytes = b""
     """What the body begins with; otherwise four bytes 00, the head of a record file."""
 
@@ -273,9 +273,7 @@ class FileSystem:
         ):
             raise StatusError(status.FILE_EXISTS)
         length = new.length + len(new.name)
-        offset = heap - length
-        if new.aligned:
-            offset -= offset % PAGE
+        offset = ((heap & -PAGE) - length) & -PAGE if new.aligned else heap - length
         if count >= MAX_ENTRIES or offset < DIRECTORY + (count + 1) * ENTRY_SIZE:
             raise StatusError(status.NO_SPACE)
         if new.type is FileType.TRANSPARENT:

@@ -33,7 +33,6 @@ from cardsim.pse.cryptogram import Cryptograms
 from cardsim.pse.log import TransactionLog
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.risk import Facts, Wish
-from cardsim.pse.rsakey import load_rsa_key
 from cardsim.pse.transaction import AAC, ARQC, CDA_REQUEST, TC, TYPE, TransactionCommands
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class CardAction(TransactionCommands):
         application = self._issued()
         first = transaction.state is State.INITIATED
         dol = application.parameters.cdol1 if first else application.parameters.cdol2
-        if p1 & CDA_REQUEST and (not transaction.aip & AIP_CDA or load_rsa_key(application.object) is None):
+        if p1 & CDA_REQUEST and (not transaction.aip & AIP_CDA or application.rsa_key is None):
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not first and p1 & ARQC:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)

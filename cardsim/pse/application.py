@@ -18,8 +18,10 @@ from types import MappingProxyType
 from typing import Final
 
 from cardsim.cos.files import File, FileSystem, FileType, NewFile
+from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
+from cardsim.pse.rsakey import load_rsa_key
 
 COUNTERS_FID: Final = 0xFF01
 COUNTERS_SIZE: Final = 64
@@ -47,10 +49,6 @@ DGI_KEYS: Final = 0x8000
 DGI_KCV: Final = 0x9000
 DGI_PIN: Final = 0x8010
 DGI_PIN_COUNTERS: Final = 0x9010
-DGI_RSA: Final = (0x8205, 0x8204, 0x8203, 0x8202, 0x8201)
-"""p, q, dP, dQ, qInv."""
-DGI_RSA_EXPONENT: Final = (0x8101, 0x8103)
-"""Modulus and private exponent, the other form of the same key."""
 
 AIP_CDA: Final = 0x0100
 AIP_ISSUER_AUTHENTICATION: Final = 0x0400
@@ -158,6 +156,7 @@ class Application:
         self.df = df
         self._token = 0
         self._parameters: Parameters | None = None
+        self._rsa: tuple[RsaPrivateKey | None] | None = None
         counters = files.child(df.index, COUNTERS_FID)
         self.counters_at = counters.offset if counters is not None else 0
 
@@ -217,13 +216,28 @@ class Application:
         Raises:
             StatusError: 6985, something that a transaction needs is missing.
         """
-        if self._parameters is None or self._token != self._partition.tokens.layout:
-            for file in self._files.index.files:
-                if file.parent == self.df.index and file.type is FileType.OBJECT and file.fid != COUNTERS_FID:
-                    self._partition.mark_directory(file.offset, file.offset + file.length)
+        self._renew()
+        if self._parameters is None:
             self._parameters = self._parse({})
-            self._token = self._partition.tokens.layout
         return self._parameters
+
+    @property
+    def rsa_key(self) -> RsaPrivateKey | None:
+        """The card's RSA key; None where a part is missing or the parts do not belong together."""
+        self._renew()
+        if self._rsa is None:
+            self._rsa = (load_rsa_key(self.object),)
+        return self._rsa[0]
+
+    def _renew(self) -> None:
+        """Forget what was parsed, unless the data groupings are known to stand as they were (D15)."""
+        if self._token == self._partition.tokens.layout:
+            return
+        self._parameters = self._rsa = None
+        for file in self._files.index.files:
+            if file.parent == self.df.index and file.type is FileType.OBJECT and file.fid != COUNTERS_FID:
+                self._partition.mark_directory(file.offset, file.offset + file.length)
+        self._token = self._partition.tokens.layout
 
     def accepts_record(self, fid: int, content: bytes) -> bool:
         """Whether a record could be replaced by other content: it is one template 70, and transactions would go on."""

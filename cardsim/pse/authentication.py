@@ -18,8 +18,7 @@ from cardsim.pse.application import (
     Indicator,
 )
 from cardsim.pse.memory import IssuerAuthentication, State
-from cardsim.pse.rsakey import load_rsa_key
-from cardsim.pse.transaction import UDK_AC, TransactionCommands, udk
+from cardsim.pse.transaction import UDK_AC, TransactionCommands, session_key
 
 
 class Authentication(TransactionCommands):
@@ -63,7 +62,7 @@ class Authentication(TransactionCommands):
         """INTERNAL AUTHENTICATE: signed dynamic data with 02, ATC as ICC dynamic data (PBOC-DDA)."""
         application = self._need(State.INITIATED)
         transaction = self._transaction
-        key = load_rsa_key(application.object) if transaction.aip & AIP_DDA else None
+        key = application.rsa_key if transaction.aip & AIP_DDA else None
         if key is None:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if len(data) != application.parameters.ddol.length:
@@ -85,8 +84,7 @@ class Authentication(TransactionCommands):
             transaction.authentication = IssuerAuthentication.FAILED
             application.write_counter_early(INDICATORS_AT, failed)
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
-        session = pboc.session_key(udk(application, UDK_AC), atc)
+        session = session_key(application, UDK_AC, counters)
         if pboc.arpc(session, transaction.cryptogram, data[8:]) != data[:8]:
             transaction.authentication = IssuerAuthentication.FAILED
             application.write_counter_early(INDICATORS_AT, failed)

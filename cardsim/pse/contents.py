@@ -21,9 +21,8 @@ from cardsim.pse.application import (
     DGI_PIN,
     DGI_PIN_COUNTERS,
     DGI_RISK,
-    DGI_RSA,
-    DGI_RSA_EXPONENT,
 )
+from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT
 
 RECORDS: Final = range(0x0101, 0x1F00)
 KEYS_SIZE: Final = 48

@@ -12,8 +12,7 @@ from cardsim.iso7816.tlv import ber
 from cardsim.pse import risk
 from cardsim.pse.application import ATC_AT, BALANCE_AT, CTTA_AT, Application, Parameters, bcd6
 from cardsim.pse.memory import State
-from cardsim.pse.rsakey import load_rsa_key
-from cardsim.pse.transaction import AAC, CDA_REQUEST, TYPE, UDK_AC, UDK_MAC, TransactionCommands, udk
+from cardsim.pse.transaction import AAC, CDA_REQUEST, TYPE, UDK_AC, UDK_MAC, TransactionCommands, session_key
 
 _IDD_BALANCE, _IDD_TOTAL, _IDD_BALANCE_AND_TOTAL, _IDD_TOTAL_AND_LIMIT = 1, 2, 3, 4
 _ADVICE: Final = 0x08
@@ -41,15 +40,14 @@ class Cryptograms(TransactionCommands):
         first = transaction.state is State.INITIATED
         slices = parameters.ac_slices if first else parameters.ac_slices_second
         terminal = b"".join([data[place] for place in slices])
-        number = int.from_bytes(atc, "big")
-        session = pboc.session_key(udk(application, UDK_AC), number)
+        session = session_key(application, UDK_AC, counters)
         message = terminal + transaction.aip.to_bytes(2, "big") + atc + verification
         cryptogram = pboc.application_cryptogram(session, message)
         iad = parameters.iad[:3] + verification + parameters.iad[7:8]
         amounts = _discretionary(parameters, counters, application.counters)
         if amounts:
-            mac_key = pboc.session_key(udk(application, UDK_MAC), number)
-            mac = pboc.idd_mac(mac_key, number, amounts)
+            mac_key = session_key(application, UDK_MAC, counters)
+            mac = pboc.idd_mac(mac_key, int.from_bytes(atc, "big"), amounts)
             iad += bytes((len(amounts) + 5, parameters.iad[9])) + amounts + mac
         if result == AAC:
             cid = bytes((self._advice(parameters, cvr, wanted=advice),))
@@ -61,7 +59,7 @@ class Cryptograms(TransactionCommands):
 
     def _combined(self, application: Application, head: bytes, iad: bytes, data: bytes) -> bytes:
         """The answer with CDA: the cryptogram stands inside the signed dynamic data (EMV Book 2 §6.6.1)."""
-        key, parameters, transaction = load_rsa_key(application.object), application.parameters, self._transaction
+        key, parameters, transaction = application.rsa_key, application.parameters, self._transaction
         if key is None:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         first = transaction.state is State.INITIATED

@@ -5,6 +5,7 @@ CREATE, STORE DATA and PUT KEY go through the channel (`cardsim.pse.channel`). W
 STORE DATA for that application alone.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.create import parse_create
@@ -70,7 +71,8 @@ class Personalisation(SecureChannel):
         wanted = FileType.DF if df == ROOT else FileType.CYCLIC
         if new.type is not wanted or (new.type is FileType.CYCLIC and not new.sfi):
             raise StatusError(status.WRONG_DATA)
-        file = pse.files.create(new)
+        # A log that shared pages with data groupings would make each transaction parse those anew (D15).
+        file = pse.files.create(replace(new, aligned=new.type is FileType.CYCLIC))
         if new.type is FileType.DF:
             counters = NewFile(FileType.OBJECT, COUNTERS_FID, file.index, COUNTERS_SIZE, aligned=True)
             place = pse.files.create(counters)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from cardsim.crypto.rsa import RsaPrivateKey
-from cardsim.pse.application import DGI_RSA, DGI_RSA_EXPONENT
 
+DGI_RSA: Final = (0x8205, 0x8204, 0x8203, 0x8202, 0x8201)
+"""p, q, dP, dQ, qInv."""
+DGI_RSA_EXPONENT: Final = (0x8101, 0x8103)
+"""Modulus and private exponent, the other form of the same key."""
 _EXPONENTS: Final = (3, 0x10001)
 _BITS: Final = range(512, 1985, 8)
 """Lengths of a modulus that can sign (EMV Book 2 annex B2.1)."""

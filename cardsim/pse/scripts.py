@@ -34,7 +34,7 @@ from cardsim.pse.application import (
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.objects import WRITABLE
-from cardsim.pse.transaction import UDK_AC, UDK_ENC, UDK_MAC, TransactionCommands, udk
+from cardsim.pse.transaction import UDK_AC, UDK_ENC, UDK_MAC, TransactionCommands, session_key, udk
 
 MAC_SIZE: Final = 4
 _CHAIN_SIZE: Final = 8
@@ -118,8 +118,9 @@ class IssuerScripts(TransactionCommands):
         """
         transaction = self._transaction
         body, mac = data[:-MAC_SIZE], data[-MAC_SIZE:]
-        atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
-        session = pboc.session_key(udk(application, UDK_MAC), atc)
+        counters = application.counters()
+        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+        session = session_key(application, UDK_MAC, counters)
         if pboc.script_mac(session, header, atc, transaction.script_chain, body) != mac:
             transaction.scripts_refused = True
             wrong = (
@@ -190,8 +191,7 @@ class IssuerScripts(TransactionCommands):
 
     def _new_pin(self, application: Application, body: bytes, old: str | None) -> bytes:
         """The PIN block of format 2 that an enciphered change asks for (PBOC-PCH-002 to 005)."""
-        atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
-        session = pboc.session_key(udk(application, UDK_ENC), atc)
+        session = session_key(application, UDK_ENC, application.counters())
         key = udk(application, UDK_AC if self._chosen(Choice.PIN_D1_FROM_AC) else UDK_ENC)
         try:
             pin = pboc.pin_of_change_block(key, pboc.script_decipher(session, body), old)

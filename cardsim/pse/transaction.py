@@ -1,11 +1,13 @@
 """What the commands of a transaction share: the selected application, where the transaction stands, the card keys."""
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 from cardsim.cos.files import FileFlag
+from cardsim.crypto import pboc
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
-from cardsim.pse.application import DGI_KEYS, Application
+from cardsim.pse.application import ATC_AT, DGI_KEYS, Application
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import State, Transaction
 
@@ -69,3 +71,12 @@ def udk(application: Application, number: int) -> bytes:
     """Card key (子密钥), 16 bytes: UDK_AC, UDK_MAC or UDK_ENC."""
     keys = application.object(DGI_KEYS) or b""
     return keys[number * _KEY_SIZE : (number + 1) * _KEY_SIZE]
+
+
+def session_key(application: Application, number: int, counters: bytes) -> bytes:
+    """Session key (过程密钥), 16 bytes, of the card key UDK_AC, UDK_MAC or UDK_ENC and the ATC in the counters."""
+    return _derived(udk(application, number), int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big"))
+
+
+_derived = functools.lru_cache(maxsize=8)(pboc.session_key)
+"""The commands of one transaction share their session keys: kept by card key and counter, never in RAM (D15)."""
