@@ -33,7 +33,7 @@ from cardsim.pse.application import (
 )
 from cardsim.pse.contents import GROUPINGS
 from cardsim.pse.objects import DATA_OBJECTS
-from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT
+from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT, load_rsa_key
 
 _AC_LENGTHS: Final = dict(zip(AC_TAGS, (6, 6, 2, 5, 2, 3, 1, 4), strict=True))
 """Lengths in which the terminal's data enter the cryptogram (fact sheet §1.9)."""
@@ -126,7 +126,7 @@ class Candidate:
     @cached_property
     def key(self) -> RsaPrivateKey | None:
         """The card's RSA key, if its parts fit together."""
-        return self.application.rsa_key
+        return load_rsa_key(self.application.object)
 
     @property
     def iad(self) -> bytes:

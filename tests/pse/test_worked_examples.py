@@ -29,13 +29,9 @@ from cardsim.pse.application import (
     INDICATORS_AT,
     Indicator,
 )
-<<<<<<< HEAD
 from cardsim.pse.choices import ORDINARY, Choice
-from tests.cards import AID, Bench, initialised, of_cells, unhex
-=======
 from cardsim.pse.rsakey import DGI_RSA
-from tests.cards import AID, Bench, initialised, unhex
->>>>>>> bee2c07 (The log has pages to itself, so that booking parses nothing anew; RSA key and session keys are kept by token and value; the bench measures whole payment transactions)
+from tests.cards import AID, Bench, initialised, of_cells, unhex
 from tests.crypto.published import VECTORS
 from tests.pse.perso import (
     Job,
