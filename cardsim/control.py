@@ -79,7 +79,7 @@ def key_of_state(state: ModelState, journal: range) -> bytes:
     volatile = (state.powered, state.ram, bool(state.mf.challenge), state.mf.authenticated)
     digest.update(repr(volatile).encode())
     for slot, record in sorted(state.environments.items()):
-        challenge = getattr(record, "challenge", None)
-        text = repr(record) if challenge is None else repr(record).replace(repr(challenge), str(bool(challenge)))
+        challenge = getattr(getattr(record, "transaction", record), "challenge", b"")
+        text = repr(record).replace(f"challenge={challenge!r}", f"challenge={bool(challenge)}")
         digest.update(f"{slot}:{text}".encode())
     return digest.digest()

@@ -114,7 +114,7 @@ class MasterFile:
         self._random = random
         self._pages = pages
         self.ram = MasterFileMemory()
-        self._built: dict[int, tuple[EnvironmentKind, int, int]] = {}
+        self._built: dict[int, tuple[int, ...]] = {}
         self.close_gate: Callable[[], None] = lambda: None
         """Set by the dispatcher: refuse everything that the current environment is sent from now on."""
         self.attend: Callable[[], None] = lambda: None
@@ -142,16 +142,20 @@ class MasterFile:
         """At power-on: bring the environments into being that the table names, and drop the others."""
         entries = {entry.slot: entry for entry in self._record.environments()}
         for slot in list(self._environments):
-            if slot not in entries or self._built.get(slot) != _place(entries[slot]):
+            if slot not in entries or self._built.get(slot) != self._ground(entries[slot]):
                 del self._environments[slot]
         for slot, entry in entries.items():
             if slot not in self._environments:
                 self._environments[slot] = self._build(entry)
 
     def _build(self, entry: EnvironmentEntry) -> Environment:
-        self._built[entry.slot] = _place(entry)
+        self._built[entry.slot] = self._ground(entry)
         partition = self._partition_of(entry.first_page * PAGE, entry.pages * PAGE)
         return self._factory(entry.kind, entry.slot, partition, Services(self._record, entry.slot, self))
+
+    def _ground(self, entry: EnvironmentEntry) -> tuple[int, ...]:
+        """What an environment's object is built on: another one is wanted when this changes."""
+        return entry.kind, entry.first_page, entry.pages, self._record.switches, self._record.choices
 
     def state_of(self, slot: int) -> EnvironmentState:
         """State of an environment as the card master key knows it."""
@@ -373,8 +377,3 @@ class MasterFile:
         if phases and all(phase is Phase.ISSUED for phase in phases):
             return CardState.OPERATIONAL
         return self._record.state
-
-
-def _place(entry: EnvironmentEntry) -> tuple[EnvironmentKind, int, int]:
-    """What an environment's object was built for."""
-    return entry.kind, entry.first_page, entry.pages

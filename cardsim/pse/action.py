@@ -44,6 +44,8 @@ _UNREACHABLE: Final = 10**13
 APPROVED: Final = frozenset({b"00", b"10", b"11"})
 REFERRAL: Final = frozenset({b"01", b"02"})
 """Counted as approval on a TC request (D29)."""
+APPROVED_OFFLINE: Final = frozenset({b"Y1"})
+"""No approval of the issuer; BT takes it as one."""
 DECLINED_UNABLE: Final = b"Z3"
 UNABLE_ONLINE: Final = frozenset({b"Y3", DECLINED_UNABLE})
 
@@ -114,6 +116,8 @@ class CardAction(TransactionCommands):
         if wish is Wish.DECLINE_AND_BLOCK:
             cvr |= risk.CVR_BLOCKED_BY_PIN
             self._block(application)
+            if self._chosen(Choice.BLOCKED_BY_PIN_6985):
+                raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if blocked or request == AAC or wish >= Wish.DECLINE:
             result = AAC
         elif transaction.cash:
@@ -199,6 +203,10 @@ class CardAction(TransactionCommands):
         transaction, counters = self._transaction, application.counters()
         request = AAC if application.df.blocked else p1 & TYPE
         parameters = application.parameters
+        if transaction.authentication is IssuerAuthentication.FAILED and self._chosen(Choice.FAILED_ISSUER_LATE):
+            failed = counters[INDICATORS_AT] | Indicator.AUTHENTICATION_FAILED
+            application.write_counter(INDICATORS_AT, bytes((failed,)))
+            counters = application.counters()
         code = parameters.cdol2.value(0x8A, data)
         cvr = transaction.cvr & ~risk.CVR_SECOND_MASK
         if code in UNABLE_ONLINE:
@@ -223,6 +231,7 @@ class CardAction(TransactionCommands):
         mandatory = supported and parameters.authentication_mandatory
         result = transaction.authentication
         accepted = APPROVED if self._chosen(Choice.REFERRAL_DECLINED) else APPROVED | REFERRAL
+        accepted |= APPROVED_OFFLINE if self._chosen(Choice.Y1_ACCEPTED) else frozenset()
         approved = request == TC and code in accepted
         indicators, cvr, advice = counters[INDICATORS_AT], 0, False
         passed = result is IssuerAuthentication.PASSED

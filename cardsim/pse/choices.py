@@ -34,6 +34,17 @@ class Choice(enum.IntFlag):
     EARLY_SCRIPT_FORGOTTEN = 0x8000
     CARD_BLOCK_AT_ONCE = 0x010000
     LONG_RECORD_6A84 = 0x020000
+    ENCIPHERED_PIN = 0x040000
+    MISSING_FILE_6A83 = 0x080000
+    UNCOMPLETED_CLOSES_CASH = 0x100000
+    LAST_ATC_REFUSES = 0x200000
+    NO_TRIES_6983 = 0x400000
+    PIN_CONTROL_IGNORED = 0x800000
+    BLOCKED_BY_PIN_6985 = 0x01000000
+    Y1_ACCEPTED = 0x02000000
+    FAILED_ISSUER_LATE = 0x04000000
+    NO_CASH_PATH_6985 = 0x08000000
+    ZERO_CASH_REFUSED = 0x10000000
 
 
 ORDINARY: Final = Choice(0)
@@ -41,7 +52,8 @@ ORDINARY: Final = Choice(0)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One answer to a question: its word in a profile, what it means, and what the card's record keeps for it."""
+    """One answer to a question: its word in a profile (no blanks, for cases name it as `name=word`), what it means, and
+    what the card's record keeps for it."""
 
     word: str
     meaning: str
@@ -106,13 +118,19 @@ OPEN_CHOICES: Final = (
     OpenChoice(
         "declined_foreign", "U10", "Do transactions abroad count that the card declined?",
         (Setting("counted", "TC and AAC count"),
-         Setting("not counted", "TC alone", Choice.DECLINED_NOT_COUNTED)),
+         Setting("not-counted", "TC alone", Choice.DECLINED_NOT_COUNTED)),
         "BT alone counts both", "PBOC-CRM-027",
     ),
     OpenChoice(
         "log", "U11", "Which transactions stand in the log?",
         (Setting("approved", "those with a TC"), Setting("all", "those with an AAC too", Choice.DECLINED_LOGGED)),
         "BT logs TC alone; TAG15 is unclear", "PBOC-LOG-006",
+    ),
+    OpenChoice(
+        "enciphered_pin", "U14", "Does VERIFY take an enciphered PIN (P2 88), and is there GET CHALLENGE for it?",
+        (Setting("refused", "6A86; GET CHALLENGE is 6D00"),
+         Setting("accepted", "yes, under the card's RSA key (EMV Book 2 §7)", Choice.ENCIPHERED_PIN)),
+        "BT alone refuses; EMV offers it", "PBOC-PIN-011, PBOC-PIN-017",
     ),
     OpenChoice(
         "script_checks", "PBOC-PDT-006", "What is judged first in PUT DATA: tag and length, or the MAC?",
@@ -122,8 +140,8 @@ OPEN_CHOICES: Final = (
     ),
     OpenChoice(
         "script_mac_chain", "PBOC-SCR-003", "What enters the MAC of a second issuer script?",
-        (Setting("first cryptogram", "the first cryptogram of the transaction, as for the first script"),
-         Setting("last MAC", "the MAC of the script before, filled with 00 to 8 bytes", Choice.SCRIPT_MAC_CHAINED)),
+        (Setting("first-cryptogram", "the first cryptogram of the transaction, as for the first script"),
+         Setting("last-MAC", "the MAC of the script before, filled with 00 to 8 bytes", Choice.SCRIPT_MAC_CHAINED)),
         "BT alone does not chain; EMV Book 2 allows chaining", "PBOC-SCR-003",
     ),
     OpenChoice(
@@ -159,8 +177,8 @@ OPEN_CHOICES: Final = (
     ),
     OpenChoice(
         "card_block", "PBOC-BLK-007", "When does CARD BLOCK take effect?",
-        (Setting("after the transaction", "the running transaction is finished first"),
-         Setting("at once", "the next command is answered 6A81", Choice.CARD_BLOCK_AT_ONCE)),
+        (Setting("after-transaction", "the running transaction is finished first"),
+         Setting("at-once", "the next command is answered 6A81", Choice.CARD_BLOCK_AT_ONCE)),
         "BT alone waits", "PBOC-BLK-007",
     ),
     OpenChoice(
@@ -168,8 +186,67 @@ OPEN_CHOICES: Final = (
         (Setting("6A83", "6A83"), Setting("6A84", "6A84", Choice.LONG_RECORD_6A84)),
         "BT alone: 6A83; 6A84 would be usual", "PBOC-UPR-003",
     ),
+    OpenChoice(
+        "missing_file", "PBOC-REC-004", "What is READ RECORD of an SFI answered with that is not there?",
+        (Setting("6A82", "6A82"), Setting("6A83", "6A83, as for a missing record", Choice.MISSING_FILE_6A83)),
+        "EMV has 6A82; BT alone answers 6A83 for both", "PBOC-REC-004",
+    ),
+    OpenChoice(
+        "uncompleted_online", "PBOC-GPO-012", "Does an uncompleted online transaction close electronic cash?",
+        (Setting("cash-stays", "no: GPO does not look at it"),
+         Setting("cash-closed", "yes, until it is completed", Choice.UNCOMPLETED_CLOSES_CASH)),
+        "BT alone: its conditions do not name that indicator", "PBOC-GPO-012",
+    ),
+    OpenChoice(
+        "missing_cash_path", "PBOC-GPO-015",
+        "What is GPO answered with that would choose electronic cash, on a card without DGI 9203?",
+        (Setting("debit", "the debit path"), Setting("6985", "6985", Choice.NO_CASH_PATH_6985)),
+        "derived; BT alone answers 6985", "PBOC-GPO-015",
+    ),
+    OpenChoice(
+        "zero_cash", "PBOC-EC-011", "Does GPO take electronic cash for an amount of zero?",
+        (Setting("allowed", "yes, by the same comparisons"),
+         Setting("debit", "no: the debit path", Choice.ZERO_CASH_REFUSED)),
+        "BT alone has the comparisons; the text of part 13 leaves it open", "PBOC-EC-011",
+    ),
+    OpenChoice(
+        "last_counter", "PBOC-GPO-023", "What happens at GPO when the ATC would reach FFFF?",
+        (Setting("blocks", "6985, and the application is blocked for ever"),
+         Setting("refuses", "6985 alone", Choice.LAST_ATC_REFUSES)),
+        "BT alone blocks; EMV demands no more than that the ATC never wraps", "PBOC-GPO-023",
+    ),
+    OpenChoice(
+        "exhausted_pin", "PBOC-PIN-005",
+        "What is the first VERIFY of a transaction answered with where no try is left?",
+        (Setting("6984", "6984, and 6983 from then on"), Setting("6983", "6983", Choice.NO_TRIES_6983)),
+        "BT alone: 6984; EMV allows 6983 for both", "PBOC-PIN-005",
+    ),
+    OpenChoice(
+        "pin_control", "PBOC-PIN-013", "Is the control byte of the PIN block compared?",
+        (Setting("compared", "yes: the whole block"),
+         Setting("ignored", "no: the six bytes behind it", Choice.PIN_CONTROL_IGNORED)),
+        "EMV Book 3 §6.5.12 gives the block a form; BT alone compares the six bytes", "PBOC-PIN-013",
+    ),
+    OpenChoice(
+        "blocked_by_pin", "PBOC-CRM-017",
+        "What is a GENERATE AC answered with that blocks the application (9F52 byte 2 b3)?",
+        (Setting("AAC", "AAC"), Setting("6985", "6985", Choice.BLOCKED_BY_PIN_6985)),
+        "the quoted text says decline; BT alone answers 6985", "PBOC-CRM-017",
+    ),
+    OpenChoice(
+        "code_y1", "PBOC-GA2-022", "Is Y1 in a second GENERATE AC an online approval?",
+        (Setting("refused", "no: AAC"), Setting("accepted", "yes, with all resets", Choice.Y1_ACCEPTED)),
+        "BT alone takes it", "PBOC-GA2-022",
+    ),
+    OpenChoice(
+        "failed_issuer", "PBOC-XAU-006", "When is a failed issuer authentication stored?",
+        (Setting("at-once", "before 6300 is answered"),
+         Setting("at-completion", "with the second GENERATE AC: a card that is pulled before forgets it",
+                 Choice.FAILED_ISSUER_LATE)),
+        "BT alone waits; D13 stores it early", "PBOC-XAU-006, PBOC-XAU-005",
+    ),
 )  # fmt: skip
-"""All choices. `block_scope` (U16) is a switch of the whole card (D10), offline PIN and CDA are profiles (U13, U15)."""
+"""All choices. What else was open, and has no setting here, stands in `cardsim.pse.openpoints`."""
 
 KNOWN: Final = functools.reduce(operator.or_, (setting.choice for each in OPEN_CHOICES for setting in each.settings))
 """All settings that a card's record may keep."""

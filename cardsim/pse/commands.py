@@ -93,6 +93,41 @@ VERIFY: Final = Command(
     clause="EMV Book 3 §6.5.12",
 )
 
+VERIFY_ENCIPHERED: Final = Command(
+    name="VERIFY ENCIPHERED",
+    cla=0x00,
+    ins=0x20,
+    case=Case.COMMAND,
+    parameters=(Parameters((0x00,), (0x88,), "enciphered PIN"),),
+    lc=range(64, 249),
+    data="7F, PIN block (8), challenge (8), padding, under the card's RSA key",
+    access="card with enciphered_pin, between GPO and the first GENERATE AC, after GET CHALLENGE",
+    answers=answers(
+        Fault(s.CONDITIONS_NOT_SATISFIED, "another moment; no offline PIN; no RSA key; no challenge"),
+        Fault(s.WRONG_LENGTH, "another length than the RSA key has"),
+        Fault(s.REFERENCE_DATA_UNUSABLE, "no try was left: the first VERIFY of the transaction"),
+        Fault(s.BLOCKED, "no try is left"),
+        NOT_PROGRAMMED,
+        Fault(0x63C0, "another header, challenge or PIN"),
+    ),
+    clause="EMV Book 2 §7.2, Book 3 §6.5.12",
+)
+
+GET_CHALLENGE: Final = Command(
+    name="GET CHALLENGE",
+    cla=0x00,
+    ins=0x84,
+    case=Case.RESPONSE,
+    parameters=(Parameters(),),
+    response="random number (8), good for one VERIFY",
+    access="card with enciphered_pin",
+    answers=answers(),
+    clause="EMV Book 3 §6.5.6",
+)
+
+ENCIPHERED_PIN: Final = (VERIFY_ENCIPHERED, GET_CHALLENGE)
+"""Rows of an application whose profile takes an enciphered PIN."""
+
 INTERNAL_AUTHENTICATE: Final = Command(
     name="INTERNAL AUTHENTICATE",
     cla=0x00,
@@ -400,4 +435,4 @@ APPLICATION_TABLE: Final = (
 )  # fmt: skip
 """Rows that exist while an application is selected."""
 
-TABLE: Final = tuple(dict.fromkeys((*PSE_TABLE, *APPLICATION_TABLE)))
+TABLE: Final = tuple(dict.fromkeys((*PSE_TABLE, *APPLICATION_TABLE, *ENCIPHERED_PIN)))

@@ -87,7 +87,10 @@ class Pse(Environment):
 
     def commands_here(self) -> Iterable[Command]:
         """The rows of the current place."""
-        return commands.PSE_TABLE if self.ram.df == ROOT else commands.APPLICATION_TABLE
+        if self.ram.df == ROOT:
+            return commands.PSE_TABLE
+        extra = commands.ENCIPHERED_PIN if self.choices & Choice.ENCIPHERED_PIN else ()
+        return (*commands.APPLICATION_TABLE, *extra)
 
     def accepts_master_key(self, keys: MasterKeySet) -> bool:
         """The KMC-derived set of three 3DES keys (D7)."""
@@ -163,7 +166,8 @@ class Pse(Environment):
             return self.records.read(places[p1 - 1])
         if any(f.parent == df and is_record(f) and f.fid >> 8 == sfi for f in self.files.index.files):
             raise StatusError(status.RECORD_NOT_FOUND)
-        raise StatusError(status.FILE_NOT_FOUND)
+        missing = self.choices & Choice.MISSING_FILE_6A83
+        raise StatusError(status.RECORD_NOT_FOUND if missing else status.FILE_NOT_FOUND)
 
     def _get_data(self, p1: int, p2: int, _data: bytes, _le: int) -> bytes:
         """GET DATA: listed tags alone, in every state; counters as they stand (PBOC-GDT)."""

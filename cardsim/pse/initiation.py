@@ -44,20 +44,25 @@ class Initiation(TransactionCommands):
         counters = application.counters()
         atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
         if atc >= _LAST_ATC:
-            self._block(application)
+            if not self._chosen(Choice.LAST_ATC_REFUSES):
+                self._block(application)
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         transaction = self._transaction
         pdol_data = data[2:]
         cash = self._chooses_cash(parameters, counters, pdol_data)
-        path = parameters.cash if cash and parameters.cash is not None else parameters.debit
+        path = parameters.cash if cash else parameters.debit
+        if path is None:
+            if self._chosen(Choice.NO_CASH_PATH_6985):
+                raise StatusError(status.CONDITIONS_NOT_SATISFIED)
+            cash, path = False, parameters.debit
         application.write_counter_early(ATC_AT, (atc + 1).to_bytes(2, "big"))
         transaction.state, transaction.cash, transaction.aip = State.INITIATED, cash, path.aip
         transaction.pdol_data = pdol_data
         return path.answer
 
     def _chooses_cash(self, parameters: Parameters, counters: bytes, data: bytes) -> bool:
-        """Whether the card takes the electronic-cash path (fact sheet §1.4)."""
-        if parameters.cash is None or parameters.pdol.value(0x9F7A, data) != b"\x01":
+        """Whether the conditions of the electronic-cash path hold (fact sheet §1.4)."""
+        if parameters.pdol.value(0x9F7A, data) != b"\x01":
             return False
         amount, balance = (
             decimal(parameters.pdol.value(0x9F02, data)),
@@ -67,7 +72,12 @@ class Initiation(TransactionCommands):
             return False
         if amount > balance or amount > parameters.cash_single_limit:
             return False
-        if counters[INDICATORS_AT] & (Indicator.AUTHENTICATION_FAILED | Indicator.SCRIPT_FAILED):
+        if not amount and self._chosen(Choice.ZERO_CASH_REFUSED):
+            return False
+        closing = Indicator.AUTHENTICATION_FAILED | Indicator.SCRIPT_FAILED
+        if self._chosen(Choice.UNCOMPLETED_CLOSES_CASH):
+            closing |= Indicator.ONLINE
+        if counters[INDICATORS_AT] & closing:
             return False
         return not (counters[PIN_LIMIT_AT] and not counters[PIN_TRIES_AT])
 

@@ -41,6 +41,8 @@ class Transaction:
     aip: int = 0
     verified: bool = False
     """VERIFY was sent."""
+    challenge: bytes = b""
+    """Random number (8 bytes) that an enciphered PIN is to name."""
     cryptogram: bytes = b""
     authentication: IssuerAuthentication = IssuerAuthentication.NOT_PERFORMED
     response_code: bytes = b""
@@ -60,8 +62,8 @@ class Transaction:
         """A record of its own with the same content."""
         return Transaction(
             self.state, self.cash, self.pdol_data, self.cdol1_data, self.cvr, self.aip, self.verified,
-            self.cryptogram, self.authentication, self.response_code, self.script_chain, self.scripts_open,
-            self.scripts_refused, self.script_failed, self.finishing,
+            self.challenge, self.cryptogram, self.authentication, self.response_code, self.script_chain,
+            self.scripts_open, self.scripts_refused, self.script_failed, self.finishing,
         )  # fmt: skip
 
 
