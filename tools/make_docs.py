@@ -99,6 +99,11 @@ PSE_PAGE: Final = Page(
     (
         Level("In PSE itself", "After SELECT of `1PAY.SYS.DDF01`.", pse.PSE_TABLE),
         Level("In an application of PSE", "After SELECT of the AID.", pse.APPLICATION_TABLE),
+        Level(
+            "With an enciphered PIN",
+            "In an application of a card with `enciphered_pin`, besides those above.",
+            pse.ENCIPHERED_PIN,
+        ),
     ),
 )
 SSSE_PAGE: Final = Page(
