@@ -44,6 +44,7 @@ CHECK_WORDS: Final = {
 
 ONE_AT_A_TIME: Final = {
     "pin": "a PIN that is not there is neither damaged nor blocked",
+    "sfi": "an SFI that is not there is answered with one word, as the profile's choices stand",
     "file": "a command addresses one file, which is missing or there, and of one structure",
     "form": "the data are malformed in one way, and a file has one structure",
     "key": "a key that is not there has no tries, and one without tries is not compared",

@@ -53,7 +53,7 @@ class Authentication(TransactionCommands):
     def _verify_enciphered(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """VERIFY of a PIN under the card's RSA key; anything else in there is a wrong PIN (EMV Book 2 §7.2)."""
         application, transaction = self._need_pin(), self._transaction
-        key = load_rsa_key(application.object)
+        key = application.rsa_key
         if key is None or not transaction.challenge:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if len(data) != key.size:

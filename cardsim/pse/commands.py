@@ -23,6 +23,11 @@ _SEALED: Final = (
 
 _NOT_ISSUED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application is not issued")
 _NOT_INITIATED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "not between GPO and the first GENERATE AC")
+_NO_PIN: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN")
+_NO_TRIES: Final = (
+    Fault(s.REFERENCE_DATA_UNUSABLE, "no tries left, at the first VERIFY of the transaction"),
+    Fault(s.BLOCKED, "no tries left, at a later one; at each on a card with exhausted_pin 6983"),
+)
 
 READ_RECORD: Final = Command(
     name="READ RECORD",
@@ -33,6 +38,7 @@ READ_RECORD: Final = Command(
     response="the record, template 70 included; log records raw",
     answers=answers(
         Fault(s.FILE_NOT_FOUND, "neither a record nor the log has this SFI"),
+        Fault(s.RECORD_NOT_FOUND, "the same on a card with missing_file 6A83"),
         Fault(s.RECORD_NOT_FOUND, "the SFI has no record of this number"),
     ),
     clause="EMV Book 3 §6.5.11, PBOC part 5",
@@ -53,6 +59,7 @@ GET_PROCESSING_OPTIONS: Final = Command(
         _NOT_ISSUED,
         Fault(s.WRONG_LENGTH, "Lc is not that of the PDOL's values and two bytes"),
         Fault(s.WRONG_DATA, "another tag than 83, or another length behind it than that of the PDOL's values"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "no path of electronic cash, on a card with missing_cash_path 6985"),
         NOT_PROGRAMMED,
         Fault(s.CONDITIONS_NOT_SATISFIED, "the ATC is at its end: the application is blocked for good"),
     ),
@@ -84,9 +91,8 @@ VERIFY: Final = Command(
     access="offline-PIN profile, between GPO and the first GENERATE AC",
     answers=answers(
         _NOT_INITIATED,
-        Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN"),
-        Fault(s.REFERENCE_DATA_UNUSABLE, "no tries left, at the first VERIFY of the transaction"),
-        Fault(s.BLOCKED, "no tries left, at a later one"),
+        _NO_PIN,
+        *_NO_TRIES,
         NOT_PROGRAMMED,
         Fault(0x63C0, "another PIN block; the PIN loses a try"),
     ),
@@ -103,12 +109,14 @@ VERIFY_ENCIPHERED: Final = Command(
     data="7F, PIN block (8), challenge (8), padding, under the card's RSA key",
     access="card with enciphered_pin, between GPO and the first GENERATE AC, after GET CHALLENGE",
     answers=answers(
-        Fault(s.CONDITIONS_NOT_SATISFIED, "another moment; no offline PIN; no RSA key; no challenge"),
+        _NOT_INITIATED,
+        _NO_PIN,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no RSA key"),
+        Fault(s.CONDITIONS_NOT_SATISFIED, "no GET CHALLENGE since the last enciphered PIN"),
         Fault(s.WRONG_LENGTH, "another length than the RSA key has"),
-        Fault(s.REFERENCE_DATA_UNUSABLE, "no try was left: the first VERIFY of the transaction"),
-        Fault(s.BLOCKED, "no try is left"),
+        *_NO_TRIES,
         NOT_PROGRAMMED,
-        Fault(0x63C0, "another header, challenge or PIN"),
+        Fault(0x63C0, "another header, challenge or PIN block; the PIN loses a try"),
     ),
     clause="EMV Book 2 §7.2, Book 3 §6.5.12",
 )
@@ -165,6 +173,7 @@ GENERATE_AC: Final = Command(
         Fault(s.CONDITIONS_NOT_SATISFIED, "the second one asks for an ARQC"),
         Fault(s.WRONG_LENGTH, "Lc is not that of the values of CDOL1, or of CDOL2"),
         NOT_PROGRAMMED,
+        Fault(s.CONDITIONS_NOT_SATISFIED, "no PIN try blocks the application, on a card with blocked_by_pin 6985"),
     ),
     clause="EMV Book 3 §6.5.5, PBOC part 5 ch. 14-16",
 )

@@ -42,11 +42,6 @@ class Initiation(TransactionCommands):
         if data[0] != 0x83 or data[1] != parameters.pdol.length:
             raise StatusError(status.WRONG_DATA)
         counters = application.counters()
-        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
-        if atc >= _LAST_ATC:
-            if not self._chosen(Choice.LAST_ATC_REFUSES):
-                self._block(application)
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         transaction = self._transaction
         pdol_data = data[2:]
         cash = self._chooses_cash(parameters, counters, pdol_data)
@@ -55,6 +50,11 @@ class Initiation(TransactionCommands):
             if self._chosen(Choice.NO_CASH_PATH_6985):
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
             cash, path = False, parameters.debit
+        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+        if atc >= _LAST_ATC:
+            if not self._chosen(Choice.LAST_ATC_REFUSES):
+                self._block(application)
+            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         application.write_counter_early(ATC_AT, (atc + 1).to_bytes(2, "big"))
         transaction.state, transaction.cash, transaction.aip = State.INITIATED, cash, path.aip
         transaction.pdol_data = pdol_data

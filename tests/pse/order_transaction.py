@@ -6,15 +6,17 @@ from typing import Final
 from cardsim.cos.table import Command
 from cardsim.pse import commands
 from cardsim.pse.application import ATC_AT, INDICATORS_AT, PIN_LIMIT_AT, PIN_TRIES_AT, Indicator
+from cardsim.pse.choices import ORDINARY, Choice
 from cardsim.pse.environment import Pse
-from tests.cards import Bench, apdu, unhex
+from tests.cards import Bench, apdu, made, of_cells, unhex
 from tests.order import Choices, Spoiler, Trial, deliver
 from tests.pse.deal import ARQC, CDA, PLAIN, TC, YES, Deal
-from tests.pse.perso import ADF, bank_card, empty, job_of, pay, poke, structure
+from tests.pse.perso import ADF, bank_card, empty, job_of, pay, poke, rsa, structure, with_choices
 
 RIGHT_PIN, WRONG_PIN = "26123456FFFFFFFF", "26000000FFFFFFFF"
 _MEMORY: Final[Mapping[str, Spoiler]] = {"a page could not be programmed": ("memory", "fails")}
 _NOT_INITIATED: Final = "not between GPO and the first GENERATE AC"
+_LATER: Final = "no tries left, at a later one; at each on a card with exhausted_pin 6983"
 
 
 def environment(bench: Bench) -> Pse:
@@ -43,7 +45,7 @@ def _unissued() -> Deal:
 
 
 def _read_record(choices: Choices) -> bytes:
-    deal = Deal(pay())
+    deal = Deal(pay(choices=Choice.MISSING_FILE_6A83 if choices.get("sfi") == "none, as a record" else ORDINARY))
     deal.select()
     sfi, number = 9 if "sfi" in choices else 1, 9 if "record" in choices else 1
     deal.bench.follow = False
@@ -63,20 +65,21 @@ def _get_data(choices: Choices) -> bytes:
 
 
 def _gpo(choices: Choices) -> bytes:
-    deal = _unissued() if choices.get("turn") == "not issued" else Deal(pay())
+    without = Deal(pay(dgis={0x9203: None}, choices=Choice.NO_CASH_PATH_6985)) if "path" in choices else None
+    deal = _unissued() if choices.get("turn") == "not issued" else without or Deal(pay())
     if choices.get("turn") == "begun":
         deal.gpo()
     if "atc" in choices:
         poke(deal.bench, ATC_AT, b"\xff\xfe")
     if choices.get("turn") != "begun":
         deal.bench.select(ADF.hex())
-    values = "00000000001000" + "0156" + ("00" if "lc" in choices else "")
+    values = f"{int('path' in choices):02X}000000000000" + "0156" + ("00" if "lc" in choices else "")
     tag = "84" if "form" in choices else "83"
     return sent(deal, commands.GET_PROCESSING_OPTIONS, choices, apdu("80A80000", f"{tag}09{values}"))
 
 
-def _verify(choices: Choices) -> bytes:
-    deal = Deal(pay(pin="0303"))
+def _pin_state(deal: Deal, choices: Choices) -> None:
+    """GPO, and the PIN as its knob says."""
     deal.gpo()
     if choices.get("pin") == "missing":
         poke(deal.bench, PIN_LIMIT_AT, b"\0")
@@ -86,7 +89,29 @@ def _verify(choices: Choices) -> bytes:
         assert deal.bench.x(apdu("00200080", RIGHT_PIN)) == "6984"
     if "turn" in choices:
         deal.gac(ARQC)
+
+
+def _verify(choices: Choices) -> bytes:
+    deal = Deal(pay(pin="0303"))
+    _pin_state(deal, choices)
     return sent(deal, commands.VERIFY, choices, apdu("00200080", WRONG_PIN if "digits" in choices else RIGHT_PIN))
+
+
+def _verify_enciphered(choices: Choices) -> bytes:
+    cells, keys = made("bank-sda-offline-pin" if "key" in choices else "bank-offline-pin")
+    deal = Deal(of_cells(with_choices(cells, Choice.ENCIPHERED_PIN), keys), aip="5C00" if "key" in choices else "7C00")
+    _pin_state(deal, choices)
+    challenge = bytes(8) if "challenge" in choices else deal.bench.challenge()
+    block = unhex(WRONG_PIN if "digits" in choices else RIGHT_PIN)
+    public = rsa("icc").public
+    data = public.recover((b"\x7f" + block + challenge).ljust(public.size, b"\x55"))
+    return sent(deal, commands.VERIFY_ENCIPHERED, choices, apdu("00200088", data[1:] if "lc" in choices else data))
+
+
+def _challenge(choices: Choices) -> bytes:
+    deal = Deal(pay(choices=Choice.ENCIPHERED_PIN))
+    deal.select()
+    return sent(deal, commands.GET_CHALLENGE, choices, "0084000008")
 
 
 def _internal(choices: Choices) -> bytes:
@@ -103,7 +128,8 @@ def _generate(*, first: bool) -> Callable[[Choices], bytes]:
     """The first or the second GENERATE AC."""
 
     def send(choices: Choices) -> bytes:
-        deal = Deal(pay())
+        pin = Choice.BLOCKED_BY_PIN_6985 if "pin" in choices else ORDINARY
+        deal = Deal(pay({"9F52": "0004"}, pin="0300", choices=pin) if pin else pay())
         deal.select() if first and "turn" in choices else deal.gpo()
         if not first:
             deal.gac(ARQC)
@@ -137,11 +163,13 @@ _AC: Final[Mapping[str, Spoiler]] = {
     "Lc is not that of the values of CDOL1, or of CDOL2": ("lc", "other"),
     **_MEMORY,
 }
+_PIN_BLOCKS: Final = "no PIN try blocks the application, on a card with blocked_by_pin 6985"
 _AGAIN: Final = "the second one asks for an ARQC"
 
 TRIALS: Final = (
     Trial(commands.READ_RECORD, _read_record, {
         "neither a record nor the log has this SFI": ("sfi", "none"),
+        "the same on a card with missing_file 6A83": ("sfi", "none, as a record"),
         "the SFI has no record of this number": ("record", "none"),
     }),
     Trial(commands.GET_DATA, _get_data, {
@@ -154,23 +182,42 @@ TRIALS: Final = (
         "Lc is not that of the PDOL's values and two bytes": ("lc", "other"),
         "another tag than 83, or another length behind it than that of the PDOL's values": ("form", "tag"),
         "the ATC is at its end: the application is blocked for good": ("atc", "end"),
+        "no path of electronic cash, on a card with missing_cash_path 6985": ("path", "missing"),
         **_MEMORY,
     }),
     Trial(commands.VERIFY, _verify, {
         _NOT_INITIATED: ("turn", "later"),
         "the application has no offline PIN": ("pin", "missing"),
         "no tries left, at the first VERIFY of the transaction": ("pin", "exhausted"),
-        "no tries left, at a later one": ("pin", "exhausted and known"),
+        _LATER: ("pin", "exhausted and known"),
         "another PIN block; the PIN loses a try": ("digits", "wrong"),
         **_MEMORY,
     }),
+    Trial(commands.VERIFY_ENCIPHERED, _verify_enciphered, {
+        _NOT_INITIATED: ("turn", "later"),
+        "the application has no offline PIN": ("pin", "missing"),
+        "the application has no RSA key": ("key", "missing"),
+        "no GET CHALLENGE since the last enciphered PIN": ("challenge", "missing"),
+        "another length than the RSA key has": ("lc", "other"),
+        "no tries left, at the first VERIFY of the transaction": ("pin", "exhausted"),
+        _LATER: ("pin", "exhausted and known"),
+        "another header, challenge or PIN block; the PIN loses a try": ("digits", "wrong"),
+        **_MEMORY,
+    }),
+    Trial(commands.GET_CHALLENGE, _challenge),
     Trial(commands.INTERNAL_AUTHENTICATE, _internal, {
         _NOT_INITIATED: ("turn", "later"),
         "the AIP of the path does not promise DDA": ("aip", "without"),
         "Lc is not that of the DDOL's values": ("lc", "other"),
     }),
-    Trial(commands.GENERATE_AC, _generate(first=True), _AC, {_AGAIN: "this is the first one"}),
-    Trial(commands.GENERATE_AC, _generate(first=False), {**_AC, _AGAIN: ("again", "online")}),
+    Trial(
+        commands.GENERATE_AC, _generate(first=True), {**_AC, _PIN_BLOCKS: ("pin", "exhausted")},
+        {_AGAIN: "this is the first one"},
+    ),
+    Trial(
+        commands.GENERATE_AC, _generate(first=False), {**_AC, _AGAIN: ("again", "online")},
+        {_PIN_BLOCKS: "the first one has looked at the PIN"},
+    ),
     Trial(commands.EXTERNAL_AUTHENTICATE, _external, {
         "not between an ARQC and the second GENERATE AC": ("turn", "later"),
         "the AIP of the path does not promise issuer authentication": ("aip", "without"),
