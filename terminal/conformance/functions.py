@@ -12,6 +12,7 @@ from cardsim.iso7816.contact import frame
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
 from terminal.conformance.functions_bank import BANK_FUNCTIONS
 from terminal.conformance.functions_medical import MEDICAL_FUNCTIONS
+from terminal.conformance.functions_perso import PERSO_FUNCTIONS
 from terminal.conformance.functions_psam import NAMES as PSAM_NAMES
 from terminal.conformance.functions_psam import PSAM_FUNCTIONS
 from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
@@ -60,6 +61,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **SSSE_FUNCTIONS,
     **BANK_FUNCTIONS,
     **MEDICAL_FUNCTIONS,
+    **PERSO_FUNCTIONS,
     **PSAM_FUNCTIONS,
     "tag": _tag,
     "wrong": _wrong,

@@ -245,6 +245,12 @@ MUTANTS: Final = (
     ("PBOC-LOG-002", "{log-record} 9000", "{log-record} 9001"),
     ("PBOC-TEAR-001", "{either counter before risen} == 01", "{either counter before risen} == 00"),
     ("PBOC-PER-030", "< 6985|6D00|6E00", "< 9000"),
+    ("PBOC-PER-014", "== 3C000801010010010100", "== 3C0008010100"),
+    ("PBOC-PER-014", "{test-dda signature values}", "{test-dda signature keys}"),
+    ("PBOC-PER-022-b", "{crt none p q dq dp qinv}", "{crt none}"),
+    ("PBOC-PER-020", "{cut keys 0 32}", "{cut keys 0 48}"),
+    ("PBOC-FCI-008", "== 6F2084", "== 6F1E84"),
+    ("PBOC-TEAR-012", "{either found old-record new-record} == 01", "{either found old-record new-record} == 00"),
 )
 
 
