@@ -9,7 +9,6 @@ from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands, risk
 from cardsim.pse.application import (
     AIP_CDA,
-    AIP_ISSUER_AUTHENTICATION,
     ATC_AT,
     BALANCE_AT,
     BALANCE_SIZE,
@@ -23,17 +22,20 @@ from cardsim.pse.application import (
     PIN_TRIES_AT,
     SCRIPTS_AT,
     Application,
+    Dol,
     Indicator,
     Parameters,
     bcd6,
     decimal,
 )
 from cardsim.pse.choices import Choice
+from cardsim.pse.counters import MARKS_RESET_BY_ANSWER, RESET_BY_ANSWER, RESET_BY_APPROVAL
 from cardsim.pse.cryptogram import Cryptograms
 from cardsim.pse.log import TransactionLog
 from cardsim.pse.memory import IssuerAuthentication, State
-from cardsim.pse.risk import Facts, Wish
+from cardsim.pse.risk import Facts, Standing, Wish
 from cardsim.pse.transaction import AAC, ARQC, CDA_REQUEST, TC, TYPE, TransactionCommands
+from cardsim.pse.turns import states_of
 
 if TYPE_CHECKING:
     from cardsim.pse.environment import Pse
@@ -49,6 +51,12 @@ APPROVED_OFFLINE: Final = frozenset({b"Y1"})
 DECLINED_UNABLE: Final = b"Z3"
 UNABLE_ONLINE: Final = frozenset({b"Y3", DECLINED_UNABLE})
 
+MADE_OFFLINE: Final = frozenset({b"Y1", b"Z1", b"Y2", b"Z2"})
+"""Codes that a terminal makes for decisions without the issuer: here they are out of place, and no answer of his."""
+
+_TURN: Final = states_of(commands.GENERATE_AC)
+_AUTHENTICATION_FAILED: Final = Indicator.AUTHENTICATION_FAILED.value
+_SCRIPT_FAILED: Final = Indicator.SCRIPT_FAILED.value
 _TVR_SDA_FAILED: Final = 0x40
 _TVR_DDA_OR_CDA_FAILED: Final = 0x08 | 0x04
 _FREE_AT_TC: Final = frozenset({0x95, 0x9B, 0x9F37})
@@ -70,9 +78,7 @@ class CardAction(TransactionCommands):
 
     def _generate_ac(self, p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         transaction = self._transaction
-        if transaction.state not in (State.INITIATED, State.ONLINE):
-            raise StatusError(status.CONDITIONS_NOT_SATISFIED)
-        application = self._issued()
+        application = self._need(_TURN)
         first = transaction.state is State.INITIATED
         dol = application.parameters.cdol1 if first else application.parameters.cdol2
         if p1 & CDA_REQUEST and (not transaction.aip & AIP_CDA or application.rsa_key is None):
@@ -83,11 +89,12 @@ class CardAction(TransactionCommands):
             raise StatusError(status.WRONG_LENGTH)
         return self._first(application, p1, data) if first else self._second(application, p1, data)
 
-    def _facts(self, application: Application, counters: bytes, data: bytes) -> Facts:
-        parameters, transaction, cdol = application.parameters, self._transaction, application.parameters.cdol1
-        amount = decimal(cdol.value(0x9F02, data))
+    def _facts(self, application: Application, counters: bytes, data: bytes, dol: Dol | None = None) -> Facts:
+        """What risk management looks at, with data of CDOL1 or another list."""
+        parameters, transaction, dol = application.parameters, self._transaction, dol or application.parameters.cdol1
+        amount = decimal(dol.value(0x9F02, data))
         amount = _UNREACHABLE if amount is None else amount
-        currency = cdol.value(0x5F2A, data)
+        currency = dol.value(0x5F2A, data)
         return Facts(
             parameters=parameters,
             aip=transaction.aip,
@@ -98,7 +105,7 @@ class CardAction(TransactionCommands):
             amount=amount,
             total=decimal(counters[CTTA_AT : CTTA_AT + 6]) or 0,
             same_currency=currency == parameters.currency,
-            same_country=cdol.value(0x9F1A, data) == parameters.country,
+            same_country=dol.value(0x9F1A, data) == parameters.country,
             dual_amount=_in_both(parameters, currency, amount) if parameters.dual_limit else None,
             dual_total=decimal(counters[DUAL_TOTAL_AT : DUAL_TOTAL_AT + 6]) or 0,
             foreign_currency_count=counters[FOREIGN_CURRENCY_AT],
@@ -168,10 +175,7 @@ class CardAction(TransactionCommands):
             counters = counters[:BALANCE_AT] + bcd6(balance) + counters[BALANCE_AT + 6 :]
         else:
             application.write_counter(INDICATORS_AT, bytes((counters[INDICATORS_AT] & ~Indicator.ONLINE,)))
-            if facts.same_currency:
-                application.write_counter(CTTA_AT, bcd6(facts.total + facts.amount))
-            self._count_dual(application, facts)
-            self._count_foreign(application, facts)
+            self._count(application, facts)
         self._log.append(application, counters, data, b"")
         return counters
 
@@ -186,10 +190,13 @@ class CardAction(TransactionCommands):
         if self._chosen(Choice.DECLINED_LOGGED):
             self._log.append(application, counters, data, b"")
 
-    @staticmethod
-    def _count_dual(application: Application, facts: Facts) -> None:
+    def _count(self, application: Application, facts: Facts) -> None:
+        """Add an offline approval to all that counts them."""
+        if facts.same_currency:
+            application.write_counter(CTTA_AT, bcd6(facts.total + facts.amount))
         if facts.dual_amount is not None:
             application.write_counter(DUAL_TOTAL_AT, bcd6(facts.dual_total + facts.dual_amount))
+        self._count_foreign(application, facts)
 
     @staticmethod
     def _count_foreign(application: Application, facts: Facts) -> None:
@@ -227,72 +234,47 @@ class CardAction(TransactionCommands):
     ) -> tuple[bool, int, bool]:
         """The online branch: whether TC, bits of the CVR, whether an advice is due because of authentication."""
         parameters, transaction = application.parameters, self._transaction
-        supported = bool(transaction.aip & AIP_ISSUER_AUTHENTICATION)
-        mandatory = supported and parameters.authentication_mandatory
-        result = transaction.authentication
+        mandatory = parameters.authentication_mandatory
+        standing = risk.standing(transaction.authentication, transaction.aip, mandatory=mandatory)
+        row, passed = risk.COMPLETIONS[standing], standing is Standing.PASSED
         accepted = APPROVED if self._chosen(Choice.REFERRAL_DECLINED) else APPROVED | REFERRAL
         accepted |= APPROVED_OFFLINE if self._chosen(Choice.Y1_ACCEPTED) else frozenset()
-        approved = request == TC and code in accepted
-        indicators, cvr, advice = counters[INDICATORS_AT], 0, False
-        passed = result is IssuerAuthentication.PASSED
-        if passed:
-            approved = approved and transaction.response_code in accepted
-        elif result is IssuerAuthentication.FAILED:
-            cvr |= risk.CVR_AUTHENTICATION_FAILED
-            if approved and parameters.ada & risk.ADA_FAILED_DECLINE:
-                approved, advice = False, bool(parameters.ada & risk.ADA_AUTHENTICATION_ADVICE)
-        elif supported:
-            cvr |= risk.CVR_AUTHENTICATION_NOT_PERFORMED
-            if mandatory:
-                indicators |= Indicator.AUTHENTICATION_FAILED
-                if approved and parameters.ada & risk.ADA_MANDATORY_MISSING_DECLINE:
-                    approved, advice = False, bool(parameters.ada & risk.ADA_AUTHENTICATION_ADVICE)
-        if passed or (result is IssuerAuthentication.NOT_PERFORMED and not mandatory):
-            kept = Indicator.AUTHENTICATION_FAILED
-            if transaction.script_failed and not self._chosen(Choice.EARLY_SCRIPT_FORGOTTEN):
-                kept |= Indicator.SCRIPT_FAILED
-            indicators &= kept
-            application.write_counter(SCRIPTS_AT, b"\0")
-            if approved:
-                application.write_counter(CTTA_AT, bytes(8))
-                if parameters.dual_limit:
-                    application.write_counter(DUAL_TOTAL_AT, bytes(6))
-                application.write_counter(LOATC_AT, counters[ATC_AT : ATC_AT + 2])
+        approved = request == TC and code in accepted and (not passed or transaction.response_code in accepted)
+        declined = approved and bool(parameters.ada & row.declines)
+        approved = approved and not declined
+        indicators = counters[INDICATORS_AT] | (_AUTHENTICATION_FAILED if row.marks else 0)
+        if row.resets and (passed or code in accepted or code not in MADE_OFFLINE):
+            indicators = self._reset(application, counters, indicators, approved=approved)
         application.write_counter(INDICATORS_AT, bytes((indicators,)))
-        return approved, cvr, advice
+        return approved, row.cvr, declined and bool(parameters.ada & risk.ADA_AUTHENTICATION_ADVICE)
+
+    def _reset(self, application: Application, counters: bytes, indicators: int, *, approved: bool) -> int:
+        """Take back what an answer of the issuer takes back; returns the indicators that are left (PBOC-GA2-011 to
+        015, PBOC-SCR-016, 017)."""
+        for each in (*RESET_BY_ANSWER, *(RESET_BY_APPROVAL if approved else ())):
+            application.write_counter(each.at, bytes(each.size))
+        if approved:
+            application.write_counter(LOATC_AT, counters[ATC_AT : ATC_AT + 2])
+        kept = ~MARKS_RESET_BY_ANSWER
+        if self._transaction.script_failed and not self._chosen(Choice.EARLY_SCRIPT_FORGOTTEN):
+            kept |= _SCRIPT_FAILED
+        return indicators & kept
 
     def _without_issuer(
         self, application: Application, request: int, counters: bytes, data: bytes
     ) -> tuple[bool, int, bool]:
-        """The branch of a terminal that could not go online (Y3, Z3)."""
-        parameters, transaction = application.parameters, self._transaction
-        facts = self._facts(application, counters, transaction.cdol1_data)
-        amount = decimal(parameters.cdol2.value(0x9F02, data))
-        amount = _UNREACHABLE if amount is None else amount
-        code = parameters.cdol2.value(0x8A, data)
-        approved, cvr = request == TC and code != DECLINED_UNABLE, risk.CVR_UNABLE_ONLINE
-        offline = facts.atc - facts.last_online_atc
-        if parameters.limit_upper != risk.NO_LIMIT and offline > parameters.limit_upper:
-            approved, cvr = False, cvr | risk.CVR_VELOCITY
-        if not facts.last_online_atc:
-            cvr |= risk.CVR_NEW_CARD
-            approved = approved and not parameters.ada & risk.ADA_NEW_CARD_UNABLE_DECLINE
-        if facts.pin_exhausted:
-            cvr |= risk.CVR_PIN_EXCEEDED
-            approved = approved and not parameters.ada & risk.ADA_PIN_EXCEEDED_UNABLE_DECLINE
-        if 0 < parameters.total_upper_limit < facts.total + amount:
-            approved, cvr = False, cvr | risk.CVR_VELOCITY
-        if facts.dual_amount is not None and facts.dual_total + facts.dual_amount > parameters.dual_limit:
-            approved, cvr = False, cvr | risk.CVR_VELOCITY
-        if approved or not self._chosen(Choice.DECLINED_NOT_COUNTED):
-            self._count_foreign(application, facts)
-        if approved and facts.same_currency:
-            application.write_counter(CTTA_AT, bcd6(facts.total + amount))
+        """The branch of a terminal that could not go online (Y3, Z3): all stands on what CDOL2 says."""
+        cdol2 = application.parameters.cdol2
+        facts = self._facts(application, counters, data, cdol2)
+        cvr, wish = risk.assess_unable(facts)
+        approved = request == TC and cdol2.value(0x8A, data) != DECLINED_UNABLE and wish < Wish.DECLINE
         if approved:
-            self._count_dual(application, facts)
-        if not approved:
-            indicators = counters[INDICATORS_AT] | _failures(parameters.cdol2.value(0x95, data))
-            application.write_counter(INDICATORS_AT, bytes((indicators,)))
+            self._count(application, facts)
+            return approved, cvr, False
+        if not self._chosen(Choice.DECLINED_NOT_COUNTED):
+            self._count_foreign(application, facts)
+        indicators = counters[INDICATORS_AT] | _failures(cdol2.value(0x95, data))
+        application.write_counter(INDICATORS_AT, bytes((indicators,)))
         return approved, cvr, False
 
 

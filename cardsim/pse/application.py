@@ -136,6 +136,11 @@ AC_TAGS: Final = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37)
 _CDOL1, _CDOL2, _DDOL = 0x8C, 0x8D, 0x9F49
 
 
+_NO_COUNT: Final = 0x100
+"""A limit that no count of one byte exceeds: where the card has none."""
+_MOST: Final = 10**12 - 1
+
+
 def decimal(value: bytes) -> int | None:
     """A BCD number, or None where a digit is not decimal."""
     text = value.hex()
@@ -143,8 +148,8 @@ def decimal(value: bytes) -> int | None:
 
 
 def bcd6(number: int) -> bytes:
-    """Six bytes of BCD."""
-    return bytes.fromhex(f"{number % 10**12:012d}")
+    """Six bytes of BCD; a number of more than twelve digits stays at twelve nines."""
+    return bytes.fromhex(f"{min(number, _MOST):012d}")
 
 
 class Application:
@@ -284,8 +289,8 @@ class Application:
             authentication_mandatory=bool(byte(0x9F56, 0) & 0x80),
             limit_lower=byte(0x9F58, 0xFF),
             limit_upper=byte(0x9F59, 0xFF),
-            limit_foreign_currency=byte(0x9F53, 0xFF),
-            limit_foreign_country=byte(0x9F72, 0xFF),
+            limit_foreign_currency=byte(0x9F53, _NO_COUNT),
+            limit_foreign_country=byte(0x9F72, _NO_COUNT),
             total_limit=number(0x9F54),
             total_upper_limit=number(0x9F5C),
             dual_limit=number(0x9F75),

@@ -21,8 +21,14 @@ from cardsim.pse.application import (
     Indicator,
 )
 from cardsim.pse.choices import Choice
-from cardsim.pse.memory import IssuerAuthentication, State
+from cardsim.pse.memory import IssuerAuthentication
 from cardsim.pse.transaction import UDK_AC, TransactionCommands, session_key
+from cardsim.pse.turns import states_of
+
+_VERIFY_TURN: Final = states_of(commands.VERIFY)
+"""That of its enciphered form too."""
+_SIGN_TURN: Final = states_of(commands.INTERNAL_AUTHENTICATE)
+_ISSUER_TURN: Final = states_of(commands.EXTERNAL_AUTHENTICATE)
 
 CHALLENGE_SIZE: Final = 8
 _PIN_HEADER: Final = b"\x7f"
@@ -79,7 +85,7 @@ class Authentication(TransactionCommands):
         Raises:
             StatusError: 6985.
         """
-        application = self._need(State.INITIATED)
+        application = self._need(_VERIFY_TURN)
         if not application.counters()[PIN_LIMIT_AT]:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         return application
@@ -114,7 +120,7 @@ class Authentication(TransactionCommands):
 
     def _internal_authenticate(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """INTERNAL AUTHENTICATE: signed dynamic data with 02, ATC as ICC dynamic data (PBOC-DDA)."""
-        application = self._need(State.INITIATED)
+        application = self._need(_SIGN_TURN)
         transaction = self._transaction
         key = application.rsa_key if transaction.aip & AIP_DDA else None
         if key is None:
@@ -128,7 +134,7 @@ class Authentication(TransactionCommands):
 
     def _external_authenticate(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """EXTERNAL AUTHENTICATE: once; a failure is stored before 6300 is answered (PBOC-XAU, PBOC-TEAR-006)."""
-        application = self._need(State.ONLINE)
+        application = self._need(_ISSUER_TURN)
         transaction = self._transaction
         if not transaction.aip & AIP_ISSUER_AUTHENTICATION:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)

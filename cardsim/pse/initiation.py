@@ -20,7 +20,9 @@ from cardsim.pse.application import (
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import State
 from cardsim.pse.transaction import TransactionCommands
+from cardsim.pse.turns import states_of
 
+_TURN: Final = states_of(commands.GET_PROCESSING_OPTIONS)
 _LAST_ATC: Final = 0xFFFE
 _CURRENCY_IN_RECORDS: Final = 0x9F42
 
@@ -35,7 +37,7 @@ class Initiation(TransactionCommands):
 
     def _get_processing_options(self, _p1: int, _p2: int, data: bytes, _le: int) -> bytes:
         """GPO: the card chooses electronic cash or debit; the ATC rises before the answer (PBOC-GPO)."""
-        application = self._need(State.SELECTED)
+        application = self._need(_TURN)
         parameters = application.parameters
         if len(data) != parameters.pdol.length + 2:
             raise StatusError(status.WRONG_LENGTH)

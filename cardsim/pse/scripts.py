@@ -35,8 +35,11 @@ from cardsim.pse.choices import Choice
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.objects import WRITABLE
 from cardsim.pse.transaction import UDK_AC, UDK_ENC, UDK_MAC, TransactionCommands, session_key, udk
+from cardsim.pse.turns import states_of
 
 MAC_SIZE: Final = 4
+_TURN: Final = states_of(commands.APPLICATION_BLOCK)
+"""All commands of scripts have the same turns."""
 _CHAIN_SIZE: Final = 8
 _MOST_SCRIPTS: Final = 15
 _BALANCE, _BALANCE_LIMIT = 0x9F79, 0x9F77
@@ -85,13 +88,10 @@ class IssuerScripts(TransactionCommands):
         return application
 
     def _open(self) -> bool:
-        match self._transaction.state:
-            case State.ONLINE | State.COMPLETED:
-                return True
-            case State.OFFLINE:
-                return self._transaction.scripts_open or self._chosen(Choice.SCRIPTS_AFTER_OFFLINE)
-            case State.SELECTED | State.INITIATED:
-                return False
+        transaction = self._transaction
+        if transaction.state is State.OFFLINE and not transaction.scripts_open:
+            return self._chosen(Choice.SCRIPTS_AFTER_OFFLINE)
+        return transaction.state in _TURN
 
     def _count(self, application: Application) -> None:
         """Count a script after the second GENERATE AC."""

@@ -51,13 +51,13 @@ class TransactionCommands:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         return application
 
-    def _need(self, state: State) -> Application:
-        """The selected application, where the transaction stands so far.
+    def _need(self, turn: tuple[State, ...]) -> Application:
+        """The selected application, where the transaction is in one of these states (`cardsim.pse.turns`).
 
         Raises:
             StatusError: 6985.
         """
-        if self._transaction.state is not state:
+        if self._transaction.state not in turn:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         return self._issued()
 
