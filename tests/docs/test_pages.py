@@ -14,6 +14,7 @@ from cardsim.making.card import activate, make_card
 from cardsim.making.structure import load_profile, parse_rule, profile_names
 from cardsim.pse.contents import GROUPINGS, RECORD, Place
 from cardsim.pse.issue import CHECKS
+from terminal.conformance.library import standard_library
 from tests.docs.console import ROOT, blocks, pages
 
 DOCS = ROOT / "docs"
@@ -45,6 +46,18 @@ def test_access_rules_have_their_bytes() -> None:
         assert str(rule) == words
         if words != "master key":
             assert parse_rule(words, "the page") == rule
+
+
+def test_limits_name_their_cases() -> None:
+    """PBOC-DOM-005, PBOC-DOM-006, D38: each row of docs/limits.md is shown by cases of the payment environment."""
+    text = (DOCS / "limits.md").read_text(encoding="utf8").partition("|---")[2]
+    known = {case.id for case in standard_library().cases if case.group.startswith("PSE_")}
+    rows = [line for line in text.splitlines()[1:] if line.startswith("|")]
+    assert len(rows) >= 12
+    for row in rows:
+        named = set(re.findall(r"PBOC-[A-Z0-9]+-\d+(?:-[a-z])?", row))
+        assert named, row
+        assert named <= known, row
 
 
 def test_key_uses() -> None:
