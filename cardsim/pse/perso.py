@@ -11,7 +11,7 @@ from typing import Final
 from cardsim.cos.create import parse_create
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, FileFlag, FileType, NewFile
-from cardsim.cos.masterkey import KEY_SIZE, MasterKeySet
+from cardsim.cos.masterkey import KEY_SIZE, SET_OF_THREE, MasterKeySet
 from cardsim.cos.table import Phase
 from cardsim.crypto import pboc, scp02
 from cardsim.iso7816 import status, tlv
@@ -40,9 +40,9 @@ _DES_BLOCK: Final = 8
 _MAX_TRIES: Final = 15
 _PIN_LENGTHS: Final = range(4, 13)
 _KEY_FIELD: Final = 22
-_COUNTERS: Final = ((0x9F36, ATC_AT), (0x9F13, LOATC_AT), (0x9F79, BALANCE_AT))
-"""Data objects of 0D01 and 0E01 that begin a counter: their value is that of the counter from then on."""
-_COUNTER_LENGTHS: Final = {0x9F36: 2, 0x9F13: 2, 0x9F79: 6}
+_COUNTERS: Final = ((0x9F36, ATC_AT, 2), (0x9F13, LOATC_AT, 2), (0x9F79, BALANCE_AT, 6))
+"""Data objects of 0D01 and 0E01 that begin a counter: tag, place and length. The counter has the value from then on; an
+object of another length is refused at issue."""
 
 
 class Personalisation(SecureChannel):
@@ -88,6 +88,8 @@ class Personalisation(SecureChannel):
         present = master.load()
         if p1 not in (0, present.version):
             raise StatusError(status.REFERENCE_NOT_FOUND)
+        if len(data) != 1 + SET_OF_THREE * _KEY_FIELD:
+            raise StatusError(status.WRONG_DATA)
         fields = [data[at : at + _KEY_FIELD] for at in range(1, len(data), _KEY_FIELD)]
         fresh, checks = [], b""
         for field in fields:
@@ -175,9 +177,9 @@ class Personalisation(SecureChannel):
         if dgi == DGI_KEYS and application.object(dgi) not in (None, content):
             application.remove(DGI_KCV)
         application.store(dgi, content)
-        for tag, at in _COUNTERS if dgi in (DGI_RISK, DGI_CARD) else ():
+        for tag, at, length in _COUNTERS if dgi in (DGI_RISK, DGI_CARD) else ():
             value = tlv.find(content, tag)
-            if value is not None and len(value) == _COUNTER_LENGTHS[tag]:
+            if value is not None and len(value) == length:
                 application.write_counter(at, value)
 
     @staticmethod
