@@ -13,12 +13,12 @@ from cardsim.pse.application import (
     INDICATORS_AT,
     PIN_LIMIT_AT,
     PIN_TRIES_AT,
-    Indicator,
     Parameters,
     decimal,
 )
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import State
+from cardsim.pse.path import PathFacts, first_failing
 from cardsim.pse.transaction import TransactionCommands
 from cardsim.pse.turns import states_of
 
@@ -63,25 +63,21 @@ class Initiation(TransactionCommands):
         return path.answer
 
     def _chooses_cash(self, parameters: Parameters, counters: bytes, data: bytes) -> bool:
-        """Whether the conditions of the electronic-cash path hold (fact sheet §1.4)."""
-        if parameters.pdol.value(0x9F7A, data) != b"\x01":
-            return False
-        amount, balance = (
-            decimal(parameters.pdol.value(0x9F02, data)),
-            decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]),
+        """Whether all conditions of the electronic-cash path hold (`cardsim.pse.path`)."""
+        told = parameters.pdol
+        facts = PathFacts(
+            currency=told.value(0x5F2A, data),
+            own_currency=self._own_currency(parameters),
+            wish=told.value(0x9F7A, data),
+            amount=decimal(told.value(0x9F02, data)),
+            balance=decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]),
+            limit=parameters.cash_single_limit,
+            indicators=counters[INDICATORS_AT],
+            pin_limit=counters[PIN_LIMIT_AT],
+            pin_tries=counters[PIN_TRIES_AT],
+            choices=self._pse.choices,
         )
-        if amount is None or balance is None or parameters.pdol.value(0x5F2A, data) != self._own_currency(parameters):
-            return False
-        if amount > balance or amount > parameters.cash_single_limit:
-            return False
-        if not amount and self._chosen(Choice.ZERO_CASH_REFUSED):
-            return False
-        closing = Indicator.AUTHENTICATION_FAILED | Indicator.SCRIPT_FAILED
-        if self._chosen(Choice.UNCOMPLETED_CLOSES_CASH):
-            closing |= Indicator.ONLINE
-        if counters[INDICATORS_AT] & closing:
-            return False
-        return not (counters[PIN_LIMIT_AT] and not counters[PIN_TRIES_AT])
+        return first_failing(facts) is None
 
     def _own_currency(self, parameters: Parameters) -> bytes:
         in_records = self._chosen(Choice.CASH_CURRENCY_9F42)
