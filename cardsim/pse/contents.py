@@ -26,14 +26,12 @@ from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT
 
 RECORDS: Final = range(0x0101, 0x1F00)
 KEYS_SIZE: Final = 48
-_RECORD_TEMPLATE: Final = 0x70
 
 
 class Form(enum.Enum):
     """What the content of a data grouping is made of."""
 
     TLV = "data objects"
-    RECORD = "one template 70"
     RAW = "bytes"
 
 
@@ -63,6 +61,8 @@ class Grouping:
     form: Form
     place: Place = Place.APPLICATION
     target: Target = Target.OBJECT
+    templates: tuple[int, ...] = ()
+    """Where the content is one data object: the tags that it may have."""
     lengths: Container[int] = range(1, 0x10000)
     secret: bool = False
     """Whether it comes under S-DEK alone."""
@@ -81,21 +81,23 @@ class Grouping:
             list(tlv.walk(content))
         except tlv.TlvError:
             return False
-        return self.form is Form.TLV or tags == [_RECORD_TEMPLATE]
+        return not self.templates or (len(tags) == 1 and tags[0] in self.templates)
 
 
 RECORD: Final = Grouping(
-    (), "record: SFI and record number, template 70 included. 0D01 and 0E01 are no records", Form.RECORD, Place.BOTH,
-    clause="PBOC part 10, EMV Book 3 §5.3.2",
+    (), "record: SFI and record number, template 70 included. 0D01 and 0E01 are no records", Form.TLV, Place.BOTH,
+    templates=(0x70,), clause="PBOC part 10, EMV Book 3 §5.3.2",
 )  # fmt: skip
 
 GROUPINGS: Final = (
-    Grouping((DGI_FCI,), "FCI: template A5, or 6F with it", Form.TLV, Place.BOTH, mandatory=True),
+    Grouping(
+        (DGI_FCI,), "FCI: template A5, or 6F with it", Form.TLV, Place.BOTH, templates=(0xA5, 0x6F), mandatory=True
+    ),
     Grouping((DGI_GPO_DEBIT,), "answer to GPO, debit: 82 AIP, 94 AFL", Form.TLV, mandatory=True),
     Grouping(
         (DGI_GPO_CASH,), "answer to GPO, electronic cash: 82 AIP, 94 AFL", Form.TLV, clause="PBOC parts 10 and 13"
     ),
-    Grouping((DGI_IAD,), "9F10 issuer application data", Form.TLV, mandatory=True),
+    Grouping((DGI_IAD,), "9F10 issuer application data", Form.TLV, templates=(0x9F10,), mandatory=True),
     Grouping(
         (DGI_RISK,),
         "risk data, any tags: 9F58, 9F59, 9F53, 9F54, 9F5C, 9F72, 9F77, 9F78, 9F79, 9F6D, 9F4F and others",

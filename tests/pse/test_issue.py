@@ -8,10 +8,11 @@ from typing import Final
 
 import pytest
 
+from cardsim.chip.rng import SeededRandom
 from cardsim.iso7816.tlv import ber, find, parse
 from cardsim.making.station import MakingError
 from cardsim.pse.application import PIN_TRIES_AT, Application
-from cardsim.pse.contents import RECORDS
+from cardsim.pse.contents import RECORDS, Place, grouping
 from cardsim.pse.environment import Pse
 from cardsim.pse.issue import CHECKS, Candidate, refusal
 from tests.cards import AID, unhex
@@ -262,3 +263,21 @@ def test_accepted(spoil: Spoil) -> None:
     bench = empty()
     fill(bench, work)
     assert bench.select(AID).endswith("9000")
+
+
+def test_random_jobs_never_raise() -> None:
+    """PBOC-PER-022, PBOC-PER-029: whatever stands in data groupings that have their form, there is an answer."""
+    random, seen = SeededRandom(5, "jobs").take, set[str]()
+    for _ in range(600):
+        work = dict(job(pin="0303"))
+        for _ in range(2):
+            names = list(work)
+            dgi = names[int.from_bytes(random(2), "big") % len(names)]
+            content = bytearray(work[dgi])
+            content[int.from_bytes(random(2), "big") % len(content)] = random(1)[0]
+            row = grouping(dgi, Place.APPLICATION)
+            if row is not None and row.fits(bytes(content)):
+                work[dgi] = bytes(content)
+        seen.add(judged(work))
+    assert "" in seen
+    assert len(seen) > 10

@@ -282,7 +282,8 @@ def test_refused_content(bench: Bench) -> None:
         assert refused(bench, 0x8010, unhex(wrong), secret=True) == "6A80"
     for wrong in ("03", "030303", "0305", "1010", "9F17010305FF", "9F17010603"):
         assert refused(bench, 0x9010, unhex(wrong)) == "6A80"
-    for dgi, content in ((0x0101, b"\x71\x00"), (0x0101, b"\x70\x05\x57"), (0x9102, b"\xa5\x05\x50"), (0x0D01, b"")):
+    for dgi, content in ((0x0101, b"\x71\x00"), (0x0101, b"\x70\x05\x57"), (0x9102, b"\xa5\x05\x50"), (0x0D01, b""),
+                         (0x9102, b"\x50\x01A"), (0x9200, b"\x9f\x08\x00"), (0x0101, b"\x70\x00\x57\x00")):  # fmt: skip
         assert refused(bench, dgi, content) == "6A80"
     channel = open_channel(bench)
     channel.store(0x8000, keys, secret=True)
