@@ -9,9 +9,7 @@ from cardsim.iso7816.tlv import ber, find
 from cardsim.making.pse import PSE_NAME as PSE_NAME_BYTES
 from cardsim.making.station import Channel, MakingError, Station
 from tests.cards import AID, PSE_NAME, SSSE_NAME, Bench, of_cells, secrets, unhex
-from tests.order import Trial, problems, unnamed
 from tests.pse.deal import PLAIN, TC, Deal
-from tests.pse.order_perso import TRIALS
 from tests.pse.perso import (
     ADF,
     CHALLENGE,
@@ -511,14 +509,7 @@ def select(bench: Bench) -> Station:
     return station
 
 
-# --- order of errors -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.row.name} {trial.row.header.hex()}")
-def test_order_of_errors(trial: Trial) -> None:
-    """PBOC-PER-005, 007 to 011, 020, 021, 029, 030, 033, D7: each fault alone; of each pair the earlier one wins."""
-    assert list(problems(trial)) == []
-    assert unnamed(trial) == set()
+# --- several data groupings ------------------------------------------------------------------------------------------
 
 
 def test_restarted_with_other_keys(bench: Bench) -> None:
