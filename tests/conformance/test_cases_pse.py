@@ -24,12 +24,14 @@ from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.script import ScriptError, parse_script
 from terminal.conformance.session import Bench as CaseBench
 from tests.cards import AID, Bench, card, made, of_cells, unhex
+from tests.pse.kinds import blocked_directory, last_counter, other_log, short_pan, without_remainder
 from tests.pse.perso import amount, bank_card, ec, empty, job_of, pay, structure
 from tests.pse.test_oda import static_only
 from tests.pse.test_selection import second_application
 
 DEMO: Final = frozenset({"demo-card", "ec", "dda", "authentication-mandatory", "referral-accepted"})
 COMMON: Final = DEMO - {"demo-card"}
+TWO_CURRENCIES: Final = {"9F75": amount(5000), "9F76": "0344", "9F73": "20000050", "9F53": "FF"}
 FREE: Final = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F56": "00"}
 DUAL: Final = Applicability("demo", "3.0", "sm4", pse=True, management="cardsim", options=DEMO | {"no-offline-pin"})
 BANK: Final = Applicability("bank", None, pse=True, management="cardsim", options=COMMON | {"no-offline-pin"})
@@ -148,6 +150,12 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "blocked": (blocked, {"blocked-application"}),
     "two applications": (second_application, {"ec", "dda", "two-applications"}),
     "static": (static_only, {"sda-only"}),
+    "no remainder": (without_remainder, {"ec", "dda", "no-remainder"}),
+    "short PAN": (short_pan, {"short-pan"}),
+    "two currencies": (lambda: pay(FREE | TWO_CURRENCIES), {"two-currencies"}),
+    "other log": (other_log, {"ec", "log-unknown-field"}),
+    "last counter": (last_counter, {"last-atc"}),
+    "blocked directory": (blocked_directory, {"blocked-directory"}),
     "CDA": (lambda: other_aip("7D00"), {"ec", "dda", "cda"}),
     "no issuer authentication": (lambda: other_aip("7800"), {"no-issuer-authentication"}),
     "no cash": (without_cash, {"dda", "no-ec", "no-pdol"}),
@@ -155,7 +163,8 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
 }
 ALONE: Final = {
     "no-issuer-authentication", "unissued-application", "blocked-application", "pin-exhausted", "ada-last-try-block",
-    "ada-pin-advice",
+    "ada-pin-advice", "last-atc", "blocked-directory", "two-currencies", "short-pan",
+    "log-unknown-field",
 }  # fmt: skip
 """Kinds of cards that most other cases are not about: only cases that ask for them run."""
 
@@ -218,7 +227,7 @@ def test_every_option_is_proved() -> None:
     known = {"pse", "dual", "ssse", "blank", "t0", "offline-pin", "own-management"} | DEMO | {"no-offline-pin"}
     proved = known.union(*(options for _, options in KINDS.values()))
     left = {need for case in pse_cases() for need in case.needs} - proved
-    assert left == {"no-remainder", "enciphered-pin"}, "those two have no card here"
+    assert left == {"enciphered-pin"}, "that one has no card here"
 
 
 # --- a case that expects something wrong ---------------------------------------------------------------------------

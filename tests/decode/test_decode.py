@@ -57,7 +57,7 @@ def test_payment_values(tag: int, value: str, text: str) -> None:
 
 
 def test_observed_verification_results_decode_as_published() -> None:
-    """Fact sheet §1.8: values seen on cards, with their meaning."""
+    """PBOC-CVR-008, fact sheet §1.8: values seen on cards, with their meaning."""
     assert cvr_text(bytes.fromhex("03A02000")) == ["first ARQC", "offline limits exceeded"]
     assert cvr_text(bytes.fromhex("03A04002")) == [
         "first ARQC",
@@ -65,6 +65,17 @@ def test_observed_verification_results_decode_as_published() -> None:
         "dynamic data authentication performed",
     ]
     assert cvr_text(bytes.fromhex("03900000")) == ["first TC"]
+    last = ["last online transaction not completed", "offline limits exceeded"]
+    failed = "issuer authentication failed last time"
+    assert cvr_text(bytes.fromhex("0380A800")) == ["first AAC", *last, failed]
+    assert cvr_text(bytes.fromhex("03A4B904")) == [
+        "first ARQC", "offline PIN verified", *last, "new card", failed, "static data authentication failed last time",
+        "dynamic data authentication failed last time",
+    ]  # fmt: skip
+    assert cvr_text(bytes.fromhex("0360AC02")) == [
+        "first ARQC", "second TC", *last, failed, "issuer authentication not performed after online approval",
+        "dynamic data authentication performed",
+    ]  # fmt: skip
     assert iad_text(bytes.fromhex("0701010390000001"))[:3] == ["key index 1", "cryptogram version 01", "3DES"]
 
 

@@ -5,14 +5,14 @@ import hashlib
 
 import pytest
 
-from cardsim.chip.rng import SeededRandom
 from cardsim.crypto import oda
-from cardsim.crypto.rsa import RsaPrivateKey, RsaPublicKey, generate_rsa
+from cardsim.crypto.rsa import RsaPrivateKey, RsaPublicKey
 from cardsim.iso7816.tlv import ber, find, walk
 from cardsim.pse.rsakey import load_rsa_key
 from tests.cards import AID, Bench, card, unhex
 from tests.pse.deal import PAN, Deal
-from tests.pse.perso import bank_card, ec, job_of, pay, rsa, structure
+from tests.pse.kinds import short_key
+from tests.pse.perso import ec, job_of, pay, rsa, structure
 
 TODAY = dt.date(2026, 1, 1)
 
@@ -132,13 +132,7 @@ def test_static_only() -> None:
 
 def test_no_remainder() -> None:
     """PBOC-DDA-011: a key that fits into its certificate leaves 9F4800."""
-    take = SeededRandom(7, "short key").take
-    issuer, icc = generate_rsa(1408, 3, take), generate_rsa(1072, 3, take)
-    card = bank_card()
-    short = type(card)(
-        card.pan, card.psn, card.holder, card.person_number, card.issued, card.expires, card.mdk_ac, card.mdk_mac,
-        card.mdk_enc, card.ca, card.ca_index, issuer, icc, card.certificate_expiry,
-    )  # fmt: skip
+    short = short_key()
     work = job_of(structure(), short)
     bench = pay(dgis=dict(work))
     found, static = read_path(bench, cash=False)
