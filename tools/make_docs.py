@@ -1,6 +1,6 @@
 """Writes the generated pages of `docs/`: the command reference and the byte-for-byte example session.
 
-    python tools/make_docs.py            writes docs/commands*.md and docs/card-management-example.md
+    python tools/make_docs.py            writes docs/commands*.md, docs/card-action.md and the others
     python tools/make_docs.py --check    writes nothing; exits 1 if one of them is stale
 
 The command reference is read from the command tables (`cardsim.cos.commands`, `cardsim.ssse.commands`,
@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import card_action
 
 from cardsim.assembly import new_card
 from cardsim.cos import commands as cos
@@ -607,6 +609,7 @@ def choices_page() -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": choices_page,
+    "card-action.md": lambda: card_action.page(NOTICE),
     "card-management-example.md": example_page,
 }
 

@@ -83,6 +83,22 @@ CVR: Final[Flags] = {
     (4, 3): "dynamic data authentication failed last time",
     (4, 2): "dynamic data authentication performed",
 }
+ADA: Final[Flags] = {
+    (1, 8): "issuer authentication failed last time: go online",
+    (1, 7): "issuer authentication performed and failed: decline",
+    (1, 6): "issuer authentication mandatory and not performed: decline",
+    (1, 5): "declined: create an advice",
+    (1, 4): "declined, and PIN tries exceeded in this transaction: create an advice",
+    (1, 3): "declined because issuer authentication failed or was not performed: create an advice",
+    (1, 2): "new card: go online",
+    (1, 1): "new card, and unable to go online: decline",
+    (2, 8): "PIN tries exceeded in this transaction: block the application",
+    (2, 7): "PIN tries exceeded before: decline",
+    (2, 6): "PIN tries exceeded before: go online",
+    (2, 5): "PIN tries exceeded before, and unable to go online: decline",
+    (2, 4): "issuer script failed before: go online",
+    (2, 3): "PIN tries exceeded before: decline and block the application",
+}
 TERMINAL_CAPABILITIES: Final[Flags] = {
     (1, 8): "key entry",
     (1, 7): "magnetic stripe",
@@ -210,6 +226,7 @@ BIT_TEXTS: Final[Mapping[int, Callable[[bytes], list[str]]]] = MappingProxyType(
         0x9F27: lambda value: [cryptogram_kind(value[0])] if value else [],
         0x9F33: _flags(TERMINAL_CAPABILITIES),
         0x9F34: _cvm_result_text,
+        0x9F52: _flags(ADA),
     }
 )
 """The texts of a tag's value, for every item of format BITS."""

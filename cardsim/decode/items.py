@@ -199,7 +199,7 @@ _PSE_ROWS: Final = (
     Item(0x9F4E, "merchant name", "商户名称", _T),
     Item(0x9F4F, "log format", "日志格式", Format.TAGS),
     Item(0x9F51, "card currency", "应用货币代码", _C, _CURRENCY),
-    Item(0x9F52, "application default action", "应用缺省行为"),
+    Item(0x9F52, "application default action", "应用缺省行为", _B),
     Item(0x9F57, "issuer country (card)", "发卡行国家代码", _C, _COUNTRY),
     Item(0x9F61, "identity document number", "持卡人证件号", _T),
     Item(0x9F62, "identity document type", "持卡人证件类型", _C, _ID_TYPES),

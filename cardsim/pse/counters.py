@@ -64,7 +64,8 @@ REMEMBERED: Final = (
         Reset.NOTHING, "PBOC-GPO-021, PBOC-GPO-023",
     ),
     Remembered(
-        "last online ATC (9F13)", LOATC_AT, 2, "becomes the ATC where APPROVAL takes other counters back",
+        "last online ATC (9F13)", LOATC_AT, 2,
+        "becomes the ATC with a TC after the issuer's answer that takes other counters back",
         Reset.NOTHING, "PBOC-GA2-012",
     ),
     Remembered(

@@ -46,6 +46,11 @@ def test_social_values(tag: int, value: str, text: str) -> None:
         (0x9F27, "80", "ARQC (go online)"),
         (0x94, "0801020018010201", "SFI 1 records 1-2; SFI 3 records 1-2 (1 authenticated)"),
         (0x9F07, "AB00", "cash in China; goods in China; services in China; at ATMs; at other terminals"),
+        (
+            0x9F52,
+            "C000",
+            "issuer authentication failed last time: go online; issuer authentication performed and failed: decline",
+        ),
         (0x99, "123456", "(not shown)"),
         (0xDF55, "0102", "0102"),
         (0x9F12, "D5D0D0D0D2BBBFA8CDA8", "招行一卡通"),
