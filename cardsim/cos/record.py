@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from cardsim.chip.eeprom import ERASED
 from cardsim.chip.partition import Partition
 from cardsim.cos.masterkey import MasterKeySlot
 from cardsim.iso7816 import status
@@ -29,6 +30,8 @@ _MAGIC: Final = b"COS\x01"
 _BLOCKED_AT: Final = 24
 CHOICES_AT: Final = 28
 CHOICES_SIZE: Final = 4
+_UNWRITTEN: Final = bytes((ERASED,)) * CHOICES_SIZE
+"""What stands there on a card that was activated before there were choices: it has made none."""
 _ENVIRONMENTS_AT: Final = 5 * PAGE
 _ENVIRONMENT_SIZE: Final = 32
 _ENVIRONMENT: Final = struct.Struct(">BBHHHB")
@@ -152,7 +155,8 @@ class CardRecord:
         """Settings of the payment environment's open choices (`cardsim.pse.choices`)."""
         if self.state is CardState.VIRGIN:
             return 0
-        return int.from_bytes(bytes(self._partition.memory[CHOICES_AT : CHOICES_AT + CHOICES_SIZE]), "big")
+        kept = bytes(self._partition.memory[CHOICES_AT : CHOICES_AT + CHOICES_SIZE])
+        return 0 if kept == _UNWRITTEN else int.from_bytes(kept, "big")
 
     def activate(self, switches: int, historical: bytes, choices: int = 0) -> None:
         """Write the card record of a virgin chip, with the command."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from cardsim.chip.eeprom import ERASED
+from cardsim.cos.record import CHOICES_AT, CHOICES_SIZE
 from cardsim.crypto.social import Suite
 from tests.cards import (
     HISTORICAL,
@@ -19,6 +21,7 @@ from tests.cards import (
     load_environment_key,
     load_master,
     master_keys,
+    of_cells,
     secrets,
     virgin,
 )
@@ -67,6 +70,12 @@ class TestVirgin:
             assert auth(chip, TRANSPORT) == "9000"
             assert chip.power_on() == "3B6D0000" + HISTORICAL.hex().upper()
             assert chip.status() == "7003800101"
+
+    def test_card_of_an_earlier_version(self) -> None:
+        """D16: where the record's cells for choices were never written, the card has made none."""
+        cells = bytearray(blank().cells)
+        cells[CHOICES_AT : CHOICES_AT + CHOICES_SIZE] = bytes((ERASED,)) * CHOICES_SIZE
+        assert of_cells(bytes(cells), blank().keys).model.os.record.choices == 0
 
     def test_activate_once(self) -> None:
         """PERSO-012: historical bytes and transport key cannot be set again."""
