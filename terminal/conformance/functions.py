@@ -15,6 +15,7 @@ from terminal.conformance.functions_medical import MEDICAL_FUNCTIONS
 from terminal.conformance.functions_perso import PERSO_FUNCTIONS
 from terminal.conformance.functions_psam import NAMES as PSAM_NAMES
 from terminal.conformance.functions_psam import PSAM_FUNCTIONS
+from terminal.conformance.functions_scripts import SCRIPT_FUNCTIONS
 from terminal.conformance.functions_social import SOCIAL_FUNCTIONS
 from terminal.conformance.functions_ssse import SSSE_FUNCTIONS
 
@@ -60,6 +61,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **SOCIAL_FUNCTIONS,
     **SSSE_FUNCTIONS,
     **BANK_FUNCTIONS,
+    **SCRIPT_FUNCTIONS,
     **MEDICAL_FUNCTIONS,
     **PERSO_FUNCTIONS,
     **PSAM_FUNCTIONS,

@@ -65,7 +65,7 @@ def _bank_keys(context: Context) -> BankKeys:
     return bank
 
 
-def _bank(context: Context, number: int) -> bytes:
+def card_key(context: Context, number: int) -> bytes:
     """A card key of the bank: 0 AC, 1 MAC, 2 ENC; PAN and PSN must have been captured as pan and psn."""
     bank = _bank_keys(context)
     pan = context.value("pan").hex().upper().rstrip("F")
@@ -80,19 +80,19 @@ def _ac(context: Context, words: tuple[str, ...]) -> bytes:
     """ac ATC DATA…: application cryptogram over the joined values."""
     data = b"".join(context.value(word) for word in words[1:])
     atc = _number(context, words[0])
-    return pboc.application_cryptogram(pboc.session_key(_bank(context, 0), atc), data)
+    return pboc.application_cryptogram(pboc.session_key(card_key(context, 0), atc), data)
 
 
 def _arpc(context: Context, words: tuple[str, ...]) -> bytes:
     """arpc ATC AC ARC: the issuer's answer (ARC in hex, 3030)."""
     atc = _number(context, words[0])
-    return pboc.arpc(pboc.session_key(_bank(context, 0), atc), context.value(words[1]), context.value(words[2]))
+    return pboc.arpc(pboc.session_key(card_key(context, 0), atc), context.value(words[1]), context.value(words[2]))
 
 
 def _idd_mac(context: Context, words: tuple[str, ...]) -> bytes:
     """idd-mac ATC DATA: MAC inside the issuer application data."""
     atc = _number(context, words[0])
-    return pboc.idd_mac(pboc.session_key(_bank(context, 1), atc), atc, context.value(words[1]))
+    return pboc.idd_mac(pboc.session_key(card_key(context, 1), atc), atc, context.value(words[1]))
 
 
 # --- data objects ------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def _items(context: Context, word: str) -> list[tlv.Tlv]:
         raise Disproved(f"{word} is no TLV: {error}") from error
 
 
-def _object(context: Context, words: tuple[str, ...]) -> bytes:
+def object_of(context: Context, words: tuple[str, ...]) -> bytes:
     """object VALUE TAG: the value of a data object, wherever it stands."""
     tag = int(words[1], 16)
     found = next((item.value for item in _items(context, words[0]) if item.tag == tag), None)
@@ -183,7 +183,7 @@ def _luhn(context: Context, words: tuple[str, ...]) -> bytes:
 
 def _track2(context: Context, words: tuple[str, ...]) -> bytes:
     """track2 RECORDS PART: pan (as in 5A), expiry (YYMM) or service (F and three digits) of tag 57."""
-    pan, found, rest = _object(context, (words[0], "57")).hex().partition("d")
+    pan, found, rest = object_of(context, (words[0], "57")).hex().partition("d")
     if not found or len(rest) < 7:
         raise Disproved("track 2 has no PAN, D, expiry date and service code")
     parts = {"pan": pan + "f" * (len(pan) % 2), "expiry": rest[:4], "service": "f" + rest[4:7]}
@@ -231,7 +231,7 @@ def _filled(context: Context, words: tuple[str, ...], dol: bytes) -> bytes:
 
 def _cdol(tag: str) -> Function:
     """cdol1 [TAG=VALUE…], cdol2 …, ddol …: the card's own list from its records, filled."""
-    return lambda context, words: _filled(context, words, _object(context, ("records", tag)))
+    return lambda context, words: _filled(context, words, object_of(context, ("records", tag)))
 
 
 def _pdol(context: Context, words: tuple[str, ...]) -> bytes:
@@ -249,13 +249,13 @@ def _log_record(context: Context, _words: tuple[str, ...]) -> bytes:
 def _computed_ac(context: Context, words: tuple[str, ...]) -> bytes:
     """computed-ac CDOL DATA: what the bank computes for the last answer, from the command's data, `atc` and `iad`."""
     data, values, at = context.value(words[1]), dict[int, bytes](), 0
-    for tag, length in tlv.parse_dol(_object(context, ("records", words[0]))):
+    for tag, length in tlv.parse_dol(object_of(context, ("records", words[0]))):
         values[tag] = data[at : at + length]
         at += length
     message = b"".join(values.get(tag, b"") for tag in _AC_TAGS)
     atc = context.value("atc")
     message += context.value("gpo")[:2] + atc + context.value("iad")[3:7]
-    session = pboc.session_key(_bank(context, 0), int.from_bytes(atc, "big"))
+    session = pboc.session_key(card_key(context, 0), int.from_bytes(atc, "big"))
     return pboc.application_cryptogram(session, message)
 
 
@@ -274,7 +274,7 @@ def _masked(context: Context, words: tuple[str, ...]) -> bytes:
 # --- application file locator and offline data authentication -----------------------------------------------------
 
 
-def _locator(context: Context, word: str) -> Iterator[tuple[int, int, bool]]:
+def afl_entries(context: Context, word: str) -> Iterator[tuple[int, int, bool]]:
     """SFI in its place of P2, record number, and whether the record is signed, for each record of an AFL."""
     afl = context.value(word)[2:]
     if not afl or len(afl) % 4:
@@ -287,42 +287,42 @@ def _locator(context: Context, word: str) -> Iterator[tuple[int, int, bool]]:
 
 def _afl_records(context: Context, words: tuple[str, ...]) -> bytes:
     """afl-records GPO: P1 and P2 of READ RECORD for each record of the AFL."""
-    return b"".join(bytes((number, sfi)) for sfi, number, _ in _locator(context, words[0]))
+    return b"".join(bytes((number, sfi)) for sfi, number, _ in afl_entries(context, words[0]))
 
 
-def _oda_static(context: Context, words: tuple[str, ...]) -> bytes:
+def oda_static(context: Context, words: tuple[str, ...]) -> bytes:
     """oda-static GPO RECORDS: the static data that are signed, the AIP included where 9F4A asks for it."""
     templates = [item.value for item in tlv.parse(context.value(words[1]))]
-    signed = [value for value, (_, _, part) in zip(templates, _locator(context, words[0]), strict=True) if part]
+    signed = [value for value, (_, _, part) in zip(templates, afl_entries(context, words[0]), strict=True) if part]
     tags = [item.value for item in _items(context, words[1]) if item.tag == 0x9F4A]
     return b"".join(signed) + (context.value(words[0])[:2] if tags == [b"\x82"] else b"")
 
 
 def _ca_key(context: Context, records: str) -> RsaPublicKey:
     """The CA key that 8F names."""
-    index = _object(context, (records, "8F"))[0]
+    index = object_of(context, (records, "8F"))[0]
     found = next((ca for ca in _bank_keys(context).ca if (ca.rid, ca.index) == (_RID, index)), None)
     if found is None:
         raise FunctionError(f"the key file has no CA key {index:02X} of {_RID.hex().upper()}")
     return RsaPublicKey(int.from_bytes(found.modulus, "big"), int.from_bytes(found.exponent, "big"))
 
 
-def _issuer_key(context: Context, records: str) -> RsaPublicKey:
+def issuer_key(context: Context, records: str) -> RsaPublicKey:
     """The issuer's key, after all checks of its certificate."""
     key = _ca_key(context, records)
     tags = {item.tag: item.value for item in _items(context, records)}
-    pan = _object(context, (records, "5A")).hex().upper().rstrip("F")
-    exponent = _object(context, (records, "9F32"))
-    return oda.recover_issuer_key(key, _object(context, (records, "90")), tags.get(0x92, b""), exponent, pan)
+    pan = object_of(context, (records, "5A")).hex().upper().rstrip("F")
+    exponent = object_of(context, (records, "9F32"))
+    return oda.recover_issuer_key(key, object_of(context, (records, "90")), tags.get(0x92, b""), exponent, pan)
 
 
-def _icc_key(context: Context, gpo: str, records: str) -> RsaPublicKey:
+def icc_key(context: Context, gpo: str, records: str) -> RsaPublicKey:
     """The card's key from its certificate, which proves the static data too."""
     tags = {item.tag: item.value for item in _items(context, records)}
-    pan = _object(context, (records, "5A")).hex().upper().rstrip("F")
-    certificate, exponent = _object(context, (records, "9F46")), _object(context, (records, "9F47"))
-    static = _oda_static(context, (gpo, records))
-    issuer = _issuer_key(context, records)
+    pan = object_of(context, (records, "5A")).hex().upper().rstrip("F")
+    certificate, exponent = object_of(context, (records, "9F46")), object_of(context, (records, "9F47"))
+    static = oda_static(context, (gpo, records))
+    issuer = issuer_key(context, records)
     return oda.recover_icc_key(issuer, certificate, tags.get(0x9F48, b""), exponent, pan, static)
 
 
@@ -332,39 +332,39 @@ def _modulus(key: RsaPublicKey) -> bytes:
 
 def _issuer_certificate(context: Context, words: tuple[str, ...]) -> bytes:
     """issuer-certificate RECORDS: what the CA key recovers from tag 90, unchecked."""
-    return _ca_key(context, words[0]).recover(_object(context, (words[0], "90")))
+    return _ca_key(context, words[0]).recover(object_of(context, (words[0], "90")))
 
 
 def _issuer_modulus(context: Context, words: tuple[str, ...]) -> bytes:
     """issuer-modulus RECORDS: from the issuer's certificate, after all checks."""
-    return _modulus(_issuer_key(context, words[0]))
+    return _modulus(issuer_key(context, words[0]))
 
 
 def _icc_modulus(context: Context, words: tuple[str, ...]) -> bytes:
     """icc-modulus GPO RECORDS: from the card's certificate, after all checks."""
-    return _modulus(_icc_key(context, words[0], words[1]))
+    return _modulus(icc_key(context, words[0], words[1]))
 
 
 def _sda(context: Context, words: tuple[str, ...]) -> bytes:
     """sda GPO RECORDS: data authentication code of the static signature, after all checks."""
-    static = _oda_static(context, words)
-    return oda.verify_static(_issuer_key(context, words[1]), _object(context, (words[1], "93")), static)
+    static = oda_static(context, words)
+    return oda.verify_static(issuer_key(context, words[1]), object_of(context, (words[1], "93")), static)
 
 
 def _dda(context: Context, words: tuple[str, ...]) -> bytes:
     """dda GPO RECORDS SIGNATURE DATA: ICC dynamic data of a signature over the values of the DDOL."""
-    key = _icc_key(context, words[0], words[1])
+    key = icc_key(context, words[0], words[1])
     return oda.verify_dynamic(key, context.value(words[2]), context.value(words[3]))
 
 
 def _dda_block(context: Context, words: tuple[str, ...]) -> bytes:
     """dda-block GPO RECORDS SIGNATURE: the recovered block, unchecked."""
-    return _icc_key(context, words[0], words[1]).recover(context.value(words[2]))
+    return icc_key(context, words[0], words[1]).recover(context.value(words[2]))
 
 
 def _issuer_block(context: Context, words: tuple[str, ...]) -> bytes:
     """issuer-block RECORDS TAG: what the issuer's key recovers from a data object, unchecked."""
-    return _issuer_key(context, words[0]).recover(_object(context, (words[0], words[1])))
+    return issuer_key(context, words[0]).recover(object_of(context, (words[0], words[1])))
 
 
 # --- the channel of personalisation -------------------------------------------------------------------------------
@@ -423,9 +423,9 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "ac": _ac,
     "arpc": _arpc,
     "idd-mac": _idd_mac,
-    "udk-ac": lambda context, _words: _bank(context, 0),
-    "session-ac": lambda context, words: pboc.session_key(_bank(context, 0), _number(context, words[0])),
-    "object": _object,
+    "udk-ac": lambda context, _words: card_key(context, 0),
+    "session-ac": lambda context, words: pboc.session_key(card_key(context, 0), _number(context, words[0])),
+    "object": object_of,
     "count": _count,
     "duplicates": _duplicates,
     "rebuilt": _rebuilt,
@@ -452,7 +452,7 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "masked": _masked,
     "afl-records": _afl_records,
     "read-p2": lambda context, words: bytes((_number(context, words[0]) << 3 | 4,)),
-    "oda-static": _proving(_oda_static),
+    "oda-static": _proving(oda_static),
     "issuer-certificate": _proving(_issuer_certificate),
     "issuer-modulus": _proving(_issuer_modulus),
     "icc-modulus": _proving(_icc_modulus),

@@ -9,8 +9,10 @@ from typing import Final
 
 import pytest
 
+from cardsim.cos.record import Switch
 from cardsim.iso7816.tlv import ber
 from cardsim.keyfile import Holder, KeyFile
+from cardsim.pse.choices import Choice
 from cardsim.resources import resource
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import Case, Mark
@@ -24,7 +26,7 @@ from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.script import ScriptError, parse_script
 from terminal.conformance.session import Bench as CaseBench
 from tests.cards import AID, Bench, card, made, of_cells, unhex
-from tests.pse.kinds import blocked_directory, last_counter, other_log, short_pan, without_remainder
+from tests.pse.kinds import blocked_before_use, blocked_directory, last_counter, other_log, short_pan, without_remainder
 from tests.pse.perso import amount, bank_card, ec, empty, job_of, pay, structure
 from tests.pse.test_oda import static_only
 from tests.pse.test_selection import second_application
@@ -146,8 +148,12 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "advice of authentication": (lambda: pay(FREE | {"9F52": "4400"}), {"ec", "dda", "ada-authentication-advice"}),
     "new card": (lambda: pay(FREE | {"9F52": "0100"}), {"ec", "dda", "new-card", "ada-new-card-decline"}),
     "upper total": (lambda: pay(FREE | {"9F5C": amount(5000)}), {"ec", "dda", "upper-total-limit"}),
+    "script failure asks": (lambda: pay(FREE | {"9F52": "0008"}), {"ec", "dda", "ada-script-online"}),
+    "golden PIN": (lambda: pay(pin="0303"), {"offline-pin", "pin-golden"}),
+    "D1 of the other key": (lambda: pay(pin="0303", choices=Choice.PIN_D1_FROM_AC), {"pin-d1-ac"}),
     "no path of cash": (lambda: pay(dgis={0x9203: None}), {"dda", "no-cash-path"}),
     "blocked": (blocked, {"blocked-application"}),
+    "blocked, golden": (blocked_before_use, {"blocked-golden"}),
     "two applications": (second_application, {"ec", "dda", "two-applications"}),
     "static": (static_only, {"sda-only"}),
     "no remainder": (without_remainder, {"ec", "dda", "no-remainder"}),
@@ -162,8 +168,8 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "not issued": (empty, {"unissued-application"}),
 }
 ALONE: Final = {
-    "no-issuer-authentication", "unissued-application", "blocked-application", "pin-exhausted", "ada-last-try-block",
-    "ada-pin-advice", "last-atc", "blocked-directory", "two-currencies", "short-pan",
+    "no-issuer-authentication", "unissued-application", "blocked-application", "blocked-golden", "pin-exhausted",
+    "ada-last-try-block", "ada-pin-advice", "last-atc", "blocked-directory", "two-currencies", "short-pan",
     "log-unknown-field",
 }  # fmt: skip
 """Kinds of cards that most other cases are not about: only cases that ask for them run."""
@@ -185,6 +191,17 @@ def test_other_kinds(kind: str) -> None:
     cases = [case for case in pse_cases() if not options & ALONE or options <= set(case.needs)]
     found = verdicts(list(runner(bench, claims, keys=keys_of(bench)).run(cases)))
     assert found[Verdict.PASSED]
+
+
+WHOLE_CARD: Final = frozenset({"block-scope-card"})
+
+
+def test_block_of_the_whole_card() -> None:
+    """PBOC-BLK-008, D10: the case of the wider scope passes on such a card, and fails on one of the ordinary scope."""
+    cases = [case for case in pse_cases() if WHOLE_CARD & set(case.needs)]
+    claims = replace(DUAL, options=DUAL.options | WHOLE_CARD)
+    assert verdicts(list(runner(card(switches=Switch.BLOCK_SCOPE_CARD), claims).run(cases))) == {Verdict.PASSED: 1}
+    assert [result.verdict for result in runner(card(), claims).run(cases)] == [Verdict.FAILED]
 
 
 def test_blank_card() -> None:
@@ -225,6 +242,7 @@ def test_profiles_of_options(profile: str, options: set[str]) -> None:
 
 def test_every_option_is_proved() -> None:
     known = {"pse", "dual", "ssse", "blank", "t0", "offline-pin", "own-management"} | DEMO | {"no-offline-pin"}
+    known |= WHOLE_CARD
     proved = known.union(*(options for _, options in KINDS.values()))
     left = {need for case in pse_cases() for need in case.needs} - proved
     assert left == {"enciphered-pin"}, "that one has no card here"
@@ -253,6 +271,16 @@ MUTANTS: Final = (
     ("PBOC-DDA-010", "{sda gpo records}", "{sda records records}"),
     ("PBOC-LOG-002", "{log-record} 9000", "{log-record} 9001"),
     ("PBOC-TEAR-001", "{either counter before risen} == 01", "{either counter before risen} == 00"),
+    ("PBOC-SCR-001-b", "2735EFF4", "2735EFF5"),
+    ("PBOC-SCR-003-b", "< 6988", "< 9000"),
+    ("PBOC-SCR-009", "< 6985", "< 9000"),
+    ("PBOC-SCR-012-b", "count-is 00000030", "count-is 00000020"),
+    ("PBOC-SCR-017", "lacks script-failed", "has script-failed"),
+    ("PBOC-BLK-002", "    is 00", "    is 40"),
+    ("PBOC-BLK-007", "    is 40", "    is 00"),
+    ("PBOC-PDT-008", "balance-is balance", "balance-is limit"),
+    ("PBOC-UPR-005", "{genuine gpo records} == 00", "{genuine gpo records} == 01"),
+    ("PBOC-TEAR-010", "{either balance old new} == 01", "{either balance old new} == 00"),
     ("PBOC-PER-030", "< 6985|6D00|6E00", "< 9000"),
     ("PBOC-PER-014", "== 3C000801010010010100", "== 3C0008010100"),
     ("PBOC-PER-014", "{test-dda signature values}", "{test-dda signature keys}"),

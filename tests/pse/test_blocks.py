@@ -2,12 +2,12 @@
 
 import pytest
 
-from cardsim.cos.files import FileFlag
 from cardsim.cos.record import Switch
 from cardsim.pse.choices import ORDINARY, Choice
-from tests.cards import AID, DUAL, PSE_NAME, SSSE_NAME, Bench, card, of_cells, unhex
+from tests.cards import AID, DUAL, PSE_NAME, SSSE_NAME, card, of_cells
 from tests.pse.bank import FREE, golden, ordered, put, spoiled
 from tests.pse.deal import AAC, ARQC, CASH, NEW_CARD, SCRIPT_FAILED, TC, Deal
+from tests.pse.kinds import blocked_before_use, blocked_directory
 from tests.pse.perso import SECOND_AID, amount, pay, with_choices
 from tests.pse.test_selection import second_application
 
@@ -117,8 +117,7 @@ def test_second_application_goes_on() -> None:
 
 def test_golden_unblock() -> None:
     """PBOC-BLK-003, PBOC-BLK-004, PBOC-GAC-008, PBOC-SCR-004: the AAC BB3504D77E1E0C2A at ATC 0001, and its script."""
-    deal = Deal(pay({"9F77": amount(100000), "9F78": amount(100000)}))
-    _mark(deal.bench, FileFlag.BLOCKED)
+    deal = Deal(blocked_before_use())
     answer = deal.once(AAC)
     assert (answer.ac.hex().upper(), answer.atc, answer.cvr) == ("BB3504D77E1E0C2A", 1, 0x803000)
     assert answer.has(NEW_CARD)
@@ -174,20 +173,9 @@ def test_unblock_after_a_failed_issuer_authentication(choices: Choice, word: str
 # --- PSE itself ------------------------------------------------------------------------------------------------------
 
 
-def _mark(bench: Bench, flag: FileFlag, name: str = AID) -> None:
-    """Test hook: a flag of an application, or of PSE itself, from outside."""
-    bench.select(name)
-    environment = bench.model.environments[bench.model.os.ram.current or 0]
-    df = next(file for file in environment.files.index.files if file.name == unhex(name))
-    environment.files.set_file_flags(df, df.flags | flag)
-    environment.partition.commit()
-    bench.power_on()
-
-
 def test_blocked_directory() -> None:
     """PBOC-SEL-024: PSE alone is marked, which no command does: 6283, and the application is reached by its AID."""
-    bench = pay(FREE)
-    _mark(bench, FileFlag.BLOCKED, PSE_NAME)
+    bench = blocked_directory()
     assert bench.select(PSE_NAME) == "6283"
     assert bench.select(AID)[-4:] == "9000"
     assert Deal(bench).once(ARQC).kind == ARQC
