@@ -141,6 +141,7 @@ class CardAction(TransactionCommands):
         else:
             self._decline_offline(application, counters, facts, data)
         transaction.cdol1_data = data
+        cvr |= _signed(result, p1)
         answer, cryptogram = self._cryptograms.answer(application, result | p1 & CDA_REQUEST, cvr, counters, data)
         self._pse.partition.commit()
         transaction.cvr, transaction.cryptogram = cvr, cryptogram
@@ -223,8 +224,9 @@ class CardAction(TransactionCommands):
         cvr |= found | (risk.CVR_SECOND_TC if approved else 0)
         if approved or self._chosen(Choice.DECLINED_LOGGED):
             self._log.append(application, counters, transaction.cdol1_data, data)
-        result = (TC if approved else AAC) | p1 & CDA_REQUEST
-        answer, _ = self._cryptograms.answer(application, result, cvr, counters, data, advice=advice)
+        result = TC if approved else AAC
+        cvr |= _signed(result, p1)
+        answer, _ = self._cryptograms.answer(application, result | p1 & CDA_REQUEST, cvr, counters, data, advice=advice)
         self._pse.partition.commit()
         transaction.cvr, transaction.state = cvr, State.COMPLETED
         return answer
@@ -280,6 +282,11 @@ class CardAction(TransactionCommands):
 
 def _no_try_left(counters: bytes) -> bool:
     return bool(counters[PIN_LIMIT_AT]) and not counters[PIN_TRIES_AT]
+
+
+def _signed(result: int, p1: int) -> int:
+    """CDA is dynamic data authentication too: what the card verification results say of it."""
+    return risk.CVR_DDA_PERFORMED if result != AAC and p1 & CDA_REQUEST else 0
 
 
 def _failures(tvr: bytes) -> int:

@@ -96,7 +96,7 @@ class Authentication(TransactionCommands):
         tries = counters[PIN_TRIES_AT]
         first, transaction.verified = not transaction.verified, True
         if not tries:
-            transaction.cvr |= risk.CVR_PIN_EXCEEDED
+            transaction.cvr |= risk.CVR_PIN_PERFORMED | risk.CVR_PIN_FAILED | risk.CVR_PIN_EXCEEDED
             at_first = first and not self._chosen(Choice.NO_TRIES_6983)
             raise StatusError(status.REFERENCE_DATA_UNUSABLE if at_first else status.BLOCKED)
         application.write_counter_early(PIN_TRIES_AT, bytes((tries - 1,)))
@@ -153,9 +153,10 @@ class Authentication(TransactionCommands):
         return b""
 
     def _failed(self, application: Application, counters: bytes) -> None:
-        """Issuer authentication has failed: the mark stands before the answer (D13), or by profile waits for the second
-        GENERATE AC."""
+        """Issuer authentication has failed: the second answer says so, whatever else comes (PBOC-CVR-004), and the mark
+        stands before this one (D13), or by profile waits for the second GENERATE AC."""
         self._transaction.authentication = IssuerAuthentication.FAILED
+        self._transaction.cvr |= risk.CVR_AUTHENTICATION_FAILED
         if not self._chosen(Choice.FAILED_ISSUER_LATE):
             failed = counters[INDICATORS_AT] | Indicator.AUTHENTICATION_FAILED
             application.write_counter_early(INDICATORS_AT, bytes((failed,)))

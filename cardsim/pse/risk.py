@@ -265,7 +265,7 @@ class Completion:
     """What follows from one standing.
 
     Args:
-        cvr: bits that it sets in the card verification results.
+        cvr: bits that it sets in the card verification results; EXTERNAL AUTHENTICATE has set its own before.
         declines: bit of 9F52 that makes an AAC of an approval; 0 where none does. The AAC then asks for an advice, if
             9F52 byte 1 b3 is set.
         marks: whether it leaves the mark "issuer authentication failed"; EXTERNAL AUTHENTICATE has left its own before.
@@ -284,8 +284,7 @@ COMPLETIONS: Final[Mapping[Standing, Completion]] = MappingProxyType(
     {
         Standing.PASSED: Completion(0, 0, marks=False, resets=True, clause="PBOC-GA2-005, PBOC-GA2-011, PBOC-GA2-014"),
         Standing.FAILED: Completion(
-            CVR_AUTHENTICATION_FAILED, ADA_FAILED_DECLINE, marks=False, resets=False,
-            clause="PBOC-CVR-004, PBOC-GA2-009, PBOC-GA2-010, PBOC-GA2-013",
+            0, ADA_FAILED_DECLINE, marks=False, resets=False, clause="PBOC-GA2-009, PBOC-GA2-010, PBOC-GA2-013",
         ),
         Standing.MISSING: Completion(
             CVR_AUTHENTICATION_NOT_PERFORMED, ADA_MANDATORY_MISSING_DECLINE, marks=True, resets=False,

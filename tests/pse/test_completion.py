@@ -260,6 +260,22 @@ def test_unable_online(code: bytes) -> None:
     assert answer.has(UNABLE_ONLINE)
 
 
+@pytest.mark.parametrize(("code", "kind"), [(OFFLINE, TC), (b"Z3", AAC), (YES, TC), (NO, AAC)])
+@pytest.mark.parametrize("twice", [False, True])
+def test_failed_authentication_shows(code: bytes, kind: int, twice: bool) -> None:
+    """PBOC-CVR-004: a failed EXTERNAL AUTHENTICATE shows in the second answer, whatever its response code."""
+    deal = free()
+    deal.once(ARQC)
+    if twice:
+        assert (deal.external(), deal.external()) == ("9000", "6985")
+    else:
+        assert deal.external(spoil=1) == "6300"
+    answer = deal.gac2(TC, code)
+    assert answer.kind == kind
+    assert answer.has(AUTHENTICATION_FAILED)
+    assert bool(answer.cvr & UNABLE_ONLINE) == (code in (OFFLINE, b"Z3"))
+
+
 @pytest.mark.parametrize(("limit", "kind"), [("02", AAC), ("03", TC), ("FF", TC), ("00", AAC)])
 def test_upper_limit(limit: str, kind: int) -> None:
     """PBOC-GA2-016."""

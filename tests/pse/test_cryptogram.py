@@ -294,6 +294,7 @@ def check_combined(deal: Deal, answer: bytes, told: str, used: Data) -> bytes:
     hashed = unhex(told) + b"".join(ber(tag, value) for tag, value in parts.items())
     message = unhex(used.common() + deal.aip) + parts[0x9F36] + parts[0x9F10][3:7]
     ac = cryptogram_of(session_key(MDK_AC, int.from_bytes(parts[0x9F36], "big")), message)
+    assert parts[0x9F10][6] & DDA_PERFORMED
     want = b"\x02" + parts[0x9F36] + parts[0x9F27] + ac + hashlib.sha1(hashed).digest()
     assert dynamic == want
     assert len(want) == 0x20

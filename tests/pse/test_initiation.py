@@ -5,6 +5,7 @@ import pytest
 from cardsim.pse.application import INDICATORS_AT, Indicator
 from tests.cards import AID, Bench, card, unhex
 from tests.pse.deal import (
+    AAC,
     ARQC,
     CASH,
     CASH_AFL,
@@ -233,6 +234,17 @@ def test_exhausting() -> None:
     deal.gpo()
     assert deal.bench.all(RIGHT, RIGHT, WRONG) == ["6984", "6983", "6983"]
     assert deal.get("9F17") == "00"
+
+
+def test_verify_without_tries_shows() -> None:
+    """PBOC-PIN-007, PBOC-CRM-024: a VERIFY that finds no try left was performed, and failed."""
+    deal = verifying("0300", **{"9F52": "0840"})
+    assert deal.bench.x(RIGHT) == "6984"
+    assert deal.gac(TC).cvr == 0x900000 | PIN_PERFORMED | PIN_FAILED | PIN_EXCEEDED, "VERIFY was sent: no decline"
+    assert deal.once(AAC).cvr == 0x800000 | PIN_EXCEEDED
+    deal.gpo()
+    assert deal.bench.x(RIGHT) == "6984"
+    assert deal.gac(AAC).cid == 0x0A
 
 
 def test_exhausting_blocks() -> None:
