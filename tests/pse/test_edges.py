@@ -5,8 +5,24 @@ from collections.abc import Mapping
 import pytest
 
 from cardsim.pse.application import CTTA_AT, DUAL_TOTAL_AT, FOREIGN_COUNTRY_AT, FOREIGN_CURRENCY_AT
-from tests.cards import unhex
-from tests.pse.deal import AAC, ARQC, NO, NOT_COMPLETED, OFFLINE, SDA_FAILED_LAST, TC, VELOCITY, YES, Data, Deal
+from tests.cards import AID, unhex
+from tests.pse.bank import script
+from tests.pse.deal import (
+    AAC,
+    ARQC,
+    NO,
+    NOT_COMPLETED,
+    OFFLINE,
+    PIN_EXCEEDED,
+    SCRIPT_FAILED,
+    SDA_FAILED_LAST,
+    TC,
+    VELOCITY,
+    YES,
+    Data,
+    Deal,
+)
+from tests.pse.order_transaction import RIGHT_PIN
 from tests.pse.perso import amount, job, pay, poke
 
 FREE = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
@@ -73,6 +89,45 @@ def test_no_limit_at_all(at: int) -> None:
     assert deal.get(tag) == "6A88"
     poke(deal.bench, at, b"\xff")
     assert deal.once(TC, data).kind == TC
+
+
+@pytest.mark.parametrize("atc", ["FFFE", "FFFF"])
+def test_last_counters(atc: str) -> None:
+    """PBOC-GPO-022, PBOC-GPO-023: neither value begins a transaction or moves, and the block cannot be undone."""
+    deal = free({"9F36": atc})
+    for _ in range(2):
+        assert deal.gpo() == "6985"
+        assert deal.get("9F36") == atc
+        assert deal.bench.x(script("84180000", int(atc, 16), bytes(8))) == "6985"
+        assert deal.bench.x(f"00A4040008{AID}", follow=False) == "6283"
+
+
+@pytest.mark.parametrize("kind", [TC, AAC])
+def test_before_the_last_counter(kind: int) -> None:
+    """PBOC-GPO-021, PBOC-GA2-012: the last transaction comes to its end as any other one."""
+    deal = free({"9F36": "FFFD"})
+    deal.once(ARQC)
+    deal.external()
+    assert deal.gac2(kind).kind == kind
+    assert (deal.get("9F36"), deal.get("9F13")) == ("FFFE", "FFFE" if kind == TC else "0001")
+
+
+def test_script_fails_in_between() -> None:
+    """PBOC-CVR-007, PBOC-SCR-017: the second cryptogram shows what the first did, the next transaction the script."""
+    deal = free()
+    first = deal.once(ARQC)
+    assert deal.bench.x("04DA9F790A00000001000000000000") == "6988"
+    assert deal.external() == "9000"
+    assert deal.gac2(TC).cvr & 0xFFFF == first.cvr & 0xFFFF
+    assert deal.once(ARQC).has(SCRIPT_FAILED)
+
+
+def test_verify_without_tries() -> None:
+    """PBOC-CRM-015, PBOC-CRM-016, PBOC-PIN-005: after VERIFY, which compared nothing, check 12 does not hold."""
+    deal = Deal(pay({**FREE, "9F52": "0064"}, pin="0300"))
+    deal.gpo()
+    assert deal.bench.x("0020008008" + RIGHT_PIN) == "6984"
+    assert deal.gac(TC).cvr == 0x900000 | PIN_EXCEEDED
 
 
 def test_second_list_counts() -> None:
