@@ -123,14 +123,31 @@ def command_name(environment: Environment, command: CommandApdu | bytes) -> str:
     header = bytes(command)[:4]
     if len(header) < 4:
         return "cut-off command"
+    best = _row(environment, header)
+    if best is not None:
+        return str(getattr(best, "name", "unknown command"))
+    return _FALLBACK[environment].get((header[0], header[1]), "unknown command")
+
+
+def _row(environment: Environment, header: bytes) -> object | None:
+    """The row of a table that a header fits best."""
     cla, ins, p1, p2 = header
     levels = (environment,) if environment is Environment.PSAM else (environment, Environment.CARD)
     for where in dict.fromkeys(levels):
         rows = _rows(where).get((cla, ins), ())
         best = next((row for row in rows if _fits(row, p1, p2)), rows[0] if rows else None)
         if best is not None:
-            return str(getattr(best, "name", "unknown command"))
-    return _FALLBACK[environment].get((cla, ins), "unknown command")
+            return best
+    return None
+
+
+def causes(environment: Environment, command: CommandApdu | bytes, sw: int) -> tuple[str, ...]:
+    """What a status word can mean as the answer to a command, in words of its row; in the order in which they win."""
+    header = bytes(command)[:4]
+    row = _row(environment, header) if len(header) == 4 else None
+    wanted = 0x63C0 if sw & 0xFFF0 == 0x63C0 else sw
+    found = (fault.cause for fault in getattr(row, "answers", ()) if fault.sw == wanted)
+    return tuple(dict.fromkeys(cause for cause in found if cause))
 
 
 def is_secret(environment: Environment, command: CommandApdu | bytes) -> bool:

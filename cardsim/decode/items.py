@@ -30,6 +30,8 @@ class Format(enum.Enum):
     TEMPLATE = "data objects"
     PAN = "card number in BCD"
     NAME = "DF name: text if it is one, else bytes"
+    COMMAND = "command of an issuer script"
+    RESPONSE = "ARPC and authorisation response code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ _PSE_ROWS: Final = (
     Item(0x80, "response (format 1)", "响应模板格式1"),
     Item(0x82, "application interchange profile", "应用交互特征", _B),
     Item(0x84, "DF name", "专用文件名称", Format.NAME),
-    Item(0x86, "issuer script command", "发卡行脚本命令"),
+    Item(0x86, "issuer script command", "发卡行脚本命令", Format.COMMAND),
     Item(0x87, "application priority", "应用优先指示器", _N),
     Item(0x88, "directory file (SFI)", "短文件标识符", _N),
     Item(0x8A, "authorisation response code", "授权响应码", _T),
@@ -141,7 +143,7 @@ _PSE_ROWS: Final = (
     Item(0x8E, "cardholder verification methods", "持卡人验证方法列表", _B),
     Item(0x8F, "CA public key index", "CA公钥索引", Format.HEX),
     Item(0x90, "issuer public key certificate", "发卡行公钥证书"),
-    Item(0x91, "issuer authentication data", "发卡行认证数据"),
+    Item(0x91, "issuer authentication data", "发卡行认证数据", Format.RESPONSE),
     Item(0x92, "issuer public key remainder", "发卡行公钥余数"),
     Item(0x93, "signed static application data", "签名的静态应用数据"),
     Item(0x94, "application file locator", "应用文件定位器", _B),
@@ -169,6 +171,7 @@ _PSE_ROWS: Final = (
     Item(0x9F13, "last online transaction counter", "上次联机ATC寄存器", _N),
     Item(0x9F14, "lower consecutive offline limit", "连续脱机交易下限", _N),
     Item(0x9F17, "PIN tries left", "PIN尝试计数器", _N),
+    Item(0x9F18, "issuer script identifier", "发卡行脚本标识符"),
     Item(0x9F1A, "terminal country", "终端国家代码", _C, _COUNTRY),
     Item(0x9F1B, "floor limit", "终端最低限额", Format.FEN_BINARY),
     Item(0x9F1E, "terminal serial number", "接口设备序列号", _T),

@@ -1,8 +1,14 @@
 """The value of a data item as text for people."""
 
+from typing import Final
+
+from cardsim.decode import Environment
 from cardsim.decode.bits import BIT_TEXTS
+from cardsim.decode.commands import command_name, masked_hex
 from cardsim.decode.items import Format, Item, item_of
 from cardsim.iso7816.tlv import TlvError, parse_dol, tag_bytes
+
+_SHORTEST_COMMAND: Final = 5
 
 
 def gbk_text(value: bytes) -> str | None:
@@ -65,6 +71,19 @@ def dol_text(value: bytes) -> str | None:
         return None
 
 
+def _script_command(value: bytes) -> str | None:
+    """A command of an issuer script with its name; a new PIN is not shown, though it is enciphered."""
+    if len(value) < _SHORTEST_COMMAND:
+        return None
+    return f"{command_name(Environment.PSE, value)}: {masked_hex(Environment.PSE, value)}"
+
+
+def _issuer_response(value: bytes) -> str | None:
+    """Tag 91: ARPC (8) and authorisation response code (2)."""
+    code = gbk_text(value[8:])
+    return f"ARPC {value[:8].hex().upper()}, response code {code}" if len(value) == 10 and code else None
+
+
 def _convert(item: Item, value: bytes) -> str | None:
     match item.format:
         case Format.TEXT:
@@ -92,6 +111,10 @@ def _convert(item: Item, value: bytes) -> str | None:
             return dol_text(value)
         case Format.BITS:
             return "; ".join(BIT_TEXTS[item.tag](value)) or "none"
+        case Format.COMMAND:
+            return _script_command(value)
+        case Format.RESPONSE:
+            return _issuer_response(value)
         case Format.HEX | Format.TEMPLATE:
             return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session, command_name, masked_hex
+from cardsim.decode.commands import Session, causes, command_name, masked_hex
 from cardsim.decode.explain import Line, explain_answer
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from cardsim.iso7816.card import Card
@@ -118,7 +118,9 @@ class _Terminal:
         name = command_name(environment, command)
         explained = explain_answer(environment, self._session.command, response.data)
         shown = masked_hex(environment, command, show_secrets=self._show_secrets)
-        self._show(f"{name} {shown}", bytes(response), f"{response.sw} {response.sw.meaning}", explained)
+        reasons = " / ".join(causes(environment, self._session.command, response.sw.value))
+        meaning = f"{response.sw} {response.sw.meaning}" + (f": {reasons}" if reasons else "")
+        self._show(f"{name} {shown}", bytes(response), meaning, explained)
 
     def _follow(self, command: bytes, response: ResponseApdu) -> ResponseApdu:
         try:

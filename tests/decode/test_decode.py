@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from cardsim.decode import Environment
 from cardsim.decode.bits import BIT_TEXTS, TSI, TVR, cvr_text, flag_names, iad_text
-from cardsim.decode.commands import Session, command_name, is_secret, mask, masked_hex
-from cardsim.decode.explain import explain_answer
+from cardsim.decode.commands import Session, causes, command_name, is_secret, mask, masked_hex
+from cardsim.decode.explain import explain_answer, explain_ber
 from cardsim.decode.items import PSE_ITEMS, SSSE_ITEMS, Format
 from cardsim.decode.values import value_text
 
@@ -255,3 +255,40 @@ def test_medical_commands_have_their_names() -> None:
     assert list(names.values()) == [
         "INITIALIZE FOR LOAD", "INITIALIZE FOR PURCHASE", "UPDATE STARTING DAY", "GET STARTING DAY",
     ]  # fmt: skip
+
+
+def test_issuer_response() -> None:
+    """Vectors 156 and 157: what a bank sends back, with the names of its script commands; no new PIN is shown."""
+    load = "910A1122334455667788303072189F180400000001860F04DA9F790A0000000002007C0DE18C"
+    lines = [(line.depth, line.tag, line.text) for line in explain_ber(bytes.fromhex(load))]
+    assert lines == [
+        (0, "91", "ARPC 1122334455667788, response code 00"),
+        (0, "72", ""),
+        (1, "9F18", "00000001"),
+        (1, "86", "PUT DATA: 04DA9F790A0000000002007C0DE18C"),
+    ]
+    change = explain_ber(bytes.fromhex("711B86198424000114F08967D53F3A7EE980013802BB2B6140EFA7033A"))
+    assert [line.text for line in change] == ["", "PIN CHANGE/UNBLOCK: 8424000114" + "**" * 20]
+    assert value_text(0x86, b"\x03") == "03"
+    assert value_text(0x91, b"12345678") == "3132333435363738"
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "words"),
+    [
+        ("841E0000046F200943", "APPLICATION BLOCK", "not a moment for issuer scripts"),
+        ("8418000004DD9266B2", "APPLICATION UNBLOCK", "not a moment for issuer scripts"),
+        ("84160000043D199A33", "CARD BLOCK", "not a moment for issuer scripts"),
+        ("8424000004D6B8025E", "PIN CHANGE/UNBLOCK", "no offline PIN"),
+        ("04DA9F790A000000010000CFEC6313", "PUT DATA", "not a moment for issuer scripts"),
+        ("04DC020C0A70049F620100C486FC9D", "UPDATE RECORD", "not a moment for issuer scripts"),
+    ],
+)
+def test_script_commands(command: str, name: str, words: str) -> None:
+    """Each has its name, and 6985 and 6988 their causes."""
+    raw = bytes.fromhex(command)
+    assert command_name(Environment.PSE, raw) == name
+    assert words in " ".join(causes(Environment.PSE, raw, 0x6985))
+    assert "MAC" in " ".join(causes(Environment.PSE, raw, 0x6988))
+    assert causes(Environment.PSE, raw, 0x9000) == ()
+    assert causes(Environment.PSE, raw[:3], 0x6985) == ()
