@@ -8,9 +8,8 @@ from cardsim.cos.files import DIRECTORY, FileFlag, FileType
 from cardsim.crypto.rsa import generate_rsa
 from cardsim.iso7816.tlv import ber
 from cardsim.making.pse import BankCard
-from cardsim.pse.environment import Pse
 from tests.cards import Bench, unhex
-from tests.pse.perso import ADF, amount, bank_card, job, job_of, log_file, pay, poke_environment, structure
+from tests.pse.perso import ADF, amount, bank_card, job, job_of, log_file, pay, poke_environment, pse_of, structure
 
 SHORT_PAN = "6214672500007"
 """Thirteen digits: with the sequence number one less than a block holds."""
@@ -60,8 +59,8 @@ def blocked_directory() -> Bench:
 def blocked_before_use() -> Bench:
     """The demo card of vector G1, its application blocked by test hook: no script comes before a transaction."""
     bench = pay()
-    pse = next(environment for environment in bench.model.environments.values() if isinstance(environment, Pse))
-    application = next(file for file in pse.files.index.files if file.type is FileType.DF and file.name == ADF)
+    files = pse_of(bench).files.index.files
+    application = next(file for file in files if file.type is FileType.DF and file.name == ADF)
     poke_environment(bench, application.entry + 1, bytes((application.flags | FileFlag.BLOCKED,)))
     bench.power_on()
     return bench
