@@ -49,7 +49,9 @@ TARGETS = [
 @functools.cache
 def library() -> Library:
     """The vocabulary and the cases of these groups."""
-    return load([resource("cases", f"{name}.case") for name in ("0-vocabulary", "1-card", "1-pse", *GROUPS)])
+    return load(
+        [resource("cases", f"{name}.case") for name in ("0-vocabulary", "1-card", "1-pse", "1-pse-scripts", *GROUPS)]
+    )
 
 
 def vocabulary(dialect: str = "cardsim") -> Vocabulary:
