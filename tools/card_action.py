@@ -165,7 +165,8 @@ def _second() -> list[str]:
             f"**The issuer has answered**: the response code (8A) is none of {_codes(UNABLE_ONLINE)}. The answer",
             f"is TC, where the terminal asks for it, the code is one of {_codes(APPROVED | REFERRAL)}, that of",
             "EXTERNAL AUTHENTICATE too, and the bit of ADA is not set; else AAC. An AAC because of that bit",
-            "asks for an advice, where ADA 1.b3 is set (PBOC-GA2-001 to PBOC-GA2-010).",
+            "asks for an advice, where ADA 1.b3 is set (PBOC-GA2-001 to PBOC-GA2-010). A failed EXTERNAL",
+            "AUTHENTICATE has set CVR 2.b4 by itself (PBOC-CVR-004).",
         ), "",
         *_table(
             ("issuer authentication", "CVR", "declines with ADA", "marks the failure", "resets", "requirement"), rows

@@ -14,6 +14,8 @@ from tests.pse.deal import (
     NOT_COMPLETED,
     OFFLINE,
     PIN_EXCEEDED,
+    PIN_FAILED,
+    PIN_PERFORMED,
     SCRIPT_FAILED,
     SDA_FAILED_LAST,
     TC,
@@ -123,11 +125,11 @@ def test_script_fails_in_between() -> None:
 
 
 def test_verify_without_tries() -> None:
-    """PBOC-CRM-015, PBOC-CRM-016, PBOC-PIN-005: after VERIFY, which compared nothing, check 12 does not hold."""
+    """PBOC-CRM-015, PBOC-CRM-016, PBOC-PIN-005, PBOC-PIN-007: VERIFY was sent, so check 12 does not hold."""
     deal = Deal(pay({**FREE, "9F52": "0064"}, pin="0300"))
     deal.gpo()
     assert deal.bench.x("0020008008" + RIGHT_PIN) == "6984"
-    assert deal.gac(TC).cvr == 0x900000 | PIN_EXCEEDED
+    assert deal.gac(TC).cvr == 0x900000 | PIN_PERFORMED | PIN_FAILED | PIN_EXCEEDED
 
 
 def test_second_list_counts() -> None:
