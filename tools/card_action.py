@@ -8,6 +8,7 @@ from cardsim.decode.bits import ADA, CVR, Flags
 from cardsim.pse.action import APPROVED, DECLINED_UNABLE, MADE_OFFLINE, REFERRAL, UNABLE_ONLINE
 from cardsim.pse.counters import REMEMBERED
 from cardsim.pse.memory import State
+from cardsim.pse.path import CONDITIONS
 from cardsim.pse.risk import CHECKS, COMPLETIONS, UNABLE_CHECKS, RiskCheck, Wish
 from cardsim.pse.turns import NEEDS, TURNS, Need, Turn
 
@@ -43,7 +44,7 @@ def page(notice: str) -> str:
             "[commands-pse.md](commands-pse.md), and where the sources leave a choice, in",
             "[pboc-choices.md](pboc-choices.md); this page has the ordinary settings.",
         ),
-        "", *_machine(), *_first(), *_second(), *_memory(), *_bits(),
+        "", *_machine(), *_path(), *_first(), *_second(), *_memory(), *_bits(),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
 
@@ -83,6 +84,21 @@ def _machine() -> list[str]:
             "A blocked application still goes this way, so that a script can unblock it: SELECT answers 6283,",
             "and GENERATE AC always AAC (PBOC-GAC-008, PBOC-GAC-011).",
         ), "",
+    ]  # fmt: skip
+
+
+def _path() -> list[str]:
+    return [
+        "## The path at GET PROCESSING OPTIONS", "",
+        _say(
+            "The card answers with the path of electronic cash (DGI 9203) where all of this holds, and with that of",
+            "debit (DGI 9104) where one fails; that is no error. [limits.md](limits.md) says what follows for",
+            "transactions abroad and in other currencies.",
+        ), "",
+        *_table(
+            ("", "condition", "holds when", "requirement"),
+            ((str(number), each.name, each.when, each.requirement) for number, each in enumerate(CONDITIONS, 1)),
+        ),
     ]  # fmt: skip
 
 

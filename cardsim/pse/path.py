@@ -37,32 +37,49 @@ class PathFacts:
 
 @dataclass(frozen=True, slots=True)
 class PathCondition:
-    """One row: what must be true for electronic cash, and which requirement says so."""
+    """One row: what must be true for electronic cash, when it is, and which requirement says so."""
 
     name: str
+    when: str
     holds: Callable[[PathFacts], bool]
     requirement: str
 
 
 CONDITIONS: Final = (
-    PathCondition("the currency is the card's own", lambda f: f.currency == f.own_currency, "PBOC-GPO-005"),
-    PathCondition("the terminal wants electronic cash", lambda f: f.wish == _WANTED, "PBOC-GPO-006"),
-    PathCondition("amount and balance are numbers", lambda f: None not in (f.amount, f.balance), "PBOC-GPO-014"),
-    PathCondition("the balance covers the amount", lambda f: (f.amount or 0) <= (f.balance or 0), "PBOC-GPO-007"),
-    PathCondition("a single transaction may be as large", lambda f: (f.amount or 0) <= f.limit, "PBOC-GPO-008"),
     PathCondition(
-        "nothing to pay is a purchase too", lambda f: bool(f.amount) or not f.choices & Choice.ZERO_CASH_REFUSED,
-        "PBOC-EC-011",
+        "the currency is the card's own", "5F2A is 9F51", lambda f: f.currency == f.own_currency, "PBOC-GPO-005",
+    ),
+    PathCondition("the terminal wants electronic cash", "9F7A is 01", lambda f: f.wish == _WANTED, "PBOC-GPO-006"),
+    PathCondition(
+        "amount and balance are numbers", "the digits of 9F02 and 9F79 are decimal",
+        lambda f: None not in (f.amount, f.balance), "PBOC-GPO-014",
     ),
     PathCondition(
-        "issuer authentication has not failed", lambda f: not f.indicators & _AUTHENTICATION_FAILED, "PBOC-GPO-009",
+        "the balance covers the amount", "9F02 ≤ 9F79", lambda f: (f.amount or 0) <= (f.balance or 0), "PBOC-GPO-007",
     ),
-    PathCondition("no issuer script has failed", lambda f: not f.indicators & _SCRIPT_FAILED, "PBOC-GPO-010"),
     PathCondition(
-        "an uncompleted online transaction does not count",
+        "a single transaction may be as large", "9F02 ≤ 9F78", lambda f: (f.amount or 0) <= f.limit, "PBOC-GPO-008",
+    ),
+    PathCondition(
+        "nothing to pay is a purchase too", "always; 9F02 is not 0 with another setting",
+        lambda f: bool(f.amount) or not f.choices & Choice.ZERO_CASH_REFUSED, "PBOC-EC-011",
+    ),
+    PathCondition(
+        "issuer authentication has not failed", "its mark does not stand",
+        lambda f: not f.indicators & _AUTHENTICATION_FAILED, "PBOC-GPO-009",
+    ),
+    PathCondition(
+        "no issuer script has failed", "its mark does not stand",
+        lambda f: not f.indicators & _SCRIPT_FAILED, "PBOC-GPO-010",
+    ),
+    PathCondition(
+        "an uncompleted online transaction does not count", "always; its mark does not stand with another setting",
         lambda f: not (f.indicators & _ONLINE and f.choices & Choice.UNCOMPLETED_CLOSES_CASH), "PBOC-GPO-012",
     ),
-    PathCondition("a PIN try is left", lambda f: bool(f.pin_tries) or not f.pin_limit, "PBOC-GPO-011"),
+    PathCondition(
+        "a PIN try is left", "9F17 is not 0, or there is no offline PIN",
+        lambda f: bool(f.pin_tries) or not f.pin_limit, "PBOC-GPO-011",
+    ),
 )  # fmt: skip
 
 
