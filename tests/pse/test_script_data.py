@@ -250,6 +250,7 @@ def test_shorter_and_longer_again() -> None:
     assert read(deal, 2, 1) == old + "9000"
     more = ber(0x70, (find(unhex(old), 0x70) or b"") + unhex("9F1F00")).hex()
     assert deal.bench.x(update(deal, 2, 1, more)) == "6A83"
+    assert deal.bench.x(update(deal, 2, 1, old + "00")) == "6A83", "one byte of filling is too much"
     assert read(deal, 2, 1) == old + "9000"
     assert [read(deal, n, s) for n, s in ((1, 1), (1, 2), (1, 3), (2, 3), (3, 3))] == neighbours
     assert failed(deal)
