@@ -29,7 +29,7 @@ from cardsim.keyfile import CardKeys, KeyFile
 from cardsim.making.card import activate, make_card
 from cardsim.making.psam import activate_psam, make_psam
 from cardsim.making.samplan import DEFAULT_PSAM_PROFILE, load_psam_profile
-from cardsim.making.structure import Profile, load_profile
+from cardsim.making.structure import load_profile
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.campaign import catalogue
 from terminal.conformance.case import Case, Vocabulary
@@ -49,15 +49,49 @@ _CLEAN: Final = "the clean card"
 _SEED: Final = 1
 _SHOWN: Final = 4
 _APPROVES: Final = {"9F58": "FF", "9F59": "FF", "9F53": "00", "9F72": "00", "9F52": "0000", "9F56": "00"}
+_MONEY: Final = {"9F79": "000000010000", "9F78": "000000010000"}
 _DEMO: Final = frozenset({"dda", "authentication-mandatory", "referral-accepted"})
-_OTHERS: Final[tuple[tuple[dict[str, str], frozenset[str]], ...]] = (
-    (_APPROVES | {"9F79": "000000010000"}, frozenset({"dda", "offline-approval", "ec-loaded", "new-card"})),
-    (_APPROVES | {"9F54": "000000010000"}, frozenset({"dda", "offline-approval", "total-limit"})),
-    (_APPROVES | {"9F58": "02"}, frozenset({"dda", "offline-approval", "offline-limit-2"})),
-    (_APPROVES | {"9F53": "01"}, frozenset({"dda", "offline-approval", "foreign-limit-1"})),
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A card that differs from the demo card in its risk data, and what it supports besides what probing finds
+    (docs/coverage-pse.md)."""
+
+    values: dict[str, str]
+    options: frozenset[str]
+    offline_pin: bool = False
+    spent: bool = False
+    """No PIN try is left."""
+    profile: str = PROFILE
+
+
+def _approves(values: dict[str, str], *options: str, offline_pin: bool = False, spent: bool = False) -> Risk:
+    """A card that approves offline."""
+    supports = frozenset({"dda", "offline-approval", *options})
+    return Risk(_APPROVES | values, supports, offline_pin=offline_pin, spent=spent)
+
+
+_CARDS: Final = (
+    Risk(_MONEY | {"9F78": "000000100000"}, _DEMO | {"ec-loaded"}),
+    Risk({}, _DEMO | {"demo-card"}),
+    _approves(_MONEY, "ec-loaded", "new-card", offline_pin=True),
+    _approves(_MONEY | {"9F54": "000000010000"}, "total-limit", "ec-loaded"),
+    _approves({"9F58": "02"}, "offline-limit-2"),
+    _approves({"9F53": "01"}, "foreign-limit-1"),
+    _approves({"9F5C": "000000005000", "9F52": "1000"}, "upper-total-limit", "ada-decline-advice"),
+    _approves(_MONEY | {"9F78": "000000000999"}, "ec-low-limit"),
+    _approves({"9F52": "8208"}, "new-card", "ada-failed-online", "ada-new-card-online", "ada-script-online"),
+    _approves({"9F52": "2000", "9F56": "80"}, "ada-missing-decline"),
+    _approves({"9F52": "4500"}, "new-card", "ada-new-card-decline", "ada-authentication-advice"),
+    _approves({}, "pin-exhausted", offline_pin=True, spent=True),
+    _approves({"9F52": "0040"}, "pin-exhausted", "ada-pin-decline", offline_pin=True, spent=True),
+    _approves({"9F52": "0004"}, "pin-exhausted", "ada-pin-block", offline_pin=True, spent=True),
+    _approves({"9F52": "0080"}, "ada-last-try-block", offline_pin=True),
+    _approves({"9F52": "0800"}, "ada-pin-advice", offline_pin=True),
+    Risk(_MONEY, frozenset({"dda", "cda"}), profile="bank-cda"),
 )
-"""Further cards: what their risk data say, and what they support besides what probing finds (docs/coverage-pse.md).
-The first of them has money in electronic cash and an offline PIN."""
+"""Each case runs on the first of these cards to which it applies, so cards come before those for fewer cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +128,10 @@ class Outcome:
 
 def prepare(cases: Sequence[str] = (), profile: str = PROFILE) -> Made:
     """Make the cards by their own commands, ask each what it supports, read the cases."""
-    library, demo, psam = read_library(tuple(cases)), load_profile(profile), _psam()
-    pse, kinds = demo.pse or {}, [_kind(demo, library.vocabulary, _DEMO, psam)]
-    for number, (risk, options) in enumerate(_OTHERS):
-        other = {**pse, "risk": {**pse["risk"], **risk}}
-        profile_of = dataclasses.replace(demo, pse=other, offline_pin=not number)
-        kinds.append(_kind(profile_of, library.vocabulary, options, psam))
-    return Made(tuple(kinds), tuple(library.cases))
+    library, psam = read_library(tuple(cases)), _psam()
+    kinds = tuple(_kind(risk, risk.profile if risk.profile != PROFILE else profile, library.vocabulary, psam)
+                  for risk in _CARDS)  # fmt: skip
+    return Made(kinds, tuple(library.cases))
 
 
 def _psam() -> tuple[bytes, KeyFile]:
@@ -111,20 +142,38 @@ def _psam() -> tuple[bytes, KeyFile]:
     return psam.eeprom.snapshot().cells, keys
 
 
-def _kind(profile: Profile, words: Vocabulary, options: frozenset[str], psam: tuple[bytes, KeyFile]) -> Kind:
+def _kind(risk: Risk, name: str, words: Vocabulary, psam: tuple[bytes, KeyFile]) -> Kind:
     card, blank = new_card(seed=_SEED), new_card(seed=_SEED)
+    profile = load_profile(name)
+    pse = profile.pse or {}
+    data = {**pse, "risk": {**pse["risk"], **risk.values}} if pse and risk.values else profile.pse
+    profile = dataclasses.replace(profile, pse=data, offline_pin=profile.offline_pin or risk.offline_pin)
     activate(card, None)
     keys = dataclasses.replace(make_card(card, profile, None), psam=psam[1].psam)
+    if risk.spent:
+        _spend(card)
     made = activate(blank, None)
     transport = made.card.transport if made.card else None
     master = keys.card.master if keys.card else None
     cells = card.eeprom.snapshot().cells
     found = probe(_card(cells, None), reader=False).profile
     beside = probe_psam(_sam(psam[0], None), reader=False).supports
-    found = dataclasses.replace(found, options=found.options | options, psam=beside)
+    found = dataclasses.replace(found, options=found.options | risk.options, psam=beside)
     vocabulary = with_dialect(words, load_dialect(found.management))
     blank_keys = dataclasses.replace(keys, card=CardKeys(transport, master))
     return Kind(cells, blank.eeprom.snapshot().cells, psam[0], keys, blank_keys, found, vocabulary)
+
+
+def _spend(card: CardModel) -> None:
+    """Use up the tries of the offline PIN."""
+    card.power_on()
+    for command in (
+        "00A4040008A000000333010101",
+        "80A800000B8309000000000010000156",
+        *["0020008008 26000000FFFFFFFF"] * 3,
+    ):
+        card.transmit(bytes.fromhex(command))
+    card.power_off()
 
 
 def _card(cells: bytes, defect: Defect | None) -> CardModel:

@@ -11,6 +11,7 @@ from cardsim.crypto.ciphers import des_ecb_encrypt
 from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.padding import pad80
 from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_power, on_pse, put, table
+from cardsim.defects.transaction import changed_handler, lost, with_facts, with_parameters
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.pse.application import (
@@ -34,58 +35,6 @@ _TYPE: Final = 0xC0
 _IAD_AT: Final = 13
 """Where the issuer data stand in the answer in format 1."""
 _FULL: Final = b"\x00\x99\x99\x99\x99\x99"
-
-
-def _handler(part: str, name: str, wrap: Callable[[Pse, Handler], Handler]) -> Apply:
-    """A defect in one handler of a transaction: the part of the environment that has it, and the method's name."""
-    return on_pse(lambda pse: around(getattr(pse, part), name, lambda handler: wrap(pse, handler)))
-
-
-def _on_applications(change: Callable[[Application], None]) -> Apply:
-    """A defect of every application object; they are made anew whenever the directory changes."""
-
-    def each(pse: Pse) -> None:
-        mark = f"defect {id(change)}"
-
-        def wrap(application_of: Callable[[int], Application]) -> Callable[[int], Application]:
-            def changed(df: int) -> Application:
-                application = application_of(df)
-                if mark not in vars(application):
-                    vars(application)[mark] = True
-                    change(application)
-                return application
-
-            return changed
-
-        around(pse, "application_of", wrap)
-
-    return on_pse(each)
-
-
-def _lost(how: str, holds: Callable[[int, bytes], bool]) -> Apply:
-    """Counter writes that do not take place."""
-
-    def change(application: Application) -> None:
-        def wrap(write: Callable[[int, bytes], None]) -> Callable[[int, bytes], None]:
-            return lambda at, value: None if holds(at, value) else write(at, value)
-
-        around(application, how, wrap)
-
-    return _on_applications(change)
-
-
-def _parameters(change: Callable[[Parameters], Parameters]) -> Apply:
-    """Personalised data that the card does not see as they are."""
-
-    def each(application: Application) -> None:
-        around(application, "_parse", lambda parse: lambda replaced: change(parse(replaced)))
-        application._parameters = None
-
-    return _on_applications(each)
-
-
-def _facts(change: Callable[[Facts], Facts]) -> Apply:
-    return on_pse(lambda pse: around(pse.action, "_facts", lambda facts: lambda *arguments: change(facts(*arguments))))
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -162,8 +111,8 @@ def _atc_late(pse: Pse, handler: Handler) -> Handler:
 
 
 def _atc_at_gac(card: CardModel) -> None:
-    _lost("write_counter_early", lambda at, _value: at == ATC_AT)(card)
-    _handler("action", "_generate_ac", _atc_late)(card)
+    lost("write_counter_early", lambda at, _value: at == ATC_AT)(card)
+    changed_handler("action", "_generate_ac", _atc_late)(card)
 
 
 def _atc_taken_back(card: CardModel) -> None:
@@ -348,20 +297,20 @@ PAYMENT: Final = table(
     Side.PSE,
     (
         ("gpo-twice", "PBOC-GPO-020", "GET PROCESSING OPTIONS is answered twice in one transaction.",
-         _handler("initiation", "_get_processing_options", _state(State.INITIATED, State.SELECTED))),
+         changed_handler("initiation", "_get_processing_options", _state(State.INITIATED, State.SELECTED))),
         ("gpo-any-length", "PBOC-GPO-016, PBOC-GPO-018",
          "GET PROCESSING OPTIONS does not look at the length of the data.",
-         _handler("initiation", "_get_processing_options", _gpo_any_length)),
+         changed_handler("initiation", "_get_processing_options", _gpo_any_length)),
         ("gpo-wrong-path", "PBOC-GPO-004", "The electronic-cash path is answered with the files of the debit path.",
-         _handler("initiation", "_get_processing_options", _wrong_path)),
+         changed_handler("initiation", "_get_processing_options", _wrong_path)),
         ("gac-before-gpo", "PBOC-GAC-006", "GENERATE AC is answered before GET PROCESSING OPTIONS.",
-         _handler("action", "_generate_ac", _state(State.SELECTED, State.INITIATED))),
+         changed_handler("action", "_generate_ac", _state(State.SELECTED, State.INITIATED))),
         ("gac-third", "PBOC-GAC-007, PBOC-GAC-010", "GENERATE AC is answered although the transaction has ended.",
-         _handler("action", "_generate_ac", _state(State.COMPLETED, State.ONLINE))),
+         changed_handler("action", "_generate_ac", _state(State.COMPLETED, State.ONLINE))),
         ("gac-any-length", "PBOC-GAC-005", "GENERATE AC does not look at the length of its data.",
-         _handler("action", "_generate_ac", _gac_any_length)),
+         changed_handler("action", "_generate_ac", _gac_any_length)),
         ("atc-not-raised", "PBOC-GPO-021", "The ATC stays as it is.",
-         _lost("write_counter_early", lambda at, _value: at == ATC_AT)),
+         lost("write_counter_early", lambda at, _value: at == ATC_AT)),
         ("atc-at-gac", "PBOC-GPO-021", "The ATC rises with the first GENERATE AC and not with GPO.", _atc_at_gac),
         ("atc-taken-back", "PBOC-TEAR-001",
          "A transaction that ends before its cryptogram gives its ATC back at the next reset.", _atc_taken_back),
@@ -380,40 +329,40 @@ PAYMENT: Final = table(
         ("iad-without-balance", "PBOC-IAD-002", "The issuer data end before the balance.", _in_answer(_iad_bare)),
         ("arqc-as-tc", "PBOC-GAC-002", "The answer calls an ARQC a TC.", _in_answer(_arqc_as_tc)),
         ("arpc-ignored", "PBOC-XAU-002", "EXTERNAL AUTHENTICATE takes any ARPC.",
-         _handler("authentication", "_external_authenticate", _any_arpc(0))),
+         changed_handler("authentication", "_external_authenticate", _any_arpc(0))),
         ("arpc-four-bytes", "PBOC-CRY-016", "The ARPC is compared in four bytes.",
-         _handler("authentication", "_external_authenticate", _any_arpc(4))),
+         changed_handler("authentication", "_external_authenticate", _any_arpc(4))),
         ("issuer-authentication-twice", "PBOC-XAU-005", "EXTERNAL AUTHENTICATE can be sent twice in one transaction.",
-         _handler("authentication", "_external_authenticate", _again)),
+         changed_handler("authentication", "_external_authenticate", _again)),
         ("issuer-failure-forgotten", "PBOC-XAU-006, PBOC-TEAR-006",
          "A failed issuer authentication is not remembered for the next transaction.",
-         _lost("write_counter_early",
+         lost("write_counter_early",
                lambda at, value: at == INDICATORS_AT and bool(value[0] & Indicator.AUTHENTICATION_FAILED))),
         ("issuer-decline-ignored", "PBOC-GA2-004", "The second GENERATE AC gives TC although the issuer declined.",
          on_pse(_decline_ignored)),
         ("online-request-forgotten", "PBOC-CRM-025, PBOC-TEAR-005",
          "An ARQC that nobody answered is not remembered for the next transaction.",
-         _lost("write_counter_early", lambda at, value: at == INDICATORS_AT and bool(value[0] & Indicator.ONLINE))),
+         lost("write_counter_early", lambda at, value: at == INDICATORS_AT and bool(value[0] & Indicator.ONLINE))),
         ("failure-of-data-forgotten", "PBOC-CRM-022",
          "A declined transaction does not remember that SDA or DDA failed.",
-         _lost("write_counter", lambda at, value: at == INDICATORS_AT
+         lost("write_counter", lambda at, value: at == INDICATORS_AT
                and bool(value[0] & (Indicator.SDA_FAILED | Indicator.DDA_FAILED)))),
         ("last-online-forgotten", "PBOC-GA2-012", "An online TC does not set the last online ATC.",
-         _lost("write_counter", lambda at, _value: at == LOATC_AT)),
+         lost("write_counter", lambda at, _value: at == LOATC_AT)),
         ("total-not-counted", "PBOC-CRM-026", "Offline amounts are not added up.",
-         _lost("write_counter", lambda at, value: at == CTTA_AT and len(value) == 6)),
+         lost("write_counter", lambda at, value: at == CTTA_AT and len(value) == 6)),
         ("foreign-not-counted", "PBOC-CRM-027", "Transactions in a foreign currency or country are not counted.",
-         _lost("write_counter", lambda at, _value: at in (FOREIGN_CURRENCY_AT, FOREIGN_COUNTRY_AT))),
+         lost("write_counter", lambda at, _value: at in (FOREIGN_CURRENCY_AT, FOREIGN_COUNTRY_AT))),
         ("offline-count-ignored", "PBOC-CRM-008", "Any number of transactions in a row stays offline.",
-         _parameters(lambda parameters: replace(parameters, limit_lower=0xFF))),
+         with_parameters(lambda parameters: replace(parameters, limit_lower=0xFF))),
         ("total-limit-ignored", "PBOC-CRM-012", "The limit of the total does not send a transaction online.",
-         _parameters(lambda parameters: replace(parameters, total_limit=0))),
+         with_parameters(lambda parameters: replace(parameters, total_limit=0))),
         ("foreign-currency-own", "PBOC-CRM-010", "A foreign currency is taken for the card's own.",
-         _facts(lambda facts: replace(facts, same_currency=True))),
+         with_facts(lambda facts: replace(facts, same_currency=True))),
         ("new-card-unseen", "PBOC-CRM-014", "The card verification results do not tell a new card.",
-         _facts(lambda facts: replace(facts, last_online_atc=max(1, facts.last_online_atc)))),
+         with_facts(lambda facts: replace(facts, last_online_atc=max(1, facts.last_online_atc)))),
         ("cash-not-deducted", "PBOC-EC-002", "An electronic-cash purchase leaves the balance as it is.",
-         _lost("write_counter", lambda at, _value: at == BALANCE_AT)),
+         lost("write_counter", lambda at, _value: at == BALANCE_AT)),
         ("cash-beyond-balance", "PBOC-GPO-007", "The electronic-cash path is taken although the balance is too low.",
          on_pse(_beyond_balance)),
         ("cash-not-compared", "PBOC-EC-003, PBOC-EC-004",
@@ -423,10 +372,11 @@ PAYMENT: Final = table(
          on_pse(lambda pse: put(pse.log, "append", nothing))),
         ("log-of-aac", "PBOC-LOG-006", "A declined transaction stands in the log.", on_pse(_log_of_aac)),
         ("dda-after-ac", "PBOC-DDA-001", "INTERNAL AUTHENTICATE is answered after the first GENERATE AC.",
-         _handler("authentication", "_internal_authenticate", _state(State.ONLINE, State.INITIATED))),
+         changed_handler("authentication", "_internal_authenticate", _state(State.ONLINE, State.INITIATED))),
         ("gpo-out-of-turn-6A82", "PBOC-GPO-020",
          "GET PROCESSING OPTIONS out of its turn is answered 6A82 and not 6985.",
-         _handler("initiation", "_get_processing_options", lambda _pse, handler: answering(_not_found)(handler))),
+         changed_handler("initiation", "_get_processing_options",
+                         lambda _pse, handler: answering(_not_found)(handler))),
     ),
 )  # fmt: skip
 """Faults of a transaction."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from cardsim.assembly import CardModel, SamModel
+from cardsim.defects.cash import CASH
 from cardsim.defects.chip import CHIP
 from cardsim.defects.cos import COS
 from cardsim.defects.defect import Defect, Side
@@ -18,15 +19,17 @@ from cardsim.defects.payment import PAYMENT
 from cardsim.defects.psam import PSAM
 from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
+from cardsim.defects.risk import RISK
 from cardsim.defects.rules import RULES
 from cardsim.defects.security import SECURITY
 from cardsim.defects.services import SERVICES
+from cardsim.defects.signatures import SIGNATURES
 from cardsim.defects.ssse import SSSE
 from cardsim.defects.updates import UPDATES
 
 _TABLES: Final = (
     CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY,
-    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, PSAM,
+    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, RISK, CASH, SIGNATURES, PSAM,
 )  # fmt: skip
 _HEADINGS: Final = {
     Side.CHIP: "Chip",

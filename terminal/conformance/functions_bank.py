@@ -5,6 +5,7 @@ behind the other), `pan`, `psn`, `atc`, `iad`. Data of the terminal have default
 """
 
 import calendar
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -357,6 +358,14 @@ def _dda(context: Context, words: tuple[str, ...]) -> bytes:
     return oda.verify_dynamic(key, context.value(words[2]), context.value(words[3]))
 
 
+def _combined_hash(context: Context, words: tuple[str, ...]) -> bytes:
+    """combined-hash ANSWER TOLD: what CDA hashes: the values that the card was told, and its answer but for 9F4B."""
+    said = b"".join(
+        tlv.ber(item.tag, item.value) for item in _items(context, words[0]) if item.tag not in (0x77, 0x9F4B)
+    )
+    return hashlib.sha1(context.value(words[1]) + said, usedforsecurity=False).digest()
+
+
 def _dda_block(context: Context, words: tuple[str, ...]) -> bytes:
     """dda-block GPO RECORDS SIGNATURE: the recovered block, unchecked."""
     return icc_key(context, words[0], words[1]).recover(context.value(words[2]))
@@ -458,6 +467,7 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "icc-modulus": _proving(_icc_modulus),
     "sda": _proving(_sda),
     "dda": _proving(_dda),
+    "combined-hash": _proving(_combined_hash),
     "dda-block": _proving(_dda_block),
     "issuer-block": _proving(_issuer_block),
     "channel-card": _channel_card,

@@ -136,7 +136,10 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "loaded": (lambda: ec(10000), {"ec", "dda", "ec-loaded", "ec-golden"}),
     "low limit": (lambda: ec(10000, 0, 999), {"ec", "dda", "ec-low-limit"}),
     "free": (lambda: pay(FREE), {"ec", "dda", "offline-approval"}),
-    "total": (lambda: pay(FREE | {"9F54": amount(5000)}), {"ec", "dda", "offline-approval", "total-limit"}),
+    "total": (
+        lambda: pay(FREE | {"9F54": amount(5000), "9F79": amount(5000), "9F78": amount(5000)}),
+        {"ec", "dda", "ec-loaded", "offline-approval", "total-limit"},
+    ),
     "two offline": (lambda: pay(FREE | {"9F58": "02"}), {"ec", "dda", "offline-limit-2"}),
     "one abroad": (lambda: pay(FREE | {"9F53": "01"}), {"ec", "dda", "foreign-limit-1"}),
     "advice": (lambda: pay({"9F52": "1000"}), {"ec", "dda", "ada-decline-advice"}),
@@ -146,6 +149,11 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "last try blocks": (lambda: pay({"9F52": "0080"}, pin="0303"), {"offline-pin", "ada-last-try-block"}),
     "PIN advice": (lambda: pay({"9F52": "0800"}, pin="0303"), {"offline-pin", "ada-pin-advice"}),
     "advice of authentication": (lambda: pay(FREE | {"9F52": "4400"}), {"ec", "dda", "ada-authentication-advice"}),
+    "strict": (
+        lambda: pay(FREE | {"9F52": "8208", "9F53": "00", "9F72": "00"}),
+        {"ec", "dda", "new-card", "ada-failed-online", "ada-new-card-online"},
+    ),
+    "issuer wanted": (lambda: pay(FREE | {"9F52": "2000", "9F56": "80"}), {"ec", "dda", "ada-missing-decline"}),
     "new card": (lambda: pay(FREE | {"9F52": "0100"}), {"ec", "dda", "new-card", "ada-new-card-decline"}),
     "upper total": (lambda: pay(FREE | {"9F5C": amount(5000)}), {"ec", "dda", "upper-total-limit"}),
     "script failure asks": (lambda: pay(FREE | {"9F52": "0008"}), {"ec", "dda", "ada-script-online"}),

@@ -5,6 +5,7 @@ from typing import Final
 
 from cardsim.defects import Defect, apply_defect
 from tests.cards import Bench, blank, card, initialised
+from tests.defects import scenes_bank as bank
 from tests.defects import scenes_files as files
 from tests.defects import scenes_making as making
 from tests.defects import scenes_medical as medical
@@ -23,6 +24,24 @@ def _rich() -> Bench:
     return pay(RICH)
 
 
+_FREE: Final = {"9F58": "FF", "9F59": "FF", "9F53": "FF", "9F72": "FF", "9F52": "0000", "9F56": "00"}
+_LIMITS: Final = {
+    "9F58": "03",
+    "9F59": "03",
+    "9F53": "01",
+    "9F72": "01",
+    "9F54": "000000010000",
+    "9F5C": "000000011000",
+}
+_CASH: Final = {"9F79": "000000010000", "9F78": "000000005000", "9F54": "000000010000"}
+_SCRIPTS: Final = {"9F77": "000000100000", "9F78": "000000100000", "9F52": "0008"}
+
+
+def _combined() -> Bench:
+    """A payment card with CDA."""
+    return card("bank-cda")
+
+
 RICH: Final = {"9F79": "000000010000", "9F58": "0A", "9F54": "000001000000", "9F53": "01", "9F72": "01"}
 
 SCENES: Final[Mapping[str, Scene]] = {
@@ -36,6 +55,20 @@ SCENES: Final[Mapping[str, Scene]] = {
         (medical.surgery, (medical.loads, medical.purchases, medical.counter)),
         (empty, (making.channel, making.channel_commands, making.issue, making.put_key)),
         (_rich, (payment.order, payment.counters, payment.many, payment.log, payment.cash)),
+        (lambda: pay(_FREE), (bank.walk,)),
+        (lambda: pay(_FREE | _LIMITS), (bank.abroad,)),
+        (lambda: pay(_FREE | _CASH), (bank.spending,)),
+        (_combined, (bank.signing,)),
+        (lambda: pay(_FREE, pin="0303"), (bank.holder,)),
+        (lambda: pay(_FREE | _SCRIPTS), (bank.orders, bank.written, bank.barred)),
+        (lambda: pay(_FREE | _SCRIPTS, pin="0302"), (bank.keeper,)),
+        (lambda: card("dual-3.0-sm4-offline-pin"), (bank.neighbours,)),
+        (lambda: pay(_FREE | {"9F52": "9208"}), (bank.strict,)),
+        (lambda: pay(_FREE | {"9F52": "6500", "9F56": "80"}), (bank.mandatory,)),
+        (lambda: pay(_FREE | {"9F52": "0840"}, pin="0303"), (bank.declining,)),
+        (lambda: pay(_FREE | {"9F52": "0004"}, pin="0303"), (bank.blocking,)),
+        (lambda: pay(_FREE | {"9F52": "0080"}, pin="0303"), (bank.last_try,)),
+        (lambda: pay(_FREE | {"9F58": "00", "9F79": "000000010000"}), (bank.always_online,)),
     )
     for scene in scenes
 }  # fmt: skip
