@@ -40,7 +40,7 @@ def _mac(context: Context, words: tuple[str, ...]) -> bytes:
 
 
 def _enciphered(context: Context, words: tuple[str, ...]) -> bytes:
-    """enciphered VALUE…: script data under the session key for encryption, with length and padding."""
+    """script-enciphered VALUE…: script data under the session key for encryption, with length and padding."""
     return pboc.script_encipher(_session(context, _ENC), b"".join(context.value(word) for word in words))
 
 
@@ -93,7 +93,7 @@ def _genuine(context: Context, words: tuple[str, ...]) -> bytes:
 SCRIPT_FUNCTIONS: Final[Mapping[str, Function]] = {
     "script": _script,
     "script-mac": _mac,
-    "enciphered": _enciphered,
+    "script-enciphered": _enciphered,
     "pin-change": _pin_change(_ENC),
     "pin-change-ac": _pin_change(_AC),
     "place-of": _place,
