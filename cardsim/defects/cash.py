@@ -244,6 +244,8 @@ CASH: Final = table(
         ("cash-last-fen", "PBOC-GPO-007, PBOC-EC-010", "The whole balance cannot be spent.", _chooses(_one_fen_kept)),
         ("cash-not-decimal", "PBOC-GPO-014", "An amount that is no decimal number takes the path of electronic cash.",
          _chooses(_digits_read)),
+        ("cash-after-failed-script", "PBOC-GPO-010", "A failed script does not close electronic cash.",
+         _chooses(_without_marks(Indicator.SCRIPT_FAILED.value))),
         ("cash-after-failed-issuer", "PBOC-GPO-009", "A failed issuer authentication does not close electronic cash.",
          _chooses(_without_marks(Indicator.AUTHENTICATION_FAILED.value))),
         ("cash-closed-by-online-request", "PBOC-GPO-012", "An incomplete online transaction closes electronic cash.",

@@ -21,6 +21,8 @@ from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
 from cardsim.defects.risk import RISK
 from cardsim.defects.rules import RULES
+from cardsim.defects.script_effects import SCRIPT_EFFECTS
+from cardsim.defects.scripts import SCRIPTS
 from cardsim.defects.security import SECURITY
 from cardsim.defects.services import SERVICES
 from cardsim.defects.signatures import SIGNATURES
@@ -29,7 +31,7 @@ from cardsim.defects.updates import UPDATES
 
 _TABLES: Final = (
     CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY,
-    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, RISK, CASH, SIGNATURES, PSAM,
+    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, RISK, CASH, SIGNATURES, SCRIPTS, SCRIPT_EFFECTS, PSAM,
 )  # fmt: skip
 _HEADINGS: Final = {
     Side.CHIP: "Chip",
