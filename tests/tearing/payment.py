@@ -69,7 +69,7 @@ def application(bench: Bench) -> Application:
     return pse.application_of(next(file.index for file in pse.files.index.files if file.name == ADF))
 
 
-def _look(deal: Deal, *flags: int) -> Callable[[], Facts]:
+def look_at(deal: Deal, *flags: int) -> Callable[[], Facts]:
     """Counters, money and log as commands give them out, and flags of the next transaction, asked on a copy."""
     bench = deal.bench
 
@@ -100,7 +100,7 @@ def _cash(_setting: Setting) -> Scene:
         Step("GET PROCESSING OPTIONS", then(deal.select, lambda: _gpo(deal, cash=True)), both("9000")),
         Step("GENERATE AC", then(lambda: deal.gpo(cash=True), lambda: deal.sw(TC, CASH.cdol1())), both("9000")),
     )
-    return Scene(deal.bench, steps, _look(deal), (_BOOKED,), _ATC)
+    return Scene(deal.bench, steps, look_at(deal), (_BOOKED,), _ATC)
 
 
 def _gpo(deal: Deal, *, cash: bool = False) -> str:
@@ -113,7 +113,7 @@ def _standard(kind: int, data: Data) -> Callable[[Setting], Scene]:
     def make(_setting: Setting) -> Scene:
         deal = Deal(pay({**FREE, "9F53": "FF", "9F72": "FF"}), data)
         step = Step("GENERATE AC", then(deal.gpo, lambda: deal.sw(kind, data.cdol1())), both("9000"))
-        return Scene(deal.bench, (step,), _look(deal), moving=_ATC)
+        return Scene(deal.bench, (step,), look_at(deal), moving=_ATC)
 
     return make
 
@@ -121,7 +121,7 @@ def _standard(kind: int, data: Data) -> Callable[[Setting], Scene]:
 def _online(_setting: Setting) -> Scene:
     deal = Deal(pay(FREE))
     step = Step("GENERATE AC", then(deal.gpo, lambda: deal.sw(ARQC, deal.data.cdol1())), both("9000"))
-    return Scene(deal.bench, (step,), _look(deal, NOT_COMPLETED), moving=_ATC)
+    return Scene(deal.bench, (step,), look_at(deal, NOT_COMPLETED), moving=_ATC)
 
 
 def _failed_authentication(_setting: Setting) -> Scene:
@@ -129,7 +129,7 @@ def _failed_authentication(_setting: Setting) -> Scene:
     wrong = "008200000A" + "00" * 8 + YES.hex()
     act = lambda: deal.bench.x(wrong)[-4:]  # noqa: E731 - one line, used once
     step = Step("EXTERNAL AUTHENTICATE", then(deal.once, act), both("6300", "6300"))
-    return Scene(deal.bench, (step,), _look(deal, AUTHENTICATION_FAILED_LAST), moving=_ATC)
+    return Scene(deal.bench, (step,), look_at(deal, AUTHENTICATION_FAILED_LAST), moving=_ATC)
 
 
 def _second_answer(kind: int) -> Callable[[Setting], Scene]:
@@ -144,7 +144,7 @@ def _second_answer(kind: int) -> Callable[[Setting], Scene]:
 
         step = Step("GENERATE AC (second)", then(ready, lambda: deal.sw(kind, deal.data.cdol2(YES))), both("9000"))
         moving = _ATC | {"last online ATC", "log records", "other counters"}
-        return Scene(deal.bench, (step,), _look(deal), moving=moving)
+        return Scene(deal.bench, (step,), look_at(deal), moving=moving)
 
     return make
 
@@ -153,7 +153,7 @@ def _verify(pin: str, *states: State, tries: str = "0302") -> Callable[[Setting]
     def make(_setting: Setting) -> Scene:
         deal = Deal(pay({**FREE, "9F52": "00C0"} if tries == "0301" else FREE, pin=tries))
         step = Step("VERIFY", then(deal.gpo, lambda: deal.bench.x(f"0020008008{pin}")[-4:]), states)
-        return Scene(deal.bench, (step,), _look(deal), moving=_ATC)
+        return Scene(deal.bench, (step,), look_at(deal), moving=_ATC)
 
     return make
 
