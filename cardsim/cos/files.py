@@ -179,11 +179,15 @@ class FileSystem:
         """At power-on: mark the directory pages, and finish an interrupted scrub."""
         if bytes(self.partition.memory[:2]) != _MAGIC:
             return
-        self.partition.mark_directory(0, PAGE)
-        self.partition.mark_directory(DIRECTORY, DIRECTORY + max(1, self.partition.memory[4]) * ENTRY_SIZE)
+        self._mark(self.partition.memory[4])
         self._index = None
         if self.flags & Flag.SCRUB:
             self.scrub()
+
+    def _mark(self, entries: int) -> None:
+        """Make writes to header and directory changes of the layout."""
+        self.partition.mark_directory(0, PAGE)
+        self.partition.mark_directory(DIRECTORY, DIRECTORY + max(1, entries) * ENTRY_SIZE)
 
     @property
     def phase(self) -> Phase:
@@ -230,6 +234,7 @@ class FileSystem:
     def _parse(self) -> Index:
         header = self.partition.read(0, 8)
         count = header[4]
+        self._mark(count)  # a restored card may have its environments elsewhere, and was not powered on since
         raw = self.partition.read(DIRECTORY, count * ENTRY_SIZE)
         files = []
         for number in range(count):

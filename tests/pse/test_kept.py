@@ -1,9 +1,13 @@
 """What is parsed out of the data groupings is kept between commands, and never longer than it stands (D15)."""
 
+from cardsim.iso7816.tlv import ber
+from cardsim.making.pse import PSE_NAME
 from cardsim.pse.application import ATC_AT
+from tests.cards import card
 from tests.pse.bank import put
 from tests.pse.deal import ARQC, CASH, TC, Deal
-from tests.pse.perso import amount, ec, poke, poke_environment
+from tests.pse.perso import ADF, amount, ec, pay, poke, poke_environment
+from tests.pse.scp import Host
 
 DYNAMIC = "0088000004 12345678"
 
@@ -65,3 +69,17 @@ def test_session_keys_follow_card_key_and_counter() -> None:
     deal.gpo()
     assert deal.sw(ARQC, deal.data.cdol1()) == "9000"
     assert deal.bench.data[10:26] != second.ac.hex().upper()
+
+
+def test_directory_of_a_card_that_was_put_in_its_place() -> None:
+    """The snapshot of a card whose environments stand elsewhere: its directory is read anew with each change, though it
+    had no power-on of its own (D15)."""
+    other = card()
+    host = Host(other, name=PSE_NAME).open(0)
+    bench = pay()
+    bench.model.restore(other.model.snapshot())
+    taken = Host(bench, name=PSE_NAME, session=host.session, answer=host.answer)
+    record = ber(0x70, ber(0x61, ber(0x4F, ADF)))
+    assert [taken.store(0x0101, record), taken.store(0x0101, record + record)] == ["9000", "6A80"]
+    assert bench.x("00B2010C00") == record.hex().upper() + "9000"
+    assert bench.x("00B2010C00") != other.x("00B2010C00")
