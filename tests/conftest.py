@@ -32,6 +32,7 @@ _SWEEPS = (
     "tests/docs/test_console.py",
     "tests/making/test_cards.py",
     "tests/psam/test_order.py",
+    "tests/pse/test_storm.py::test_sweep",
     "tests/ssse/test_order.py",
     "tests/terminal/test_full.py",
 )
