@@ -308,12 +308,13 @@ def _shown_in_full(pse: Pse, handler: Handler) -> Handler:
     return changed
 
 
-def _any_content(application: Application) -> None:
+def _any_content(card: CardModel) -> None:
     """A record may hold anything; what is no template 70 is left out where the card looks for data."""
-    around(application, "accepts_record", lambda accepts: lambda fid, content: (
-        not content.startswith(b"\x70") or accepts(fid, content)))  # fmt: skip
-    around(application, "records", lambda records: lambda *replaced: [
-        record for record in records(*replaced) if record.startswith(b"\x70")])  # fmt: skip
+    template = b"\x70"
+    on_applications(lambda application: around(application, "records", lambda records: lambda *replaced: [
+        record for record in records(*replaced) if record.startswith(template)]))(card)  # fmt: skip
+    on_pse(lambda pse: around(pse.scripts, "accepts_record", lambda accepts: lambda application, fid, content: (
+        not content.startswith(template) or accepts(application, fid, content))))(card)  # fmt: skip
 
 
 SCRIPT_EFFECTS: Final = table(
@@ -367,7 +368,7 @@ SCRIPT_EFFECTS: Final = table(
         ("update-record-old-end", "PBOC-UPR-001", "A record that UPDATE RECORD made shorter keeps its old end.",
          on_pse(lambda pse: around(pse, "_read_record", lambda read: _shown_in_full(pse, read)))),
         ("update-record-any-content", "PBOC-UPR-001", "UPDATE RECORD takes what is no template 70.",
-         on_applications(_any_content)),
+         _any_content),
         ("update-record-does-nothing", "PBOC-UPR-001", "UPDATE RECORD is answered 9000 and writes nothing.",
          on_pse(partial(_without_act, handler="_update_record"))),
     ),

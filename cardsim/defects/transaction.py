@@ -66,7 +66,7 @@ def with_parameters(change: Callable[[Parameters], Parameters]) -> Apply:
     """Personalised data that the card does not see as they are."""
 
     def each(application: Application) -> None:
-        around(application, "_parse", lambda parse: lambda replaced: change(parse(replaced)))
+        around(application, "_parse", lambda parse: lambda: change(parse()))
         application._parameters = None
 
     return on_applications(each)

@@ -223,7 +223,7 @@ class Application:
         """
         self._renew()
         if self._parameters is None:
-            self._parameters = self._parse({})
+            self._parameters = self._parse()
         return self._parameters
 
     @property
@@ -244,23 +244,14 @@ class Application:
                 self._partition.mark_directory(file.offset, file.offset + file.length)
         self._token = self._partition.tokens.layout
 
-    def accepts_record(self, fid: int, content: bytes) -> bool:
-        """Whether a record could be replaced by other content: it is one template 70, and transactions would go on."""
-        try:
-            self._parse({fid: content})
-            items = tlv.parse(content)
-        except (tlv.TlvError, StatusError):
-            return False
-        return content.startswith(b"\x70") and len(items) == 1
-
-    def _parse(self, replaced: Mapping[int, bytes]) -> Parameters:
-        """Read all data groupings, some records of which are to be replaced.
+    def _parse(self) -> Parameters:
+        """Read all data groupings.
 
         Raises:
             StatusError: 6985, something is missing; TlvError, something is no TLV.
         """
         data: dict[int, bytes] = {}
-        for content in (self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b"", *self.records(replaced)):
+        for content in (self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b"", *self.records()):
             for item in tlv.walk(content):
                 data.setdefault(item.tag, item.value)
         fci, debit, iad = self.object(DGI_FCI), self._path(DGI_GPO_DEBIT), self.object(DGI_IAD)

@@ -1,13 +1,14 @@
 """What must live here: what an application must have, and what must fit together, before it is issued.
 
 One row for each check, in the order in which they win: first what is missing, then what cannot work in any transaction.
-Whatever might work, or is a matter between issuer and terminal, is accepted (docs/choices.md). EMV Book 3 §7.5 and §10,
-PBOC parts 5, 10 and 13.
+Whatever might work, or is a matter between issuer and terminal, is accepted (docs/choices.md). Some checks last: a
+record that an issuer script writes afterwards must pass them too. EMV Book 3 §7.5 and §10, PBOC parts 5, 10 and 13.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final
 
 from cardsim.cos.files import FileSystem, FileType
@@ -31,13 +32,14 @@ from cardsim.pse.application import (
     decimal,
     proprietary,
 )
-from cardsim.pse.contents import GROUPINGS
+from cardsim.pse.contents import GROUPINGS, RECORD
 from cardsim.pse.objects import DATA_OBJECTS
 from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT, load_rsa_key
 
 _AC_LENGTHS: Final = dict(zip(AC_TAGS, (6, 6, 2, 5, 2, 3, 1, 4), strict=True))
 """Lengths in which the terminal's data enter the cryptogram (fact sheet §1.9)."""
 _MANDATORY: Final = (0x5A, 0x5F24, 0x8C, 0x8D)
+_LOG_FORMAT: Final = 0x9F4F
 _CASH: Final = (0x9F51, 0x9F77, 0x9F78, 0x9F79)
 _CASH_PDOL: Final = {0x9F7A: 1, 0x9F02: 6, 0x5F2A: 2}
 _SFIS: Final = range(1, 31)
@@ -91,11 +93,14 @@ def entries(afl: bytes) -> Iterator[Entry]:
 
 
 class Candidate:
-    """An application that is to be issued, as the running command sees it."""
+    """An application that is to be issued, as the running command sees it; or one whose records are to be replaced."""
 
-    def __init__(self, application: Application, files: FileSystem) -> None:
+    def __init__(
+        self, application: Application, files: FileSystem, replaced: Mapping[int, bytes] = MappingProxyType({})
+    ) -> None:
         self.application = application
         self.files = files
+        self._replaced = replaced
 
     @cached_property
     def debit(self) -> Route:
@@ -135,7 +140,8 @@ class Candidate:
 
     def everywhere(self, tag: int) -> set[bytes]:
         """Values of a tag in all records."""
-        return {item.value for record in self.application.records() for item in tlv.walk(record) if item.tag == tag}
+        records = self.application.records(self._replaced)
+        return {item.value for record in records for item in tlv.walk(record) if item.tag == tag}
 
     def lists(self, tag: int) -> list[dict[int, int]]:
         """Data object lists in the records, as lengths by tag."""
@@ -151,7 +157,8 @@ class Candidate:
             return None
         afl = tlv.find(content, 0x94) or b""
         names = [entry.sfi << 8 | n for entry in entries(afl) for n in range(entry.first, entry.last + 1)]
-        return Route(tlv.find(content, 0x82) or b"", afl, [self.application.object(name) for name in names])
+        records = [self._replaced.get(name) or self.application.object(name) for name in names]
+        return Route(tlv.find(content, 0x82) or b"", afl, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +167,9 @@ class Check:
 
     fault: Fault
     holds: Callable[[Candidate], bool]
+    lasts: bool = False
+    """Whether UPDATE RECORD must not break it: the card itself works with what it looks at. The rest is between issuer
+    and terminal: a record may differ from another one, or from what was signed (PBOC-UPR-005)."""
 
 
 # --- what must be there ----------------------------------------------------------------------------------------------
@@ -227,9 +237,9 @@ def _identity_document(candidate: Candidate) -> bool:
 
 
 def _lists_readable(candidate: Candidate) -> bool:
-    for tag in (0x8C, 0x8D, 0x9F49):
+    for tag in (0x8C, 0x8D, 0x9F49, _LOG_FORMAT):
         candidate.lists(tag)
-    tlv.parse_dol(candidate.card.get(0x9F4F, b""))
+    tlv.parse_dol(candidate.card.get(_LOG_FORMAT, b""))
     candidate.pdol()
     return True
 
@@ -321,7 +331,7 @@ def _log_announced(candidate: Candidate) -> bool:
 
 
 def _log_length(candidate: Candidate) -> bool:
-    form = candidate.card.get(0x9F4F)
+    form = candidate.card.get(_LOG_FORMAT)
     length = sum(length for _, length in tlv.parse_dol(form or b""))
     logs = [
         file
@@ -331,29 +341,29 @@ def _log_length(candidate: Candidate) -> bool:
     return form is None or all(log.record_length == length for log in logs)
 
 
-def _missing(cause: str, holds: Callable[[Candidate], bool]) -> Check:
-    return Check(Fault(status.CONDITIONS_NOT_SATISFIED, cause), holds)
+def _missing(cause: str, holds: Callable[[Candidate], bool], *, lasts: bool = False) -> Check:
+    return Check(Fault(status.CONDITIONS_NOT_SATISFIED, cause), holds, lasts)
 
 
-def _unfit(cause: str, holds: Callable[[Candidate], bool]) -> Check:
-    return Check(Fault(status.WRONG_DATA, cause), holds)
+def _unfit(cause: str, holds: Callable[[Candidate], bool], *, lasts: bool = False) -> Check:
+    return Check(Fault(status.WRONG_DATA, cause), holds, lasts)
 
 
 CHECKS: Final = (
     _missing("a mandatory data grouping is missing: 9102, 9104, 9200, 8000 or 9000", _has_groupings),
-    _missing("no record has PAN (5A), expiry (5F24), CDOL1 (8C) or CDOL2 (8D)", _has_objects),
+    _missing("no record has PAN (5A), expiry (5F24), CDOL1 (8C) or CDOL2 (8D)", _has_objects, lasts=True),
     _unfit("an answer to GPO has no AIP of two bytes, or an AFL that is empty or no whole entries", _whole_answers),
     _unfit("an entry of an AFL has an SFI above 30 or of 0, an impossible range, or more records for offline data "
            "authentication than it lists", _right_entries),
     _unfit("an AFL names a record that does not exist", _readable),
     _unfit("a data object stands twice in the records of one path", _once),
-    _unfit("5A, 5F24, 8C or 8D is in no record of a path", _reached),
+    _unfit("5A, 5F24, 8C or 8D is in no record of a path", _reached, lasts=True),
     _unfit("the PANs of 5A and track 2 (57) differ, or are no digits", _one_pan),
     _unfit("the expiry dates of 5F24 and track 2 (57) differ, or are no dates", _one_expiry),
     _unfit("number (9F61) and type (9F62) of the identity document are not both there", _identity_document),
-    _unfit("a data object list cannot be read", _lists_readable),
-    _unfit("CDOL1 does not ask for what the cryptogram is made of", _cryptogram_data(0x8C)),
-    _unfit("CDOL2 does not ask for what the cryptogram is made of, or not for 8A", _cryptogram_data(0x8D)),
+    _unfit("a data object list cannot be read", _lists_readable, lasts=True),
+    _unfit("CDOL1 does not ask for what the cryptogram is made of", _cryptogram_data(0x8C), lasts=True),
+    _unfit("CDOL2 does not ask for what the cryptogram is made of, or not for 8A", _cryptogram_data(0x8D), lasts=True),
     _unfit("issuer application data are not 07, key index, version, CVR, algorithm 01, perhaps with issuer "
            "discretionary data", _issuer_application_data),
     _unfit("offline data authentication without 8F, 90 or 9F32 in the records", _issuer_key),
@@ -376,11 +386,18 @@ CHECKS: Final = (
 def refusal(candidate: Candidate) -> Fault | None:
     """The first check that fails, or None: the application can be issued. Data that are no TLV fail the check that
     reads them."""
-    for check in CHECKS:
-        try:
-            holds = check.holds(candidate)
-        except tlv.TlvError:
-            holds = False
-        if not holds:
-            return check.fault
-    return None
+    return next((check.fault for check in CHECKS if not _passes(check, candidate)), None)
+
+
+def accepts_record(application: Application, files: FileSystem, fid: int, content: bytes) -> bool:
+    """Whether a record of an issued application may be replaced: the new one is one template 70, and what the card
+    itself works with is still there and whole (`Check.lasts`)."""
+    candidate = Candidate(application, files, {fid: content})
+    return RECORD.fits(content) and all(_passes(check, candidate) for check in CHECKS if check.lasts)
+
+
+def _passes(check: Check, candidate: Candidate) -> bool:
+    try:
+        return check.holds(candidate)
+    except tlv.TlvError:
+        return False

@@ -32,6 +32,7 @@ from cardsim.pse.application import (
     is_record,
 )
 from cardsim.pse.choices import Choice
+from cardsim.pse.issue import accepts_record
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.objects import WRITABLE
 from cardsim.pse.transaction import UDK_AC, UDK_ENC, UDK_MAC, TransactionCommands, session_key, udk
@@ -249,12 +250,16 @@ class IssuerScripts(TransactionCommands):
             if len(body) > file.capacity:
                 long = status.NO_SPACE if self._chosen(Choice.LONG_RECORD_6A84) else status.RECORD_NOT_FOUND
                 self._fail(application, long)
-            if not application.accepts_record(file.fid, body):
+            if not self.accepts_record(application, file.fid, body):
                 self._fail(application, status.WRONG_DATA)
             self._pse.files.set_length(file, len(body))
             self._pse.partition.write(file.offset, body)
 
         return self._run(commands.UPDATE_RECORD, p1, p2, data, update)
+
+    def accepts_record(self, application: Application, fid: int, content: bytes) -> bool:
+        """Whether a record may have this content (`cardsim.pse.issue`)."""
+        return accepts_record(application, self._pse.files, fid, content)
 
 
 def _groupings_with(application: Application, tag: int) -> dict[int, list[tlv.Tlv]]:

@@ -16,6 +16,8 @@ from cardsim.pse.contents import RECORDS, Place, grouping
 from cardsim.pse.environment import Pse
 from cardsim.pse.issue import CHECKS, Candidate, refusal
 from tests.cards import AID, unhex
+from tests.pse.bank import golden, update
+from tests.pse.deal import ARQC
 from tests.pse.perso import ADF, Job, empty, fill, job, log_file, open_channel, pse_of, store_all
 
 Spoil = Callable[[Job], None]
@@ -281,3 +283,50 @@ def test_random_jobs_never_raise() -> None:
         seen.add(judged(work))
     assert "" in seen
     assert len(seen) > 10
+
+
+def written(spoil: Spoil) -> int | None:
+    """The record that a change is in, where it is in one record and nothing else, and does not make it longer."""
+    usual, work = job(), spoiled(spoil)
+    changed_in = [dgi for dgi in usual if usual[dgi] != work.get(dgi)]
+    (dgi,) = changed_in if len(changed_in) == 1 else (0,)
+    fits = dgi in RECORDS and dgi not in (0x0D01, 0x0E01) and 0 < len(work.get(dgi, b"")) <= len(usual[dgi])
+    return dgi if fits else None
+
+
+RECORD_SPOILS: Final = tuple(number for number, (_, spoil) in enumerate(SPOILS) if written(spoil))
+
+
+@pytest.mark.parametrize("number", RECORD_SPOILS)
+def test_a_record_that_a_script_writes(number: int) -> None:
+    """PBOC-UPR-001, PBOC-UPR-005: what the card works with stays whole; what is between issuer and terminal may not."""
+    cause, spoil = SPOILS[number]
+    dgi = written(spoil)
+    assert dgi is not None
+    deal, record = golden(), spoiled(spoil)[dgi]
+    refused = CHECKS[place(cause)].lasts
+    assert deal.bench.x(update(deal, dgi & 0xFF, dgi >> 8, record.hex())) == ("6A80" if refused else "9000")
+    assert (deal.bench.x(f"00B2{dgi & 0xFF:02X}{dgi >> 8 << 3 | 4:02X}00") == record.hex().upper() + "9000") != refused
+    assert deal.once(ARQC).kind == ARQC
+
+
+def test_records_of_both_kinds_are_tried() -> None:
+    """The lists are among them, and what does not last."""
+    tried = {place(SPOILS[number][0]) for number in RECORD_SPOILS}
+    assert {check.lasts for at, check in enumerate(CHECKS) if at in tried} == {True, False}
+    assert {place(cause) for cause in ("CDOL1 does not", "CDOL2 does not", "a data object list")} <= tried
+
+
+def test_a_log_format_in_a_record() -> None:
+    """PBOC-UPR-001: no list that the card would read may be unreadable."""
+    deal = golden()
+    assert deal.bench.x(update(deal, 2, 1, "70059F4F029F02")) == "6A80"
+    assert deal.once(ARQC).kind == ARQC
+
+
+@pytest.mark.parametrize(("dgi", "tag"), [(0x0301, 0x5A), (0x0303, 0x5A), (0x0303, 0x5F24)])
+def test_mandatory_object_of_one_path(dgi: int, tag: int) -> None:
+    """PBOC-UPR-001: each path keeps PAN, expiry date and lists, whatever the records of the other one have."""
+    deal, work = golden(), spoiled(rewritten(dgi, {tag: None}))
+    assert deal.bench.x(update(deal, dgi & 0xFF, dgi >> 8, work[dgi].hex())) == "6A80"
+    assert deal.once(ARQC).kind == ARQC
