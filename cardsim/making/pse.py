@@ -7,7 +7,7 @@ from typing import Any, Final
 from cardsim.crypto import oda, pboc
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816.tlv import ber
-from cardsim.making.station import Channel, Station
+from cardsim.making.station import Channel, MakingError, Station
 
 PSE_NAME: Final = b"1PAY.SYS.DDF01"
 _ADF: Final = 0xADF1
@@ -20,6 +20,9 @@ _CRT_PADDING: Final = 8
 _SIGNATURES: Final = {"debit": (0x0203, 0x0204), "cash": (0x0206, 0x0207)}
 """Records of each path with the signed static data and the ICC certificate (pboc fact sheet §4.3)."""
 _ICC_KEY: Final = 0x0205
+_MUST_FIT: Final = (
+    "The data of the payment application do not fit together; docs/card-management.md, STORE DATA, lists what must"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,10 @@ class PseMaker:
             channel.store(0x8010, pboc.pin_block_format2(card.offline_pin), secret=True)
             channel.store(0x9010, b"\x03\x03")
         checks = b"".join(pboc.key_check_value(keys[at : at + 16]) for at in range(0, 48, 16))
-        channel.store(0x9000, checks, last=True)
+        try:
+            channel.store(0x9000, checks, last=True)
+        except MakingError as error:
+            raise MakingError(f"{error}. {_MUST_FIT}") from error
 
     def records(self, card: BankCard) -> dict[int, bytes]:
         """The records by DGI, without template 70; signed data of the debit and of the electronic-cash path."""

@@ -77,11 +77,15 @@ def load_profile(name: str) -> Profile:
         raise ProfileError(
             f"{name} is neither a profile ({known}) nor a file; each name also takes {OFFLINE_PIN_SUFFIX}"
         )
+    table.known("description", "block_scope", "ssse", "pse")
     ssse, pse = table.table("ssse"), table.table("pse")
     if ssse is None and pse is None:
         table.fail("a card has an [ssse] or a [pse] section, or both")
     suite = Suite.DES
+    if pse is not None:
+        pse.known("structure", "options", "choices")
     if ssse is not None:
+        ssse.known("structure", "suite", "medical_type", "options")
         try:
             suite = suite_named(ssse.text("suite"))
         except ValueError as error:

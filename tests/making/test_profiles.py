@@ -90,6 +90,26 @@ def test_broken_structure(tmp_path: Path, text: str, message: str) -> None:
         load_profile(str(profile))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("block_scop = 'card'\n[pse]\nstructure = 'pse-debit'", r"mine\.toml: block_scop is not known here; known are"),
+        ("[choices]\nlog = 'all'\n[pse]\nstructure = 'pse-debit'", r"mine\.toml: choices is not known here"),
+        ("[pse]\nstructure = 'pse-debit'\n[pse.choice]\nlog = 'all'", r"mine\.toml \[pse\]: choice is not known here"),
+        (
+            "[ssse]\nstructure = 'ssse-3.0'\nsuite = 'des'\n[ssse.choices]\nlog = 'all'",
+            r"mine\.toml \[ssse\]: choices is not known here; known are structure, suite, medical_type, options",
+        ),
+    ],
+)
+def test_unknown_word(tmp_path: Path, text: str, message: str) -> None:
+    """PERSO-001: a misspelt word makes no ordinary card in silence."""
+    path = tmp_path / "mine.toml"
+    path.write_text(f"description = 'x'\n{text}", encoding="utf8")
+    with pytest.raises(ProfileError, match=message):
+        load_profile(str(path))
+
+
 def test_profile_of_a_file(tmp_path: Path) -> None:
     """PERSO-001: a person's own profile."""
     path = tmp_path / "mine-offline-pin.toml"
@@ -192,9 +212,51 @@ def test_payment_structure_with_changes(tmp_path: Path) -> None:
         ("extends = 'pse-debit'\n[[change]]\nwhen = { magic = 'x' }", r"\[when\]: there is no option magic"),
         ("[options]\nmine = 'x'", r"own\.toml \[options\]: mine has the wrong type"),
         ("[options]\nmine = []", r"own\.toml \[options\]: mine is a list of words"),
+        ("extends = 'pse-debit'\naip = '7G00'", r"own\.toml: aip is not hex"),
+        ("extends = 'pse-debit'\naip = '7C'", r"own\.toml: aip has 2 bytes, not 1"),
+        ("extends = 'pse-debit'\naid = 'A000'", r"own\.toml: aid has 5 to 16 bytes, not 2"),
+        ("extends = 'pse-debit'\nlanguage = 'zh'", r"own\.toml: language is not hex"),
+        ("extends = 'pse-debit'\nlog_format = '9F02'", r"own\.toml: log_format is no data object list: length missing"),
+        ("extends = 'pse-debit'\nlog_format = '9F027F9F037F'", r"own\.toml: log_format asks for 254 bytes; 252 are"),
+        ("extends = 'pse-debit'\nspace = '8192'", r"own\.toml: space has the wrong type; it must be a number"),
+        ("extends = 'pse-debit'\nspace = 100000", r"own\.toml: space is 1 to 65535, not 100000"),
+        ("extends = 'pse-debit'\npriority = 300", r"own\.toml: priority is 0 to 255, not 300"),
+        ("extends = 'pse-debit'\nlog_records = 300", r"own\.toml: log_records is 1 to 255, not 300"),
+        ("extends = 'pse-debit'\nlabel = '银行'", r"own\.toml: label is 1 to 16 characters of ASCII"),
+        ("extends = 'pse-debit'\nservice_code = 'ab'", r"own\.toml: service_code is three digits"),
+        ("extends = 'pse-debit'\n[risk]\n9F58 = 5", r"own\.toml \[risk\]: 9F58 has the wrong type; it must be a text"),
+        ("extends = 'pse-debit'\n[card]\n9F56 = 'x'", r"own\.toml \[card\]: 9F56 is not hex"),
+        (
+            "extends = 'pse-debit'\n[risk]\nlimit = '00'",
+            r"own\.toml \[risk\]: limit is no tag; write it in hex, as 9F58",
+        ),
+        ("extends = 'pse-debit'\n[[change]]\naip = 'x'", r"own\.toml \[\[change\]\] 1: aip is not hex"),
+        ("extends = 'pse-debit'\naction_codes = 5", r"own\.toml: action_codes has the wrong type; it must be a table"),
+        (
+            "extends = 'pse-debit'\n[action_codes]\ndebit = { default = '00', denial = '00', online = '00' }",
+            r"own\.toml \[action_codes\] \[debit\]: default has 5 bytes",
+        ),
+        (
+            "extends = 'pse-debit'\n[action_codes]\ncredit = 'x'",
+            r"own\.toml \[action_codes\]: credit is not known here",
+        ),
+        (
+            "extends = 'pse-debit'\n[action_codes]\ndebit = {}",
+            r"own\.toml \[action_codes\] \[debit\]: default is missing",
+        ),
+        ("label = 'ALONE'", r"own\.toml: aid is missing"),
     ],
 )
 def test_broken_payment_structure(tmp_path: Path, text: str, message: str) -> None:
     """PERSO-001: file and place."""
     with pytest.raises(ProfileError, match=message):
         load_profile(pse_profile(tmp_path, text))
+
+
+def test_data_that_do_not_fit_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """PBOC-PER-022: the card refuses the application, and the message says where to read what must fit."""
+    profile = pse_profile(tmp_path, "extends = 'pse-debit'\ncdol1 = '9F0206'")
+    assert main(["new", str(tmp_path / "odd.card"), "--profile", profile]) == 2
+    message = capsys.readouterr().err
+    assert "STORE DATA 9000: the card answers 6A80" in message
+    assert "docs/card-management.md, STORE DATA, lists what must" in message
