@@ -31,6 +31,7 @@ _SWEEPS = (
     "tests/defects/test_effects.py",
     "tests/docs/test_console.py",
     "tests/making/test_cards.py",
+    "tests/pse/test_oracle.py::test_many_lives",
     "tests/psam/test_order.py",
     "tests/pse/test_storm.py::test_sweep",
     "tests/ssse/test_order.py",
