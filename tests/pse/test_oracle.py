@@ -367,6 +367,8 @@ def live(card: Made, steps: list[Step]) -> None:
             return
         answer, expected = step.both(pair)
         assert answer == expected, f"step {number} {step}\ncard   {answer}\noracle {expected}"
+        if expected == "6A81":
+            return
 
 
 ALL_CHECKS_OFF: Final = list(HealthCheck)
