@@ -543,7 +543,7 @@ def _pse_part(run: Example) -> None:
     run.open_channel(bytes.fromhex("C1C2C3C4C5C6C7C8"))
     assert run.keys is not None
     udks = bytes(range(0x50, 0x80))
-    checks = b"".join(pboc.key_check_value(udks[at : at + 16]) for at in (0, 16, 32))
+    checks = pboc.key_check_values(udks)
     holder = ber(0x5A, bytes.fromhex("6214672500000000056F")) + ber(0x5F24, bytes.fromhex("340131"))
     dols = ber(0x8C, bytes.fromhex(_MDOL)) + ber(0x8D, bytes.fromhex("8A02" + _MDOL))
     groupings = (

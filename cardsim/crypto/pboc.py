@@ -12,6 +12,10 @@ from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
 from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.padding import pad80, unpad80, xor
 
+KEY_SIZE: Final = 16
+UDK_AC, UDK_MAC, UDK_ENC = range(3)
+"""The card keys (子密钥) in the order in which they stand in DGI 8000: for cryptograms, MACs and encipherment."""
+
 _SHORTEST_PIN: Final = 4
 _LONGEST_PIN: Final = 12
 
@@ -182,6 +186,11 @@ def key_check_value(key: bytes) -> bytes:
     return des_ecb_encrypt(key, bytes(8))[:3]
 
 
+def key_check_values(keys: bytes) -> bytes:
+    """Key check values, 3 bytes each, of keys of 16 bytes that stand one behind the other (DGI 9000 of DGI 8000)."""
+    return b"".join(key_check_value(keys[at : at + KEY_SIZE]) for at in range(0, len(keys), KEY_SIZE))
+
+
 def pin_block_format2(pin: str) -> bytes:
     """PIN block of format 2, 8 bytes: 2, length, digits, filled with F (ISO 9564-1, EMV Book 3 §6.5.12).
 
@@ -192,6 +201,11 @@ def pin_block_format2(pin: str) -> bytes:
         ValueError: the PIN is not of that form.
     """
     return bytes.fromhex(f"2{len(pin):X}{_pin_digits(pin)}".ljust(16, "F"))
+
+
+def pin_of_block_format2(block: bytes) -> str:
+    """The digits in a PIN block of format 2."""
+    return block.hex()[2 : 2 + (block[0] & 0x0F)]
 
 
 def pin_change_block(udk: bytes, new_pin: str, old_pin: str | None = None) -> bytes:

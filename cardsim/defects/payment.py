@@ -10,6 +10,7 @@ from cardsim.crypto import pboc
 from cardsim.crypto.ciphers import des_ecb_encrypt
 from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.padding import pad80
+from cardsim.crypto.pboc import UDK_AC, UDK_MAC
 from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_power, on_pse, put, table
 from cardsim.defects.transaction import changed_handler, lost, with_facts, with_parameters
 from cardsim.iso7816 import status
@@ -29,7 +30,7 @@ from cardsim.pse.application import (
 from cardsim.pse.environment import Pse
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.risk import Facts
-from cardsim.pse.transaction import TC, UDK_AC, UDK_MAC, udk
+from cardsim.pse.transaction import TC, udk
 
 _TYPE: Final = 0xC0
 _IAD_AT: Final = 13

@@ -8,6 +8,7 @@ from cardsim.assembly import CardModel
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import FileFlag, Flag
 from cardsim.crypto import ciphers, padding, pboc
+from cardsim.crypto.pboc import UDK_AC, UDK_ENC
 from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_pse, put, table
 from cardsim.defects.transaction import (
     after_reset,
@@ -33,7 +34,7 @@ from cardsim.pse.application import (
 )
 from cardsim.pse.environment import Pse
 from cardsim.pse.scripts import MAC_SIZE
-from cardsim.pse.transaction import UDK_AC, UDK_ENC, udk
+from cardsim.pse.transaction import udk
 
 _BALANCE: Final = 0x9F79
 _PROTECTED: Final = {0x9F36: ATC_AT, 0x9F13: LOATC_AT}

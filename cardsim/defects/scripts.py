@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cardsim.crypto import ciphers, padding, pboc
 from cardsim.crypto.mac import retail_mac
+from cardsim.crypto.pboc import UDK_AC, UDK_MAC
 from cardsim.defects.defect import Apply, Side, around, nothing, on_pse, put, table
 from cardsim.defects.transaction import atc_of, forgotten_at_reset, lost, right_mac, session_for_macs
 from cardsim.pse.application import (
@@ -17,7 +18,7 @@ from cardsim.pse.application import (
 from cardsim.pse.environment import Pse
 from cardsim.pse.memory import State
 from cardsim.pse.scripts import MAC_SIZE
-from cardsim.pse.transaction import UDK_AC, UDK_MAC, udk
+from cardsim.pse.transaction import udk
 
 _MARK: Final = Indicator.SCRIPT_FAILED.value
 

@@ -17,11 +17,12 @@ from cardsim.assembly import CardModel
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import FileType
 from cardsim.crypto import pboc
+from cardsim.crypto.pboc import UDK_MAC
 from cardsim.defects.defect import Apply, around, on_pse, put
 from cardsim.pse.application import ATC_AT, Application, Parameters
 from cardsim.pse.environment import Pse
 from cardsim.pse.risk import Facts
-from cardsim.pse.transaction import UDK_MAC, udk
+from cardsim.pse.transaction import udk
 
 
 def changed_handler(part: str, name: str, wrap: Callable[[Pse, Handler], Handler]) -> Apply:

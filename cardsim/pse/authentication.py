@@ -5,6 +5,7 @@ from typing import Final
 
 from cardsim.cos.environment import Handler
 from cardsim.crypto import oda, pboc
+from cardsim.crypto.pboc import UDK_AC
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
@@ -22,7 +23,7 @@ from cardsim.pse.application import (
 )
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import IssuerAuthentication
-from cardsim.pse.transaction import UDK_AC, TransactionCommands, session_key
+from cardsim.pse.transaction import TransactionCommands, session_key
 from cardsim.pse.turns import states_of
 
 _VERIFY_TURN: Final = states_of(commands.VERIFY)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Final
 
 from cardsim.crypto import oda, pboc
+from cardsim.crypto.pboc import UDK_AC, UDK_MAC
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import risk
 from cardsim.pse.application import ATC_AT, BALANCE_AT, CTTA_AT, Application, Parameters, bcd6
 from cardsim.pse.memory import State
-from cardsim.pse.transaction import AAC, CDA_REQUEST, TYPE, UDK_AC, UDK_MAC, TransactionCommands, session_key
+from cardsim.pse.transaction import AAC, CDA_REQUEST, TYPE, TransactionCommands, session_key
 
 _IDD_BALANCE, _IDD_TOTAL, _IDD_BALANCE_AND_TOTAL, _IDD_TOTAL_AND_LIMIT = 1, 2, 3, 4
 _ADVICE: Final = 0x08

@@ -11,7 +11,7 @@ from typing import Final
 from cardsim.cos.create import parse_create
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT, FileFlag, FileType, NewFile
-from cardsim.cos.masterkey import KEY_SIZE, SET_OF_THREE, MasterKeySet
+from cardsim.cos.masterkey import SET_OF_THREE, MasterKeySet
 from cardsim.cos.table import Phase
 from cardsim.crypto import pboc, scp02
 from cardsim.iso7816 import status, tlv
@@ -31,7 +31,7 @@ from cardsim.pse.application import (
     Application,
 )
 from cardsim.pse.channel import SecureChannel
-from cardsim.pse.contents import KEYS_SIZE, Grouping, Place, Target, grouping
+from cardsim.pse.contents import Grouping, Place, Target, grouping
 from cardsim.pse.memory import Channel
 
 _LAST_BLOCK: Final = 0x80
@@ -188,8 +188,7 @@ class Personalisation(SecureChannel):
         keys, checks = application.object(DGI_KEYS), application.object(DGI_KCV)
         if keys is None or checks is None:
             return True
-        parts = [keys[at : at + KEY_SIZE] for at in range(0, KEYS_SIZE, KEY_SIZE)]
-        return checks == b"".join(pboc.key_check_value(part) for part in parts)
+        return checks == pboc.key_check_values(keys)
 
     def _issue(self, application: Application) -> None:
         """Issue the application: all that is mandatory is there and fits together (PBOC-PER-022, 028, 029)."""

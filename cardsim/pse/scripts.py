@@ -13,6 +13,7 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import FileFlag, Flag
 from cardsim.cos.table import Command
 from cardsim.crypto import pboc
+from cardsim.crypto.pboc import UDK_AC, UDK_ENC, UDK_MAC
 from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands
@@ -35,7 +36,7 @@ from cardsim.pse.choices import Choice
 from cardsim.pse.issue import accepts_record
 from cardsim.pse.memory import IssuerAuthentication, State
 from cardsim.pse.objects import WRITABLE
-from cardsim.pse.transaction import UDK_AC, UDK_ENC, UDK_MAC, TransactionCommands, session_key, udk
+from cardsim.pse.transaction import TransactionCommands, session_key, udk
 from cardsim.pse.turns import states_of
 
 MAC_SIZE: Final = 4
@@ -184,7 +185,7 @@ class IssuerScripts(TransactionCommands):
             if not counters[PIN_LIMIT_AT] or present is None:
                 self._fail(application, status.CONDITIONS_NOT_SATISFIED)
             if p2 != _UNBLOCK:
-                old = present.hex()[2 : 2 + (present[0] & 0x0F)] if p2 == _CHANGE_WITH_OLD else None
+                old = pboc.pin_of_block_format2(present) if p2 == _CHANGE_WITH_OLD else None
                 application.store(DGI_PIN, self._new_pin(application, body, old))
             application.write_counter(PIN_TRIES_AT, counters[PIN_LIMIT_AT : PIN_LIMIT_AT + 1])
 

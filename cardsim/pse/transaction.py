@@ -21,10 +21,6 @@ TYPE: Final = 0xC0
 """Bits of P1 and of the CID that say which cryptogram."""
 CDA_REQUEST: Final = 0x10
 
-UDK_AC, UDK_MAC, UDK_ENC = 0, 1, 2
-"""Places of the card keys in DGI 8000."""
-_KEY_SIZE: Final = 16
-
 
 class TransactionCommands:
     """Commands that belong to a transaction in the selected application."""
@@ -70,7 +66,7 @@ class TransactionCommands:
 def udk(application: Application, number: int) -> bytes:
     """Card key (子密钥), 16 bytes: UDK_AC, UDK_MAC or UDK_ENC."""
     keys = application.object(DGI_KEYS) or b""
-    return keys[number * _KEY_SIZE : (number + 1) * _KEY_SIZE]
+    return keys[number * pboc.KEY_SIZE : (number + 1) * pboc.KEY_SIZE]
 
 
 def session_key(application: Application, number: int, counters: bytes) -> bytes:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from cardsim.crypto import oda, pboc, scp02
+from cardsim.crypto import oda, pboc
 from cardsim.crypto.rsa import RsaPublicKey
 from cardsim.iso7816 import tlv
 from cardsim.keyfile import BankKeys
@@ -67,7 +67,7 @@ def _bank_keys(context: Context) -> BankKeys:
 
 
 def card_key(context: Context, number: int) -> bytes:
-    """A card key of the bank: 0 AC, 1 MAC, 2 ENC; PAN and PSN must have been captured as pan and psn."""
+    """A card key of the bank: UDK_AC, UDK_MAC or UDK_ENC; PAN and PSN must have been captured as pan and psn."""
     bank = _bank_keys(context)
     pan = context.value("pan").hex().upper().rstrip("F")
     return pboc.derive_udk((bank.mdk_ac, bank.mdk_mac, bank.mdk_enc)[number], pan, context.value("psn").hex())
@@ -81,19 +81,20 @@ def _ac(context: Context, words: tuple[str, ...]) -> bytes:
     """ac ATC DATA…: application cryptogram over the joined values."""
     data = b"".join(context.value(word) for word in words[1:])
     atc = _number(context, words[0])
-    return pboc.application_cryptogram(pboc.session_key(card_key(context, 0), atc), data)
+    return pboc.application_cryptogram(pboc.session_key(card_key(context, pboc.UDK_AC), atc), data)
 
 
 def _arpc(context: Context, words: tuple[str, ...]) -> bytes:
     """arpc ATC AC ARC: the issuer's answer (ARC in hex, 3030)."""
     atc = _number(context, words[0])
-    return pboc.arpc(pboc.session_key(card_key(context, 0), atc), context.value(words[1]), context.value(words[2]))
+    session = pboc.session_key(card_key(context, pboc.UDK_AC), atc)
+    return pboc.arpc(session, context.value(words[1]), context.value(words[2]))
 
 
 def _idd_mac(context: Context, words: tuple[str, ...]) -> bytes:
     """idd-mac ATC DATA: MAC inside the issuer application data."""
     atc = _number(context, words[0])
-    return pboc.idd_mac(pboc.session_key(card_key(context, 1), atc), atc, context.value(words[1]))
+    return pboc.idd_mac(pboc.session_key(card_key(context, pboc.UDK_MAC), atc), atc, context.value(words[1]))
 
 
 # --- data objects ------------------------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ def _computed_ac(context: Context, words: tuple[str, ...]) -> bytes:
     message = b"".join(values.get(tag, b"") for tag in _AC_TAGS)
     atc = context.value("atc")
     message += context.value("gpo")[:2] + atc + context.value("iad")[3:7]
-    session = pboc.session_key(card_key(context, 0), int.from_bytes(atc, "big"))
+    session = pboc.session_key(card_key(context, pboc.UDK_AC), int.from_bytes(atc, "big"))
     return pboc.application_cryptogram(session, message)
 
 
@@ -376,46 +377,6 @@ def _issuer_block(context: Context, words: tuple[str, ...]) -> bytes:
     return issuer_key(context, words[0]).recover(object_of(context, (words[0], words[1])))
 
 
-# --- the channel of personalisation -------------------------------------------------------------------------------
-
-
-def _session(context: Context, opening: bytes, names: tuple[str, ...]) -> scp02.SessionKeys:
-    """Session keys for an answer to INITIALIZE UPDATE, under KMC or under another key that is named."""
-    pse = context.keys.pse
-    if pse is None:
-        raise FunctionError("the key file has no [pse] section")
-    kmc = context.key(names[0]) if names else pse.kmc
-    return scp02.session_keys(scp02.diversify_kmc(kmc, opening[:10]), opening[12:14])
-
-
-def _channel_card(context: Context, words: tuple[str, ...]) -> bytes:
-    """channel-card HOST OPENING: the card cryptogram of INITIALIZE UPDATE."""
-    host, opening = context.value(words[0]), context.value(words[1])
-    keys = _session(context, opening, words[2:])
-    return scp02.card_cryptogram(keys.enc, host, opening[12:14], opening[14:20])
-
-
-def _channel_host(context: Context, words: tuple[str, ...]) -> bytes:
-    """channel-host HOST OPENING [KEY]: the host cryptogram."""
-    host, opening = context.value(words[0]), context.value(words[1])
-    keys = _session(context, opening, words[2:])
-    return scp02.host_cryptogram(keys.enc, host, opening[12:14], opening[14:20])
-
-
-def _channel_mac(context: Context, words: tuple[str, ...]) -> bytes:
-    """channel-mac HOST OPENING LEVEL [KEY]: the C-MAC of the right EXTERNAL AUTHENTICATE."""
-    cryptogram = _channel_host(context, (*words[:2], *words[3:]))
-    keys = _session(context, context.value(words[1]), words[3:])
-    return scp02.command_mac(keys.mac, b"\x84\x82" + context.value(words[2]) + b"\0\x10" + cryptogram, bytes(8))
-
-
-def _keydata(context: Context, _words: tuple[str, ...]) -> bytes:
-    """keydata: KEYDATA as the key file has them."""
-    if context.keys.pse is None:
-        raise FunctionError("the key file has no [pse] section")
-    return context.keys.pse.keydata
-
-
 def _proving(function: Function) -> Function:
     """A signature that does not verify disproves the card."""
 
@@ -432,8 +393,8 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "ac": _ac,
     "arpc": _arpc,
     "idd-mac": _idd_mac,
-    "udk-ac": lambda context, _words: card_key(context, 0),
-    "session-ac": lambda context, words: pboc.session_key(card_key(context, 0), _number(context, words[0])),
+    "udk-ac": lambda context, _words: card_key(context, pboc.UDK_AC),
+    "session-ac": lambda context, words: pboc.session_key(card_key(context, pboc.UDK_AC), _number(context, words[0])),
     "object": object_of,
     "count": _count,
     "duplicates": _duplicates,
@@ -470,9 +431,5 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "combined-hash": _proving(_combined_hash),
     "dda-block": _proving(_dda_block),
     "issuer-block": _proving(_issuer_block),
-    "channel-card": _channel_card,
-    "channel-host": _channel_host,
-    "channel-mac": _channel_mac,
-    "keydata": _keydata,
 }
 """Functions of expressions for the payment environment, by name."""

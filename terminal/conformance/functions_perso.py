@@ -1,4 +1,5 @@
-"""Functions of expressions for personalisation: data groupings, card keys and their check values, a test RSA key."""
+"""Functions of expressions for personalisation: the channel, data groupings, card keys and their check values, a test
+RSA key."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,8 +8,8 @@ from cardsim.crypto import oda, pboc, scp02
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816 import tlv
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
+from terminal.conformance.functions_bank import card_key
 
-_KEY_SIZE: Final = 16
 _LONG: Final = 0xFF
 _TEST_KEY: Final = RsaPrivateKey.from_primes(
     0xDDF1085A7DFAE8B4C153510FEC9DF6B61614DC2AA3FAAF301480BCF303AD1587,
@@ -21,6 +22,49 @@ _PARTS: Final = {
     "n": _TEST_KEY.n, "d": pow(_TEST_KEY.e, -1, (_TEST_KEY.p - 1) * (_TEST_KEY.q - 1)),
 }  # fmt: skip
 _PADDINGS: Final = {"none": b"", "80": b"\x80" + bytes(7), "FF": b"\x80" + b"\xff" * 7}
+
+
+# --- the channel ---------------------------------------------------------------------------------------------------
+
+
+def _session(context: Context, opening: bytes, names: tuple[str, ...] = ()) -> scp02.SessionKeys:
+    """Session keys for an answer to INITIALIZE UPDATE, under KMC or under another key that is named."""
+    pse = context.keys.pse
+    if pse is None:
+        raise FunctionError("the key file has no [pse] section")
+    kmc = context.key(names[0]) if names else pse.kmc
+    return scp02.session_keys(scp02.diversify_kmc(kmc, opening[:10]), opening[12:14])
+
+
+def _channel_card(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-card HOST OPENING: the card cryptogram of INITIALIZE UPDATE."""
+    host, opening = context.value(words[0]), context.value(words[1])
+    keys = _session(context, opening, words[2:])
+    return scp02.card_cryptogram(keys.enc, host, opening[12:14], opening[14:20])
+
+
+def _channel_host(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-host HOST OPENING [KEY]: the host cryptogram."""
+    host, opening = context.value(words[0]), context.value(words[1])
+    keys = _session(context, opening, words[2:])
+    return scp02.host_cryptogram(keys.enc, host, opening[12:14], opening[14:20])
+
+
+def _channel_mac(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-mac HOST OPENING LEVEL [KEY]: the C-MAC of the right EXTERNAL AUTHENTICATE."""
+    cryptogram = _channel_host(context, (*words[:2], *words[3:]))
+    keys = _session(context, context.value(words[1]), words[3:])
+    return scp02.command_mac(keys.mac, b"\x84\x82" + context.value(words[2]) + b"\0\x10" + cryptogram, bytes(8))
+
+
+def _keydata(context: Context, _words: tuple[str, ...]) -> bytes:
+    """keydata: KEYDATA as the key file has them."""
+    if context.keys.pse is None:
+        raise FunctionError("the key file has no [pse] section")
+    return context.keys.pse.keydata
+
+
+# --- data groupings ------------------------------------------------------------------------------------------------
 
 
 def _joined(context: Context, words: tuple[str, ...]) -> bytes:
@@ -47,17 +91,12 @@ def _long_grouping(context: Context, words: tuple[str, ...]) -> bytes:
 
 def _card_keys(context: Context, _words: tuple[str, ...]) -> bytes:
     """card-keys: content of DGI 8000 for `pan` and `psn`, under the master keys of the key file."""
-    bank = context.keys.bank
-    if bank is None:
-        raise FunctionError("the key file has no [bank] section")
-    pan, psn = context.value("pan").hex().upper().rstrip("F"), context.value("psn").hex()
-    return b"".join(pboc.derive_udk(master, pan, psn) for master in (bank.mdk_ac, bank.mdk_mac, bank.mdk_enc))
+    return b"".join(card_key(context, number) for number in (pboc.UDK_AC, pboc.UDK_MAC, pboc.UDK_ENC))
 
 
 def _check_values(context: Context, words: tuple[str, ...]) -> bytes:
     """check-values VALUE: the check values of keys that stand one after the other."""
-    keys = context.value(words[0])
-    return b"".join(pboc.key_check_value(keys[at : at + _KEY_SIZE]) for at in range(0, len(keys), _KEY_SIZE))
+    return pboc.key_check_values(context.value(words[0]))
 
 
 def _secret(context: Context, words: tuple[str, ...]) -> bytes:
@@ -66,10 +105,7 @@ def _secret(context: Context, words: tuple[str, ...]) -> bytes:
 
 
 def _enciphered(context: Context, dgi: bytes, content: bytes) -> bytes:
-    pse, opening = context.keys.pse, context.value("opening")
-    if pse is None:
-        raise FunctionError("the key file has no [pse] section")
-    keys = scp02.session_keys(scp02.diversify_kmc(pse.kmc, opening[:10]), opening[12:14])
+    keys = _session(context, context.value("opening"))
     return dgi + bytes((len(content),)) + scp02.dek_encrypt(keys.dek, content)
 
 
@@ -97,6 +133,10 @@ def _test_dda(context: Context, words: tuple[str, ...]) -> bytes:
 
 
 PERSO_FUNCTIONS: Final[Mapping[str, Function]] = {
+    "channel-card": _channel_card,
+    "channel-host": _channel_host,
+    "channel-mac": _channel_mac,
+    "keydata": _keydata,
     "tlv": _tlv,
     "grouping": _grouping,
     "long-grouping": _long_grouping,

@@ -12,7 +12,6 @@ from cardsim.iso7816 import tlv
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
 from terminal.conformance.functions_bank import afl_entries, card_key, icc_key, issuer_key, object_of, oda_static
 
-_AC, _MAC, _ENC = range(3)
 _HEADER: Final = 4
 _MAC_SIZE: Final = 4
 
@@ -29,33 +28,28 @@ def _script(context: Context, words: tuple[str, ...]) -> bytes:
         raise FunctionError("a script command begins with CLA INS P1 P2 and has at most 251 bytes of data")
     header += bytes((len(data) + _MAC_SIZE,))
     atc = int.from_bytes(context.value("atc"), "big")
-    return header + data + pboc.script_mac(_session(context, _MAC), header, atc, context.value("first"), data)
+    return header + data + pboc.script_mac(_session(context, pboc.UDK_MAC), header, atc, context.value("first"), data)
 
 
 def _mac(context: Context, words: tuple[str, ...]) -> bytes:
     """script-mac HEADER VALUE…: the MAC alone, over a header whose Lc is given."""
     header, *data = (context.value(word) for word in words)
     atc = int.from_bytes(context.value("atc"), "big")
-    return pboc.script_mac(_session(context, _MAC), header, atc, context.value("first"), b"".join(data))
+    return pboc.script_mac(_session(context, pboc.UDK_MAC), header, atc, context.value("first"), b"".join(data))
 
 
 def _enciphered(context: Context, words: tuple[str, ...]) -> bytes:
     """script-enciphered VALUE…: script data under the session key for encryption, with length and padding."""
-    return pboc.script_encipher(_session(context, _ENC), b"".join(context.value(word) for word in words))
-
-
-def _digits(block: bytes) -> str:
-    """The PIN in a PIN block of format 2."""
-    return block.hex()[2 : 2 + (block[0] & 0x0F)]
+    return pboc.script_encipher(_session(context, pboc.UDK_ENC), b"".join(context.value(word) for word in words))
 
 
 def _pin_change(number: int) -> Function:
     """pin-change NEW [OLD]: the enciphered data of PIN CHANGE for PINs in blocks of format 2."""
 
     def changed(context: Context, words: tuple[str, ...]) -> bytes:
-        new, *old = (_digits(context.value(word)) for word in words)
+        new, *old = (pboc.pin_of_block_format2(context.value(word)) for word in words)
         block = pboc.pin_change_block(card_key(context, number), new, old[0] if old else None)
-        return pboc.script_encipher(_session(context, _ENC), block)
+        return pboc.script_encipher(_session(context, pboc.UDK_ENC), block)
 
     return changed
 
@@ -94,8 +88,8 @@ SCRIPT_FUNCTIONS: Final[Mapping[str, Function]] = {
     "script": _script,
     "script-mac": _mac,
     "script-enciphered": _enciphered,
-    "pin-change": _pin_change(_ENC),
-    "pin-change-ac": _pin_change(_AC),
+    "pin-change": _pin_change(pboc.UDK_ENC),
+    "pin-change-ac": _pin_change(pboc.UDK_AC),
     "place-of": _place,
     "replaced": _replaced,
     "genuine": _genuine,
