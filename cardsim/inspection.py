@@ -22,6 +22,7 @@ from cardsim.psam.keys import KeyType
 from cardsim.psam.master import MF_SLOT
 from cardsim.psam.switches import SamSwitch
 from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
+from cardsim.pse.choices import WORDS, settings
 from cardsim.pse.environment import Pse
 from cardsim.ssse.account import Account
 
@@ -103,6 +104,9 @@ class CardInfo:
     state: str
     atr: str
     switches: list[str]
+    settings: dict[str, str]
+    """Scope of CARD BLOCK, and the open choices of the payment environment that are not the ordinary ones; none on a
+    PSAM."""
     master_key: str
     size: int
     free: int
@@ -140,6 +144,7 @@ def _card(eeprom: Eeprom) -> CardInfo:
         state=mf.card_state().name.lower(),
         atr=atr.hex().upper(),
         switches=_switches(card),
+        settings=_settings(card),
         master_key="none" if record.state is CardState.VIRGIN else _master(_controlling(card)),
         size=eeprom.size,
         free=eeprom.size - sum(part.size for part in parts),
@@ -156,6 +161,13 @@ def _switches(card: CardModel | SamModel) -> list[str]:
     stored = card.os.record.switches
     switches: Iterable[Switch | SamSwitch] = SamSwitch if isinstance(card, SamModel) else Switch
     return [switch.name.lower() for switch in switches if switch & stored and switch.name]
+
+
+def _settings(card: CardModel | SamModel) -> dict[str, str]:
+    if isinstance(card, SamModel):
+        return {}
+    record = card.os.record
+    return {"block_scope": WORDS["block_scope"][0], **settings(record.switches, record.choices)}
 
 
 def _controlling(card: CardModel | SamModel) -> MasterKeySlot:

@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from cardsim.chip.image import ImageError
@@ -33,6 +34,7 @@ def _lines(card: CardInfo) -> list[str]:
         f"{card.kind:15}{card.state}",
         f"ATR            {card.atr}",
         f"profile        {', '.join(card.switches) or 'no switches'}",
+        *_setting_lines(card.settings),
         f"card master    {card.master_key}",
         "",
         "memory",
@@ -43,6 +45,11 @@ def _lines(card: CardInfo) -> list[str]:
     for environment in card.environments:
         lines += ["", *_environment_lines(environment)]
     return lines
+
+
+def _setting_lines(settings: Mapping[str, str]) -> list[str]:
+    text = ", ".join(f"{name} = {word}" for name, word in settings.items())
+    return [f"settings       {text}"] if text else []
 
 
 def _key_lines(keys: list[KeyInfo]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cardsim.crypto import oda, pboc
 from cardsim.crypto.rsa import RsaPrivateKey
-from cardsim.iso7816.tlv import ber
+from cardsim.iso7816.tlv import ber, find
 from cardsim.making.station import Channel, MakingError, Station
 
 PSE_NAME: Final = b"1PAY.SYS.DDF01"
@@ -74,7 +74,8 @@ class PseMaker:
         channel.store(0x9102, ber(0xA5, self._hex("pse_proprietary")))
         label = str(self._data["label"]).encode("ascii")
         entry = ber(0x4F, aid) + ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
-        channel.store(0x0101, ber(0x70, ber(0x61, entry)), last=True)
+        directory = find(self._hex("pse_proprietary"), 0x88) or b"\x01"
+        channel.store(directory[0] << 8 | 1, ber(0x70, ber(0x61, entry)), last=True)
         self._application(self._open(aid), card, label)
 
     def _open(self, name: bytes) -> Channel:

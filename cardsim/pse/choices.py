@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cardsim.cos.record import Switch
+
 
 class Choice(enum.IntFlag):
     """The settings that are not the ordinary ones, as the card's record keeps them (four bytes)."""
@@ -243,7 +245,7 @@ OPEN_CHOICES: Final = (
         (Setting("at-once", "before 6300 is answered"),
          Setting("at-completion", "with the second GENERATE AC: a card that is pulled before forgets it",
                  Choice.FAILED_ISSUER_LATE)),
-        "BT alone waits; D13 stores it early", "PBOC-XAU-006, PBOC-XAU-005",
+        "BT alone waits; D13 stores it early", "PBOC-XAU-006",
     ),
 )  # fmt: skip
 """All choices. What else was open, and has no setting here, stands in `cardsim.pse.openpoints`."""
@@ -270,3 +272,30 @@ def chosen(words: Mapping[str, str]) -> Choice:
             raise ValueError(f"{name} is {known}")
         found |= setting.choice
     return found
+
+
+_SCOPES: Final = ("environment", "card")
+
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "block_scope": _SCOPES,
+    **{choice.name: tuple(setting.word for setting in choice.settings) for choice in OPEN_CHOICES},
+}
+"""The settings of each question by name, the ordinary one first; `block_scope` is a switch of the card itself (D10)."""
+
+
+def settings(switches: int, choices: int) -> dict[str, str]:
+    """What a card's record keeps, in words: those settings that are not the ordinary ones."""
+    found = {"block_scope": _SCOPES[1]} if switches & Switch.BLOCK_SCOPE_CARD else {}
+    for choice in OPEN_CHOICES:
+        mask = functools.reduce(operator.or_, (setting.choice for setting in choice.settings))
+        word = next((setting.word for setting in choice.settings[1:] if setting.choice == choices & mask), None)
+        if word is not None:
+            found[choice.name] = word
+    return found
+
+
+def setting_problem(name: str, word: str) -> str:
+    """What is wrong with a setting, in words that say which there are; nothing if there is such a one."""
+    if name not in WORDS:
+        return f"there is no choice {name}; choices are {', '.join(WORDS)}"
+    return "" if word in WORDS[name] else f"{name} is {' or '.join(WORDS[name])}, not {word}"

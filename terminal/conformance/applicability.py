@@ -10,7 +10,8 @@ A profile is a TOML file:
     protocol = "t0"           # or "direct": contactless and T=1 readers
     blank = false             # the card in the reader has the transport key alone
     management = "cardsim"    # dialect of card management, or "none"
-    options = []              # optional functions, by the names that cases use
+    options = []              # optional functions, by the names that cases use; settings of open choices of the
+                              # payment environment as "name=word" (docs/pboc-choices.md), where not ordinary
 """
 
 import re
@@ -19,6 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from cardsim.pse.choices import WORDS, setting_problem
 
 _COMPARISON: Final = re.compile(r"^version(>=|<)(\d\.\d)$")
 _KNOWN: Final = frozenset({"name", "ssse", "suite", "pse", "offline_pin", "protocol", "blank", "management", "options"})
@@ -53,6 +56,11 @@ class Applicability:
                 return f"the profile has no {need}"
         return ""
 
+    def _takes(self, name: str, word: str) -> bool:
+        """Whether the card takes a setting of an open choice: the one that its options name, else the ordinary one."""
+        claimed = [option.partition("=")[2] for option in self.options if option.startswith(f"{name}=")]
+        return word in (claimed or WORDS[name][:1])
+
     def _has(self, need: str) -> bool:
         comparison = _COMPARISON.match(need)
         if comparison:
@@ -60,6 +68,9 @@ class Applicability:
                 return False
             newer = self.ssse >= comparison[2]
             return newer if comparison[1] == ">=" else not newer
+        name, _, word = need.partition("=")
+        if name in WORDS:
+            return self._takes(name, word)
         facts = {
             "ssse": self.ssse is not None,
             "pse": self.pse,
@@ -104,6 +115,11 @@ def load_applicability(path: Path) -> Applicability:
             form = {bool: "true or false", list: "a list of names", str: 'a text in quotes, such as "3.0"'}[wanted]
             raise ProfileError(f"{path}: {key} is {form}, not {value!r}")
     options = table.pop("options", [])
+    for option in options:
+        name, equals, word = str(option).partition("=")
+        problem = setting_problem(name, word) if equals else ""
+        if problem:
+            raise ProfileError(f"{path}: options: {problem}")
     try:
         return Applicability(**table, options=frozenset(options))
     except TypeError as error:

@@ -12,6 +12,7 @@ from cardsim.decode.commands import PSE_NAME, SSSE_NAME
 from cardsim.iso7816 import tlv
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
+from cardsim.pse.choices import settings
 from terminal.conformance.applicability import Applicability
 from terminal.errors import LinkError
 from terminal.flows.psam import APPLICATION, ENVIRONMENTS
@@ -192,7 +193,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
         management="cardsim" if template else "none",
-        options=frozenset(options | social | ({"directory"} if listed else set())),
+        options=frozenset(options | social | ({"directory"} if listed else set()) | _settings(template)),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
 
@@ -212,6 +213,12 @@ def _status(prober: _Prober) -> tuple[str, bytes | None]:
     names = {0: "virgin", 1: "activated", 2: "initialised", 3: "operational"}
     value = _find(template, 0x80) or b""
     return names.get(value[0], f"{value[0]:02X}") if value else "", template
+
+
+def _settings(template: bytes | None) -> set[str]:
+    """Settings of open choices that GET STATUS tells, where they are not the ordinary ones (D16)."""
+    switches, choices = (int.from_bytes(_find(template or b"", tag) or b"", "big") for tag in (0x81, 0x82))
+    return {f"{name}={word}" for name, word in settings(switches, choices).items()}
 
 
 def _find(data: bytes, *path: int) -> bytes | None:

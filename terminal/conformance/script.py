@@ -31,6 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
+from cardsim.pse.choices import setting_problem
 from terminal.conformance.case import (
     Case,
     Check,
@@ -279,6 +280,11 @@ class _Reader:
         state = header.get("state", ["powered"])
         if len(state) != 1:
             self._fail(block.place, f"case {block.words[0]} names {len(state)} states; one is wanted")
+        for need in header.get("needs", []):
+            name, equals, word = need.partition("=")
+            problem = setting_problem(name, word) if equals and name.isidentifier() else ""
+            if problem:
+                self._fail(block.place, f"case {block.words[0]} needs {need}: {problem}")
         try:
             marks = frozenset(Mark(word) for word in header.get("marks", []))
         except ValueError as error:
