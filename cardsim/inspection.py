@@ -167,7 +167,8 @@ def _settings(card: CardModel | SamModel) -> dict[str, str]:
     if isinstance(card, SamModel):
         return {}
     record = card.os.record
-    return {"block_scope": WORDS["block_scope"][0], **settings(record.switches, record.choices)}
+    whole_card = bool(record.switches & Switch.BLOCK_SCOPE_CARD)
+    return {"block_scope": WORDS["block_scope"][0], **settings(record.choices, whole_card=whole_card)}
 
 
 def _controlling(card: CardModel | SamModel) -> MasterKeySlot:

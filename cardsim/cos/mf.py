@@ -362,11 +362,11 @@ class MasterFile:
         raise StatusError(status.FILE_NOT_FOUND if p2 >> 3 else status.NO_CURRENT_EF)
 
     def _get_status(self, _p1: int, _p2: int, _data: bytes, _le: int) -> bytes:
-        """GET STATUS: 70 { 80 card state, 81 profile switches, 82 choices (each only where it is not zero), for each
-        environment A1 { 83 identifier, 84 name, 8A state } }."""
+        """GET STATUS: 70 { 80 card state, 81 01 where CARD BLOCK stops the whole card, 82 choices where there are any,
+        for each environment A1 { 83 identifier, 84 name, 8A state } }."""
         parts = [ber(0x80, bytes((self.card_state(),)))]
-        if self._record.switches:
-            parts.append(ber(0x81, self._record.switches.to_bytes(2, "big")))
+        if self._record.switches & Switch.BLOCK_SCOPE_CARD:
+            parts.append(ber(0x81, b"\x01"))
         if self._record.choices:
             parts.append(ber(0x82, self._record.choices.to_bytes(4, "big")))
         for entry in self._record.environments():

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cardsim.cos.record import Switch
-
 
 class Choice(enum.IntFlag):
     """The settings that are not the ordinary ones, as the card's record keeps them (four bytes)."""
@@ -283,9 +281,9 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 """The settings of each question by name, the ordinary one first; `block_scope` is a switch of the card itself (D10)."""
 
 
-def settings(switches: int, choices: int) -> dict[str, str]:
+def settings(choices: int, *, whole_card: bool) -> dict[str, str]:
     """What a card's record keeps, in words: those settings that are not the ordinary ones."""
-    found = {"block_scope": _SCOPES[1]} if switches & Switch.BLOCK_SCOPE_CARD else {}
+    found = {"block_scope": _SCOPES[1]} if whole_card else {}
     for choice in OPEN_CHOICES:
         mask = functools.reduce(operator.or_, (setting.choice for setting in choice.settings))
         word = next((setting.word for setting in choice.settings[1:] if setting.choice == choices & mask), None)

@@ -347,6 +347,12 @@ def _icc_modulus(context: Context, words: tuple[str, ...]) -> bytes:
     return _modulus(icc_key(context, words[0], words[1]))
 
 
+def _icc_enciphered(context: Context, words: tuple[str, ...]) -> bytes:
+    """icc-enciphered GPO RECORDS DATA: data filled to the length of the card's key, under its public key."""
+    key = _icc_key(context, words[0], words[1])
+    return key.recover(context.value(words[2]).ljust(key.size, b"\x55"))
+
+
 def _sda(context: Context, words: tuple[str, ...]) -> bytes:
     """sda GPO RECORDS: data authentication code of the static signature, after all checks."""
     static = oda_static(context, words)
@@ -426,6 +432,7 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "issuer-certificate": _proving(_issuer_certificate),
     "issuer-modulus": _proving(_issuer_modulus),
     "icc-modulus": _proving(_icc_modulus),
+    "icc-enciphered": _proving(_icc_enciphered),
     "sda": _proving(_sda),
     "dda": _proving(_dda),
     "combined-hash": _proving(_combined_hash),

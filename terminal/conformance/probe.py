@@ -181,6 +181,9 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     application, word = prober.select(_DEBIT)
     environments["debit"] = _presence(word)
     offline_pin, options = _options(prober, environments, application, number if model else b"")
+    chosen = _settings(template)
+    if "zero_cash=debit" in chosen and "ec-loaded" not in options:
+        options.discard("ec")
     t0 = _protocols(atr) == (0,)
     hides = prober.direct and reader and t0
     blank = state == "activated" or (not state and set(environments.values()) == {"absent"})
@@ -193,7 +196,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
         management="cardsim" if template else "none",
-        options=frozenset(options | social | ({"directory"} if listed else set()) | _settings(template)),
+        options=frozenset(options | social | ({"directory"} if listed else set()) | chosen),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
 
@@ -217,8 +220,8 @@ def _status(prober: _Prober) -> tuple[str, bytes | None]:
 
 def _settings(template: bytes | None) -> set[str]:
     """Settings of open choices that GET STATUS tells, where they are not the ordinary ones (D16)."""
-    switches, choices = (int.from_bytes(_find(template or b"", tag) or b"", "big") for tag in (0x81, 0x82))
-    return {f"{name}={word}" for name, word in settings(switches, choices).items()}
+    scope, choices = (int.from_bytes(_find(template or b"", tag) or b"", "big") for tag in (0x81, 0x82))
+    return {f"{name}={word}" for name, word in settings(choices, whole_card=bool(scope)).items()}
 
 
 def _find(data: bytes, *path: int) -> bytes | None:

@@ -111,8 +111,8 @@ def test_settings_in_words() -> None:
     for choice in OPEN_CHOICES:
         for setting in choice.settings:
             words = {} if setting.choice is ORDINARY else {choice.name: setting.word}
-            assert settings(0, setting.choice) == words
-    assert settings(Switch.BLOCK_SCOPE_CARD, KNOWN) == {"block_scope": "card", **OTHERS}
+            assert settings(setting.choice, whole_card=False) == words
+    assert settings(KNOWN, whole_card=True) == {"block_scope": "card", **OTHERS}
     assert list(WORDS) == ["block_scope", *OTHERS]
 
 
