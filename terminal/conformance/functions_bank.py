@@ -349,7 +349,7 @@ def _icc_modulus(context: Context, words: tuple[str, ...]) -> bytes:
 
 def _icc_enciphered(context: Context, words: tuple[str, ...]) -> bytes:
     """icc-enciphered GPO RECORDS DATA: data filled to the length of the card's key, under its public key."""
-    key = _icc_key(context, words[0], words[1])
+    key = icc_key(context, words[0], words[1])
     return key.recover(context.value(words[2]).ljust(key.size, b"\x55"))
 
 

@@ -158,12 +158,16 @@ KINDS: Final[dict[str, tuple[Callable[[], Bench], set[str]]]] = {
     "upper total": (lambda: pay(FREE | {"9F5C": amount(5000)}), {"ec", "dda", "upper-total-limit"}),
     "script failure asks": (lambda: pay(FREE | {"9F52": "0008"}), {"ec", "dda", "ada-script-online"}),
     "golden PIN": (lambda: pay(pin="0303"), {"offline-pin", "pin-golden"}),
-    "D1 of the other key": (lambda: pay(pin="0303", choices=Choice.PIN_D1_FROM_AC), {"pin-d1-ac"}),
+    "D1 of the other key": (
+        lambda: pay(pin="0303", choices=Choice.PIN_D1_FROM_AC),
+        {"offline-pin", "pin_d1_key=AC", "pin-golden"},
+    ),
     "no path of cash": (lambda: pay(dgis={0x9203: None}), {"dda", "no-cash-path"}),
     "blocked": (blocked, {"blocked-application"}),
     "blocked, golden": (blocked_before_use, {"blocked-golden"}),
     "foreign records": (
-        lambda: ec(10000, more={"9F51": "0840"}), {"ec", "dda", "ec-loaded", "foreign-records"},
+        lambda: ec(10000, more={"9F51": "0840"}),
+        {"ec-loaded", "foreign-records"},
     ),
     "two applications": (second_application, {"ec", "dda", "two-applications"}),
     "static": (static_only, {"sda-only"}),
@@ -204,7 +208,7 @@ def test_other_kinds(kind: str) -> None:
     assert found[Verdict.PASSED]
 
 
-WHOLE_CARD: Final = frozenset({"block-scope-card"})
+WHOLE_CARD: Final = frozenset({"block_scope=card"})
 
 
 def test_block_of_the_whole_card() -> None:
