@@ -202,7 +202,8 @@ class Raw:
     word: str
 
     def both(self, pair: Pair) -> tuple[object, object]:
-        return pair.card(self.apdu), self.word
+        refused = pair.oracle.card_blocked and self.apdu.startswith("00A4")
+        return pair.card(self.apdu), "6A81" if refused else self.word
 
 
 @dataclass(frozen=True, slots=True)
