@@ -125,6 +125,34 @@ def test_the_example_structure_makes_a_card(tmp_path: Path, monkeypatch: pytest.
     assert [send(f"00B208{p2:02X}00") for p2 in (5 << 3 | 4, 6 << 3 | 4)] == ["6C05", "6C63"]
 
 
+def test_the_example_payment_structure_makes_a_card(tmp_path: Path) -> None:
+    """docs/profiles.md: 500 yuan, two transactions offline, the third asks to go online."""
+    structure = (Path(__file__).parent / "example-pse.toml").read_text(encoding="utf8")
+    assert structure.splitlines() in [lines for _, lines in blocks(DOCS / "profiles.md", "toml")]
+    (tmp_path / "my-pse.toml").write_text(structure, encoding="utf8")
+    profile = tmp_path / "my-profile.toml"
+    profile.write_text('description = "mine"\n[pse]\nstructure = "my-pse.toml"', encoding="utf8")
+    card = new_card(seed=1)
+    activate(card, None)
+    make_card(card, load_profile(str(profile)), None)
+
+    def send(text: str) -> str:
+        return card.transmit(bytes.fromhex(text)).hex().upper()
+
+    answers = []
+    for _ in range(3):
+        card.power_on()
+        assert send("00A4040008A000000333010101")[:2] == "61"
+        assert send("80A800000B8309000000000010000156")[:2] == "61"
+        send(
+            "80AE400034000000001000000000000000015600000480000156240101001234567810150054455354204D45524348414E54"
+            + "20" * 7
+        )
+        answers.append(send("00C0000020")[4:6])
+    assert answers == ["40", "40", "80"]
+    assert send("80CA9F7909") == "9F79060000000500009000"
+
+
 def test_the_example_key_file_can_be_read(tmp_path: Path) -> None:
     """docs/key-file.md."""
     [(_, lines)] = blocks(DOCS / "key-file.md", "toml")
