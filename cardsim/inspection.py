@@ -21,7 +21,7 @@ from cardsim.psam.environment import Sam
 from cardsim.psam.keys import KeyType
 from cardsim.psam.master import MF_SLOT
 from cardsim.psam.switches import SamSwitch
-from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, is_record
+from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, amount_at, is_record
 from cardsim.pse.choices import WORDS, settings
 from cardsim.pse.environment import Pse
 from cardsim.ssse.account import Account
@@ -300,7 +300,7 @@ def _pse_counters(environment: Pse) -> dict[str, str]:
             name = _text(file.name)
             found[f"{name} ATC"] = str(int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big"))
             found[f"{name} last online ATC"] = str(int.from_bytes(counters[LOATC_AT : LOATC_AT + 2], "big"))
-            found[f"{name} electronic cash"] = f"{int(counters[BALANCE_AT : BALANCE_AT + 6].hex()) / 100:.2f} yuan"
+            found[f"{name} electronic cash"] = f"{(amount_at(counters, BALANCE_AT) or 0) / 100:.2f} yuan"
     return found
 
 

@@ -10,6 +10,7 @@ from cardsim.defects.defect import Apply, Side, around, on_pse, on_ssse, table
 from cardsim.defects.transaction import with_parameters
 from cardsim.iso7816.status import StatusError
 from cardsim.pse.application import (
+    AMOUNT_SIZE,
     BALANCE_AT,
     CTTA_AT,
     INDICATORS_AT,
@@ -17,6 +18,7 @@ from cardsim.pse.application import (
     Application,
     Indicator,
     Parameters,
+    amount_at,
     bcd6,
     decimal,
 )
@@ -88,15 +90,15 @@ def _without_pin(parameters: Parameters, counters: bytes, data: bytes) -> tuple[
 
 
 def _one_fen_kept(parameters: Parameters, counters: bytes, data: bytes) -> tuple[Parameters, bytes, bytes]:
-    balance = decimal(counters[BALANCE_AT : BALANCE_AT + 6]) or 0
-    return parameters, counters[:BALANCE_AT] + bcd6(max(0, balance - 1)) + counters[BALANCE_AT + 6 :], data
+    balance = amount_at(counters, BALANCE_AT) or 0
+    return parameters, counters[:BALANCE_AT] + bcd6(max(0, balance - 1)) + counters[BALANCE_AT + AMOUNT_SIZE :], data
 
 
 # --- booking ---------------------------------------------------------------------------------------------------------
 
 
 def _take(application: Application, amount: int) -> None:
-    balance = decimal(application.counters()[BALANCE_AT : BALANCE_AT + 6]) or 0
+    balance = amount_at(application.counters(), BALANCE_AT) or 0
     application.write_counter(BALANCE_AT, bcd6(max(0, balance - amount)))
 
 

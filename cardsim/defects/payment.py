@@ -16,6 +16,7 @@ from cardsim.defects.transaction import changed_handler, lost, with_facts, with_
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.pse.application import (
+    AMOUNT_SIZE,
     ATC_AT,
     BALANCE_AT,
     CTTA_AT,
@@ -265,7 +266,7 @@ def _decline_ignored(pse: Pse) -> None:
 def _beyond_balance(pse: Pse) -> None:
     def wrap(chooses: Callable[..., bool]) -> Callable[..., bool]:
         def changed(parameters: Parameters, counters: bytes, data: bytes) -> bool:
-            return chooses(parameters, counters[:BALANCE_AT] + _FULL + counters[BALANCE_AT + 6 :], data)
+            return chooses(parameters, counters[:BALANCE_AT] + _FULL + counters[BALANCE_AT + AMOUNT_SIZE :], data)
 
         return changed
 

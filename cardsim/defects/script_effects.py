@@ -28,6 +28,7 @@ from cardsim.pse.application import (
     LOATC_AT,
     PIN_TRIES_AT,
     Application,
+    amount_at,
     bcd6,
     decimal,
     is_record,
@@ -266,7 +267,7 @@ def _unchecked(pse: Pse, *, decimals: bool, limit: bool) -> None:
 def _load_added(pse: Pse, handler: Handler) -> Handler:
     def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
         application = pse.application()
-        before = decimal(application.counters()[BALANCE_AT : BALANCE_AT + 6]) or 0
+        before = amount_at(application.counters(), BALANCE_AT) or 0
         answer = handler(p1, p2, data, le)
         if p1 << 8 | p2 == _BALANCE:
             sum_of_both = bcd6(before + (decimal(data[:-MAC_SIZE]) or 0))

@@ -9,9 +9,9 @@ from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands, risk
 from cardsim.pse.application import (
     AIP_CDA,
+    AMOUNT_SIZE,
     ATC_AT,
     BALANCE_AT,
-    BALANCE_SIZE,
     CTTA_AT,
     DUAL_TOTAL_AT,
     FOREIGN_COUNTRY_AT,
@@ -25,6 +25,7 @@ from cardsim.pse.application import (
     Dol,
     Indicator,
     Parameters,
+    amount_at,
     bcd6,
     decimal,
 )
@@ -103,11 +104,11 @@ class CardAction(TransactionCommands):
             atc=counters[ATC_AT] << 8 | counters[ATC_AT + 1],
             last_online_atc=counters[LOATC_AT] << 8 | counters[LOATC_AT + 1],
             amount=amount,
-            total=decimal(counters[CTTA_AT : CTTA_AT + 6]) or 0,
+            total=amount_at(counters, CTTA_AT) or 0,
             same_currency=currency == parameters.currency,
             same_country=dol.value(0x9F1A, data) == parameters.country,
             dual_amount=_in_both(parameters, currency, amount) if parameters.dual_limit else None,
-            dual_total=decimal(counters[DUAL_TOTAL_AT : DUAL_TOTAL_AT + 6]) or 0,
+            dual_total=amount_at(counters, DUAL_TOTAL_AT) or 0,
             foreign_currency_count=counters[FOREIGN_CURRENCY_AT],
             foreign_country_count=counters[FOREIGN_COUNTRY_AT],
             pin_exhausted=_no_try_left(counters) and not transaction.verified,
@@ -157,7 +158,7 @@ class CardAction(TransactionCommands):
         if not self._same_as_told(application, data):
             return AAC
         amount = decimal(application.parameters.cdol1.value(0x9F02, data))
-        balance = decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE])
+        balance = amount_at(counters, BALANCE_AT)
         return TC if amount is not None and balance is not None and amount <= balance else AAC
 
     def _same_as_told(self, application: Application, data: bytes) -> bool:
@@ -171,9 +172,9 @@ class CardAction(TransactionCommands):
     def _approve_offline(self, application: Application, counters: bytes, facts: Facts, data: bytes) -> bytes:
         """Book an offline TC; returns the counters with what the answer shows of it."""
         if self._transaction.cash:
-            balance = (decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]) or 0) - facts.amount
+            balance = (amount_at(counters, BALANCE_AT) or 0) - facts.amount
             application.write_counter(BALANCE_AT, bcd6(balance))
-            counters = counters[:BALANCE_AT] + bcd6(balance) + counters[BALANCE_AT + 6 :]
+            counters = counters[:BALANCE_AT] + bcd6(balance) + counters[BALANCE_AT + AMOUNT_SIZE :]
         else:
             application.write_counter(INDICATORS_AT, bytes((counters[INDICATORS_AT] & ~Indicator.ONLINE,)))
             self._count(application, facts)

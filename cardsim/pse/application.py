@@ -37,7 +37,7 @@ FOREIGN_CURRENCY_AT: Final = 14
 FOREIGN_COUNTRY_AT: Final = 15
 BALANCE_AT: Final = 16
 DUAL_TOTAL_AT: Final = 22
-BALANCE_SIZE: Final = 6
+AMOUNT_SIZE: Final = 6
 
 DGI_FCI: Final = 0x9102
 DGI_GPO_DEBIT: Final = 0x9104
@@ -145,6 +145,11 @@ def decimal(value: bytes) -> int | None:
     """A BCD number, or None where a digit is not decimal."""
     text = value.hex()
     return int(text) if text.isdigit() else (0 if not text else None)
+
+
+def amount_at(counters: bytes, at: int) -> int | None:
+    """An amount among the counters, in fen; None where a digit is not decimal."""
+    return decimal(counters[at : at + AMOUNT_SIZE])
 
 
 def bcd6(number: int) -> bytes:
@@ -307,7 +312,7 @@ class Application:
 
     def counters(self) -> bytes:
         """All counters as they stand."""
-        return self._partition.read(self.counters_at, DUAL_TOTAL_AT + 6)
+        return self._partition.read(self.counters_at, DUAL_TOTAL_AT + AMOUNT_SIZE)
 
     def write_counter(self, at: int, value: bytes) -> None:
         """Write a counter with the command."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardsim.pse.application import (
+    AMOUNT_SIZE,
     ATC_AT,
     BALANCE_AT,
     CTTA_AT,
@@ -103,12 +104,12 @@ REMEMBERED: Final = (
         Reset.ANSWER, "PBOC-SCR-012, PBOC-SCR-016, PBOC-CVR-010",
     ),
     Remembered(
-        "cumulative amount", CTTA_AT, 6,
+        "cumulative amount", CTTA_AT, AMOUNT_SIZE,
         "an offline TC in the currency 9F51 adds to it, and stays at twelve nines; not in electronic cash",
         Reset.APPROVAL, "PBOC-CRM-026, PBOC-CRM-028, PBOC-GA2-011, PBOC-GA2-020",
     ),
     Remembered(
-        "cumulative amount in two currencies", DUAL_TOTAL_AT, 6,
+        "cumulative amount in two currencies", DUAL_TOTAL_AT, AMOUNT_SIZE,
         "an offline TC in one of both adds to it, and stays at twelve nines; not in electronic cash",
         Reset.APPROVAL, "PBOC-CRM-013",
     ),
@@ -123,7 +124,7 @@ REMEMBERED: Final = (
         Reset.APPROVAL, "PBOC-CRM-027, PBOC-GA2-011, PBOC-GA2-014, PBOC-GA2-020, PBOC-GA2-021",
     ),
     Remembered(
-        "electronic-cash balance (9F79)", BALANCE_AT, 6,
+        "electronic-cash balance (9F79)", BALANCE_AT, AMOUNT_SIZE,
         "falls with a first answer of TC in electronic cash; PUT DATA of an issuer script sets it",
         Reset.NOTHING, "PBOC-EC-002, PBOC-PDT-007, PBOC-GA2-024",
     ),

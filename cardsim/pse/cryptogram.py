@@ -11,7 +11,7 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import risk
-from cardsim.pse.application import ATC_AT, BALANCE_AT, CTTA_AT, Application, Parameters, bcd6
+from cardsim.pse.application import AMOUNT_SIZE, ATC_AT, BALANCE_AT, CTTA_AT, Application, Parameters, bcd6
 from cardsim.pse.memory import State
 from cardsim.pse.transaction import AAC, CDA_REQUEST, TYPE, TransactionCommands, session_key
 
@@ -85,11 +85,11 @@ def _discretionary(parameters: Parameters, counters: bytes, fresh: Callable[[], 
     (fact sheet §1.8). Totals are those that the running command leaves."""
     kind = parameters.iad[9] if len(parameters.iad) > 9 else 0
     if kind == _IDD_BALANCE:
-        return counters[BALANCE_AT + 1 : BALANCE_AT + 6]
+        return counters[BALANCE_AT + 1 : BALANCE_AT + AMOUNT_SIZE]
     if kind not in (_IDD_TOTAL, _IDD_BALANCE_AND_TOTAL, _IDD_TOTAL_AND_LIMIT):
         return b""
     now = fresh()
-    total = now[CTTA_AT + 1 : CTTA_AT + 6]
+    total = now[CTTA_AT + 1 : CTTA_AT + AMOUNT_SIZE]
     if kind == _IDD_BALANCE_AND_TOTAL:
-        return now[BALANCE_AT + 1 : BALANCE_AT + 6] + total
+        return now[BALANCE_AT + 1 : BALANCE_AT + AMOUNT_SIZE] + total
     return total + (bcd6(parameters.total_limit)[1:] if kind == _IDD_TOTAL_AND_LIMIT else b"")

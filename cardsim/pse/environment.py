@@ -17,12 +17,9 @@ from cardsim.pse import commands
 from cardsim.pse.action import CardAction
 from cardsim.pse.application import (
     ATC_AT,
-    BALANCE_AT,
-    BALANCE_SIZE,
     DGI_FCI,
     LOATC_AT,
     PIN_LIMIT_AT,
-    PIN_TRIES_AT,
     Application,
     is_record,
     proprietary,
@@ -33,7 +30,7 @@ from cardsim.pse.cryptogram import Cryptograms
 from cardsim.pse.initiation import Initiation
 from cardsim.pse.log import TransactionLog
 from cardsim.pse.memory import PseMemory, State
-from cardsim.pse.objects import READABLE
+from cardsim.pse.objects import COUNTED, PIN_TRIES, READABLE
 from cardsim.pse.perso import Personalisation
 from cardsim.pse.scripts import IssuerScripts
 
@@ -171,23 +168,18 @@ class Pse(Environment):
 
     def _get_data(self, p1: int, p2: int, _data: bytes, _le: int) -> bytes:
         """GET DATA: listed tags alone, in every state; counters as they stand (PBOC-GDT)."""
-        tag = p1 << 8 | p2
-        application = self.application()
-        if not application.df.issued:
+        tag, application = p1 << 8 | p2, self.application()
+        if not application.df.issued or tag not in READABLE or not _has(application, tag):
             raise StatusError(status.REFERENCE_NOT_FOUND)
-        counters = application.counters()
-        match tag:
-            case 0x9F36:
-                value = counters[ATC_AT : ATC_AT + 2]
-            case 0x9F13:
-                value = counters[LOATC_AT : LOATC_AT + 2]
-            case 0x9F79 if 0x9F79 in application.parameters.data:
-                value = counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]
-            case 0x9F17 if counters[PIN_LIMIT_AT]:
-                value = counters[PIN_TRIES_AT : PIN_TRIES_AT + 1]
-            case _:
-                found = application.parameters.data.get(tag) if tag in READABLE else None
-                if found is None:
-                    raise StatusError(status.REFERENCE_NOT_FOUND)
-                value = found
-        return ber(tag, value)
+        at = COUNTED.get(tag)
+        if at is None:
+            return ber(tag, application.parameters.data[tag])
+        return ber(tag, application.counters()[at : at + READABLE[tag].length])
+
+
+def _has(application: Application, tag: int) -> bool:
+    """Whether an application has a data object of the table: ATC and its last online value always, PIN tries with an
+    offline PIN, and else what it was personalised with."""
+    if tag == PIN_TRIES:
+        return bool(application.counters()[PIN_LIMIT_AT])
+    return COUNTED.get(tag) in (ATC_AT, LOATC_AT) or tag in application.parameters.data

@@ -9,11 +9,11 @@ from cardsim.pse import commands
 from cardsim.pse.application import (
     ATC_AT,
     BALANCE_AT,
-    BALANCE_SIZE,
     INDICATORS_AT,
     PIN_LIMIT_AT,
     PIN_TRIES_AT,
     Parameters,
+    amount_at,
     decimal,
 )
 from cardsim.pse.choices import Choice
@@ -70,7 +70,7 @@ class Initiation(TransactionCommands):
             own_currency=self._own_currency(parameters),
             wish=told.value(0x9F7A, data),
             amount=decimal(told.value(0x9F02, data)),
-            balance=decimal(counters[BALANCE_AT : BALANCE_AT + BALANCE_SIZE]),
+            balance=amount_at(counters, BALANCE_AT),
             limit=parameters.cash_single_limit,
             indicators=counters[INDICATORS_AT],
             pin_limit=counters[PIN_LIMIT_AT],

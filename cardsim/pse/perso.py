@@ -18,21 +18,19 @@ from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands, issue
 from cardsim.pse.application import (
-    ATC_AT,
-    BALANCE_AT,
     COUNTERS_FID,
     COUNTERS_SIZE,
     DGI_CARD,
     DGI_KCV,
     DGI_KEYS,
     DGI_RISK,
-    LOATC_AT,
     PIN_TRIES_AT,
     Application,
 )
 from cardsim.pse.channel import SecureChannel
 from cardsim.pse.contents import Grouping, Place, Target, grouping
 from cardsim.pse.memory import Channel
+from cardsim.pse.objects import COUNTED, PIN_TRIES, READABLE
 
 _LAST_BLOCK: Final = 0x80
 _UNDER_DEK: Final = 0x60
@@ -40,9 +38,6 @@ _DES_BLOCK: Final = 8
 _MAX_TRIES: Final = 15
 _PIN_LENGTHS: Final = range(4, 13)
 _KEY_FIELD: Final = 22
-_COUNTERS: Final = ((0x9F36, ATC_AT, 2), (0x9F13, LOATC_AT, 2), (0x9F79, BALANCE_AT, 6))
-"""Data objects of 0D01 and 0E01 that begin a counter: tag, place and length. The counter has the value from then on; an
-object of another length is refused at issue."""
 
 
 class Personalisation(SecureChannel):
@@ -177,10 +172,8 @@ class Personalisation(SecureChannel):
         if dgi == DGI_KEYS and application.object(dgi) not in (None, content):
             application.remove(DGI_KCV)
         application.store(dgi, content)
-        for tag, at, length in _COUNTERS if dgi in (DGI_RISK, DGI_CARD) else ():
-            value = tlv.find(content, tag)
-            if value is not None and len(value) == length:
-                application.write_counter(at, value)
+        if dgi in (DGI_RISK, DGI_CARD):
+            _begin_counters(application, content)
 
     @staticmethod
     def _keys_checked(application: Application) -> bool:
@@ -198,6 +191,14 @@ class Personalisation(SecureChannel):
         self._pse.files.set_file_flags(application.df, application.df.flags | FileFlag.ISSUED)
         if self._pse.phase is not Phase.ISSUED:
             self._pse.files.set_phase(Phase.ISSUED)
+
+
+def _begin_counters(application: Application, content: bytes) -> None:
+    """Counters have the values of 0D01 and 0E01 from then on; an object of another length is refused at issue."""
+    for tag, at in COUNTED.items():
+        value = tlv.find(content, tag)
+        if value is not None and len(value) == READABLE[tag].length and tag != PIN_TRIES:
+            application.write_counter(at, value)
 
 
 def split_groupings(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:

@@ -19,7 +19,6 @@ from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands
 from cardsim.pse.application import (
     ATC_AT,
-    BALANCE_AT,
     DGI_CARD,
     DGI_PIN,
     DGI_RISK,
@@ -35,7 +34,7 @@ from cardsim.pse.application import (
 from cardsim.pse.choices import Choice
 from cardsim.pse.issue import accepts_record
 from cardsim.pse.memory import IssuerAuthentication, State
-from cardsim.pse.objects import WRITABLE
+from cardsim.pse.objects import COUNTED, WRITABLE
 from cardsim.pse.transaction import TransactionCommands, session_key, udk
 from cardsim.pse.turns import states_of
 
@@ -215,8 +214,8 @@ class IssuerScripts(TransactionCommands):
         if not form_first:
             self._check_object(application, tag, len(value))
         self._check_value(application, tag, value)
-        if tag == _BALANCE:
-            application.write_counter(BALANCE_AT, value)
+        if tag in COUNTED:
+            application.write_counter(COUNTED[tag], value)
         else:
             _replace(application, tag, value)
         self._executed(application)

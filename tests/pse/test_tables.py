@@ -7,7 +7,7 @@ import pytest
 
 from cardsim.decode.bits import ADA, CVR, Flags
 from cardsim.pse import risk
-from cardsim.pse.application import COUNTERS_SIZE, DUAL_TOTAL_AT, PIN_LIMIT_AT, Indicator
+from cardsim.pse.application import AMOUNT_SIZE, COUNTERS_SIZE, DUAL_TOTAL_AT, PIN_LIMIT_AT, Indicator
 from cardsim.pse.counters import REMEMBERED
 from cardsim.pse.memory import IssuerAuthentication
 from cardsim.pse.risk import COMPLETIONS, Standing
@@ -47,8 +47,8 @@ def test_remembered() -> None:
     assert {each.mark for each in REMEMBERED if each.mark is not None} == set(Indicator)
     cells = [at for each in REMEMBERED if each.mark is None for at in range(each.at, each.at + each.size)]
     marks = next(each.at for each in REMEMBERED if each.mark is not None)
-    assert sorted([*cells, marks, PIN_LIMIT_AT]) == list(range(DUAL_TOTAL_AT + 6))
-    assert DUAL_TOTAL_AT + 6 <= COUNTERS_SIZE
+    assert sorted([*cells, marks, PIN_LIMIT_AT]) == list(range(DUAL_TOTAL_AT + AMOUNT_SIZE))
+    assert DUAL_TOTAL_AT + AMOUNT_SIZE <= COUNTERS_SIZE
 
 
 @pytest.mark.parametrize(
