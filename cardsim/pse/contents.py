@@ -26,6 +26,10 @@ from cardsim.pse.rsakey import DGI_RSA, DGI_RSA_EXPONENT
 
 RECORDS: Final = range(0x0101, 0x1F00)
 KEYS_SIZE: Final = 48
+_ANSWER: Final = range(1, 257)
+"""Lengths of what is to be answered as it stands, and of the parts of a key."""
+_PROPRIETARY: Final = range(1, 236)
+"""Lengths of a template A5 that leaves room for the longest name in an answer to SELECT."""
 
 
 class Form(enum.Enum):
@@ -63,7 +67,7 @@ class Grouping:
     target: Target = Target.OBJECT
     templates: tuple[int, ...] = ()
     """Where the content is one data object: the tags that it may have."""
-    lengths: Container[int] = range(1, 0x10000)
+    lengths: Container[int] = range(1, 0x1000)
     secret: bool = False
     """Whether it comes under S-DEK alone."""
     mandatory: bool = False
@@ -86,18 +90,22 @@ class Grouping:
 
 RECORD: Final = Grouping(
     (), "record: SFI and record number, template 70 included. 0D01 and 0E01 are no records", Form.TLV, Place.BOTH,
-    templates=(0x70,), clause="PBOC part 10, EMV Book 3 §5.3.2",
+    templates=(0x70,), lengths=_ANSWER, clause="PBOC part 10, EMV Book 3 §5.3.2",
 )  # fmt: skip
 
 GROUPINGS: Final = (
     Grouping(
-        (DGI_FCI,), "FCI: template A5, or 6F with it", Form.TLV, Place.BOTH, templates=(0xA5, 0x6F), mandatory=True
+        (DGI_FCI,), "FCI: template A5, or 6F with it", Form.TLV, Place.BOTH, templates=(0xA5, 0x6F),
+        lengths=_PROPRIETARY, mandatory=True,
     ),
-    Grouping((DGI_GPO_DEBIT,), "answer to GPO, debit: 82 AIP, 94 AFL", Form.TLV, mandatory=True),
+    Grouping((DGI_GPO_DEBIT,), "answer to GPO, debit: 82 AIP, 94 AFL", Form.TLV, lengths=_ANSWER, mandatory=True),
     Grouping(
-        (DGI_GPO_CASH,), "answer to GPO, electronic cash: 82 AIP, 94 AFL", Form.TLV, clause="PBOC parts 10 and 13"
+        (DGI_GPO_CASH,), "answer to GPO, electronic cash: 82 AIP, 94 AFL", Form.TLV, lengths=_ANSWER,
+        clause="PBOC parts 10 and 13",
     ),
-    Grouping((DGI_IAD,), "9F10 issuer application data", Form.TLV, templates=(0x9F10,), mandatory=True),
+    Grouping(
+        (DGI_IAD,), "9F10 issuer application data", Form.TLV, templates=(0x9F10,), lengths=_ANSWER, mandatory=True
+    ),
     Grouping(
         (DGI_RISK,),
         "risk data, any tags: 9F58, 9F59, 9F53, 9F54, 9F5C, 9F72, 9F77, 9F78, 9F79, 9F6D, 9F4F and others",
@@ -116,9 +124,12 @@ GROUPINGS: Final = (
         (DGI_PIN_COUNTERS,), "PIN try limit and tries left (2), or 9F17 01 tries left and limit", Form.RAW,
         lengths=(2, 5), target=Target.COUNTERS,
     ),
-    Grouping(DGI_RSA, "p, q, dP, dQ, qInv of the RSA key, with or without padding 80 00…", Form.RAW, secret=True),
-    Grouping(DGI_RSA_EXPONENT[:1], "the other form of the RSA key: modulus", Form.RAW),
-    Grouping(DGI_RSA_EXPONENT[1:], "private exponent", Form.RAW, secret=True),
+    Grouping(
+        DGI_RSA, "p, q, dP, dQ, qInv of the RSA key, with or without padding 80 00…", Form.RAW, lengths=_ANSWER,
+        secret=True,
+    ),
+    Grouping(DGI_RSA_EXPONENT[:1], "the other form of the RSA key: modulus", Form.RAW, lengths=_ANSWER),
+    Grouping(DGI_RSA_EXPONENT[1:], "private exponent", Form.RAW, lengths=_ANSWER, secret=True),
     Grouping((0x9103, 0x9206, 0x9207), "contactless data", Form.TLV, target=Target.NOWHERE),
 )  # fmt: skip
 

@@ -43,6 +43,10 @@ _LOG_FORMAT: Final = 0x9F4F
 _CASH: Final = (0x9F51, 0x9F77, 0x9F78, 0x9F79)
 _CASH_PDOL: Final = {0x9F7A: 1, 0x9F02: 6, 0x5F2A: 2}
 _SFIS: Final = range(1, 31)
+_LONGEST: Final = 255
+"""Bytes that a command carries."""
+_GPO_HEAD: Final = 2
+"""83 and the length, in the data of GPO."""
 _IAD_HEAD: Final = 8
 _ALGORITHM_TDES: Final = 1
 
@@ -118,10 +122,15 @@ class Candidate:
         return [self.debit] if self.cash is None else [self.debit, self.cash]
 
     @cached_property
-    def card(self) -> dict[int, bytes]:
-        """Data objects of 0D01 and 0E01."""
+    def card_items(self) -> list[tlv.Tlv]:
+        """Data objects of 0D01 and 0E01, each as often as it stands there."""
         parts = (self.application.object(DGI_RISK), self.application.object(DGI_CARD))
-        return {item.tag: item.value for part in parts for item in tlv.walk(part or b"")}
+        return [item for part in parts for item in tlv.walk(part or b"")]
+
+    @cached_property
+    def card(self) -> dict[int, bytes]:
+        """The same by tag."""
+        return {item.tag: item.value for item in self.card_items}
 
     @cached_property
     def fci(self) -> bytes:
@@ -244,6 +253,17 @@ def _lists_readable(candidate: Candidate) -> bool:
     return True
 
 
+def _lists_fit(candidate: Candidate) -> bool:
+    asked = [value for tag in (0x8C, 0x8D, 0x9F49) for value in candidate.everywhere(tag)]
+    told = tlv.find(candidate.fci, 0xA5, 0x9F38) or b""
+    return all(_asked(each) <= _LONGEST for each in asked) and _asked(told) <= _LONGEST - _GPO_HEAD
+
+
+def _asked(data_object_list: bytes) -> int:
+    """Bytes that a data object list asks for."""
+    return sum(length for _, length in tlv.parse_dol(data_object_list))
+
+
 def _cryptogram_data(tag: int) -> Callable[[Candidate], bool]:
     more = {0x8A: 2} if tag == 0x8D else {}
     return lambda candidate: all(
@@ -291,8 +311,13 @@ def _can_sign(candidate: Candidate) -> bool:
 # --- card data -------------------------------------------------------------------------------------------------------
 
 
+def _one_value(candidate: Candidate) -> bool:
+    return len({(item.tag, item.value) for item in candidate.card_items}) == len(candidate.card)
+
+
 def _lengths(candidate: Candidate) -> bool:
-    return all(len(candidate.card.get(each.tag, b"")) in (0, each.length) for each in DATA_OBJECTS if each.length)
+    card = candidate.card
+    return all(len(card[each.tag]) == each.length for each in DATA_OBJECTS if each.length and each.tag in card)
 
 
 def _decimal(candidate: Candidate) -> bool:
@@ -362,6 +387,7 @@ CHECKS: Final = (
     _unfit("the expiry dates of 5F24 and track 2 (57) differ, or are no dates", _one_expiry),
     _unfit("number (9F61) and type (9F62) of the identity document are not both there", _identity_document),
     _unfit("a data object list cannot be read", _lists_readable, lasts=True),
+    _unfit("a data object list asks for more than a command carries", _lists_fit, lasts=True),
     _unfit("CDOL1 does not ask for what the cryptogram is made of", _cryptogram_data(0x8C), lasts=True),
     _unfit("CDOL2 does not ask for what the cryptogram is made of, or not for 8A", _cryptogram_data(0x8D), lasts=True),
     _unfit("issuer application data are not 07, key index, version, CVR, algorithm 01, perhaps with issuer "
@@ -371,6 +397,7 @@ CHECKS: Final = (
     _unfit("9F4A names something else than the AIP", _static_tags),
     _unfit("the parts of the RSA key are not all there, or do not fit together", _whole_key),
     _unfit("DDA or CDA in an AIP without a certificate (9F46, 9F47) or without an RSA key", _can_sign),
+    _unfit("a data object has two values in 0D01 and 0E01", _one_value),
     _unfit("a data object of 0D01 or 0E01 has the wrong length", _lengths),
     _unfit("an amount is no decimal number", _decimal),
     _unfit("a path of electronic cash without 9F51, 9F77, 9F78 or 9F79", _cash_data),

@@ -16,7 +16,7 @@ from tests.order import Choices, Spoiler, Trial, deliver
 from tests.pse.perso import ADF, CHALLENGE, SECOND_AID, SECRET, empty, job, log_file, open_channel, pse_of
 from tests.pse.scp import NEW, Host, put_key_data
 
-_MUCH, _SOME, _SPARE = 600, 40, 8
+_MUCH, _SOME, _SPARE = 250, 40, 8
 """Bytes of a record that takes room away; of what is left in the end at most; of what a record takes besides."""
 _LOG: Final = 0x0501
 """Identifier of the log file: that of a record of SFI 5."""

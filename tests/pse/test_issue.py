@@ -77,6 +77,18 @@ def afl(dgi: int, value: str) -> Spoil:
     return rewritten(dgi, {0x94: value})
 
 
+def pdol(more: str) -> Spoil:
+    """A PDOL that asks for more."""
+
+    def spoil(work: Job) -> None:
+        items = [(item.tag, item.value) for item in parse(find(work[0x9102], 0xA5) or b"")]
+        work[0x9102] = ber(
+            0xA5, b"".join(ber(tag, value + unhex(more if tag == 0x9F38 else "")) for tag, value in items)
+        )
+
+    return spoil
+
+
 DEBIT, CASH = 0x9104, 0x9203
 CDOL1 = "9F02069F03069F1A0295055F2A029A039C019F37049F21039F4E14"
 CDOL2 = "8A029F02069F03069F1A0295055F2A029A039C019F37049F2103"
@@ -109,6 +121,9 @@ SPOILS: Final[tuple[tuple[str, Spoil], ...]] = (
     ("a data object list cannot be read", rewritten(0x0302, {0x8C: "9F"})),
     ("a data object list cannot be read", rewritten(0x0D01, {0x9F4F: "9F02"})),
     ("a data object list cannot be read", changed(0x9102, "9F38099F7A019F02065F2A02", "9F38099F7A019F02065F2A9F")),
+    ("a data object list asks", rewritten(0x0302, {0x8C: CDOL1 + "DF017FDF024E"})),
+    ("a data object list asks", rewritten(0x0302, {0x8D: CDOL2 + "DF017FDF0260"})),
+    ("a data object list asks", pdol("DF017FDF0276")),
     ("CDOL1 does not ask", rewritten(0x0302, {0x8C: CDOL1.replace("9F1A02", "")})),
     ("CDOL1 does not ask", rewritten(0x0302, {0x8C: CDOL1.replace("9F3704", "9F3708")})),
     ("CDOL2 does not ask", rewritten(0x0302, {0x8D: CDOL2.replace("8A02", "")})),
@@ -124,7 +139,10 @@ SPOILS: Final[tuple[tuple[str, Spoil], ...]] = (
     ("the parts of the RSA key", without(0x8203)),
     ("DDA or CDA in an AIP", without(0x8201, 0x8202, 0x8203, 0x8204, 0x8205)),
     ("DDA or CDA in an AIP", afl(DEBIT, "08010200100103001005050018010201")),
+    ("a data object has two values", rewritten(0x0E01, {0x9F58: "01"})),
+    ("a data object has two values", rewritten(0x0E01, {0x9F79: "000000000009"})),
     ("a data object of 0D01", rewritten(0x0D01, {0x9F58: "0000"})),
+    ("a data object of 0D01", rewritten(0x0D01, {0x9F54: ""})),
     ("a data object of 0D01", rewritten(0x0E01, {0x9F36: "00"})),
     ("an amount is no decimal", rewritten(0x0D01, {0x9F78: "00000000000A"})),
     ("a path of electronic cash without 9F51", rewritten(0x0D01, {0x9F77: None})),
@@ -252,6 +270,9 @@ def test_order_of_checks() -> None:
         rewritten(0x9200, {0x9F10: "0701170300000001"}),
         rewritten(0x9200, {0x9F10: "07010103000000010A010000000000"}),
         rewritten(0x0D01, {0x9F4F: None}),
+        rewritten(0x0E01, {0x9F58: "00"}),
+        rewritten(0x0302, {0x8C: CDOL1 + "DF017FDF024C"}),
+        pdol("DF017FDF0275"),
         both(without(CASH), changed(0x9102, "9F38099F7A019F02065F2A02", "9F38099F37049F1A029F2103")),
         both(without(CASH), rewritten(0x0D01, dict.fromkeys((0x9F77, 0x9F78, 0x9F79, 0x9F6D)))),
         both(*(rewritten(dgi, {0x82: "1C00"}) for dgi in (DEBIT, CASH)), afl(DEBIT, "0801020018010201"),
@@ -314,7 +335,7 @@ def test_records_of_both_kinds_are_tried() -> None:
     """The lists are among them, and what does not last."""
     tried = {place(SPOILS[number][0]) for number in RECORD_SPOILS}
     assert {check.lasts for at, check in enumerate(CHECKS) if at in tried} == {True, False}
-    assert {place(cause) for cause in ("CDOL1 does not", "CDOL2 does not", "a data object list")} <= tried
+    assert {place(cause) for cause in ("CDOL1 does not", "CDOL2 does not", "a data object list cannot")} <= tried
 
 
 def test_a_log_format_in_a_record() -> None:

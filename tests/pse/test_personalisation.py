@@ -1,5 +1,6 @@
 """Personalisation: the channel, data groupings, issue, and what stays open afterwards."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -290,6 +291,31 @@ def test_refused_content(bench: Bench) -> None:
     assert refused(bench, 0x9000, bytes(wrong_value)) == "6A80"
     assert refused(bench, 0x9000, check_values(keys)[:6]) == "6A80"
     open_channel(bench).store(0x9000, check_values(keys))
+
+
+@pytest.mark.parametrize(
+    ("dgi", "room", "content"),
+    [
+        (0x0501, 256, lambda n: ber(0x70, bytes(n - 3))),
+        (0x9102, 235, lambda n: ber(0xA5, ber(0x5F2D, bytes(n - 7)))),
+        (0x9104, 256, lambda n: ber(0x82, b"\x7c\0") + ber(0x94, bytes(n - 7))),
+        (0x0D01, 4095, lambda n: ber(0x9F4F, bytes(n - 5))),
+        (0x8201, 256, bytes),
+    ],
+)
+def test_content_that_no_answer_has_room_for(dgi: int, room: int, content: Callable[[int], bytes]) -> None:
+    """PBOC-PER-017, PBOC-PER-020: a record of 300 bytes would be answered 6C2C for ever."""
+    fits, level = content(room), 0x60 if dgi == 0x8201 else 0
+    assert len(fits) == room
+    words = []
+    for each in (fits, content(room + 8 if level else room + 1)):
+        host = Host(empty()).open(0)
+        assert host.session is not None
+        cipher = scp02.dek_encrypt(host.session.dek, each) if level else each
+        data = dgi.to_bytes(2, "big") + b"\xff" + len(cipher).to_bytes(2, "big") + cipher
+        parts = [data[at : at + 200] for at in range(0, len(data), 200)]
+        words.append([host.command(0xE2, level, number, part) for number, part in enumerate(parts)][-1])
+    assert words == ["9000" if room < 4000 else "6A84", "6A80"]
 
 
 def test_file_in_the_way(bench: Bench) -> None:
