@@ -21,12 +21,26 @@ from cardsim.psam.environment import Sam
 from cardsim.psam.keys import KeyType
 from cardsim.psam.master import MF_SLOT
 from cardsim.psam.switches import SamSwitch
-from cardsim.pse.application import ATC_AT, BALANCE_AT, COUNTERS_FID, LOATC_AT, Application, amount_at, is_record
+from cardsim.pse.application import (
+    AMOUNT_SIZE,
+    ATC_AT,
+    BALANCE_AT,
+    COUNTERS_FID,
+    LOATC_AT,
+    PIN_LIMIT_AT,
+    PIN_TRIES_AT,
+    Application,
+    amount_at,
+    is_record,
+)
 from cardsim.pse.choices import WORDS, settings
+from cardsim.pse.counters import REMEMBERED
 from cardsim.pse.environment import Pse
 from cardsim.ssse.account import Account
 
 _PHASES: Final = {Phase.CREATED: "created", Phase.SET_UP: "keyed", Phase.ISSUED: "issued"}
+_ALWAYS: Final = {ATC_AT: "ATC", LOATC_AT: "last online ATC", BALANCE_AT: "electronic cash"}
+"""What each payment application remembers that is shown at zero too, and how it is called here."""
 _ALGORITHMS: Final = {1: "3DES", 3: "SM4"}
 
 
@@ -293,15 +307,31 @@ def _yuan(fen: int) -> str:
 
 
 def _pse_counters(environment: Pse) -> dict[str, str]:
-    found = {}
+    """What each payment application remembers: the counters that everyone looks for, and what is not at zero."""
+    found: dict[str, str] = {}
     for file in environment.files.index.files:
         if file.type is FileType.DF and file.index != ROOT:
-            counters = Application(environment.files, file).counters()
-            name = _text(file.name)
-            found[f"{name} ATC"] = str(int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big"))
-            found[f"{name} last online ATC"] = str(int.from_bytes(counters[LOATC_AT : LOATC_AT + 2], "big"))
-            found[f"{name} electronic cash"] = f"{(amount_at(counters, BALANCE_AT) or 0) / 100:.2f} yuan"
+            counters, name = Application(environment.files, file).counters(), _text(file.name)
+            for each in REMEMBERED:
+                cells = counters[each.at : each.at + each.size]
+                if each.at == PIN_TRIES_AT:
+                    limit = counters[PIN_LIMIT_AT]
+                    found |= {f"{name} offline PIN": f"{cells[0]} of {limit} tries"} if limit else {}
+                elif each.at in _ALWAYS:
+                    found[f"{name} {_ALWAYS[each.at]}"] = _cells(cells)
+                elif each.mark is not None:
+                    found |= {f"{name} {each.name}": "stands"} if each.mark & cells[0] else {}
+                elif any(cells):
+                    found[f"{name} {each.name}"] = _cells(cells)
     return found
+
+
+def _cells(cells: bytes) -> str:
+    """A counter, or an amount of six bytes BCD; cells that are no decimal digits as they are."""
+    if len(cells) < AMOUNT_SIZE:
+        return str(int.from_bytes(cells, "big"))
+    amount = amount_at(cells, 0)
+    return cells.hex().upper() if amount is None else _yuan(amount)
 
 
 def _text(name: bytes) -> str:

@@ -13,6 +13,7 @@ from cardsim.chip.image import create_image
 from cardsim.cli.main import main
 from cardsim.inspection import inspect
 from cardsim.keyfile import default_keyfile_path
+from tests.cards import card
 from tests.cli.support import ATR, PROFILES, Serving, command, environment, run
 from tests.ssse.clinic import clinic
 
@@ -147,3 +148,27 @@ def test_medical_account(tmp_path: Path) -> None:
     }
     (account,) = [file for file in environment.files if file.type == "account"]
     assert (account.read, account.write) == ("free", "key 87")
+
+
+def test_payment_application(tmp_path: Path) -> None:
+    """PBOC-PIN-008, PBOC-CRM-025, PBOC-SCR-008: counters, and what is remembered of past transactions."""
+    bench = card("bank-offline-pin")
+    for command_of_a_transaction in (
+        "00A4040008A000000333010101",
+        "80A800000B8309000000000010000156",
+        "002000800824111111FFFFFFFF",
+        "80AE800034000000001000000000000000015600000480000156240101001234567810150054455354" + "20" * 16,
+        "04DA9F790A00000001000000000000",
+    ):
+        bench.send(bytes.fromhex(command_of_a_transaction))
+    path = tmp_path / "me.card"
+    create_image(path, bench.model.eeprom.snapshot().cells)
+    name = "A000000333010101"
+    assert inspect(path).environments[0].counters == {
+        f"{name} ATC": "1",
+        f"{name} last online ATC": "0",
+        f"{name} offline PIN": "2 of 3 tries",
+        f"{name} mark: online authorisation not completed": "stands",
+        f"{name} mark: issuer script failed": "stands",
+        f"{name} electronic cash": "0.00 yuan",
+    }
