@@ -21,6 +21,7 @@ from cardsim.cos.files import File, FileSystem, FileType, NewFile
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
+from cardsim.pse.objects import READABLE
 from cardsim.pse.rsakey import load_rsa_key
 
 COUNTERS_FID: Final = 0xFF01
@@ -256,9 +257,12 @@ class Application:
             StatusError: 6985, something is missing; TlvError, something is no TLV.
         """
         data: dict[int, bytes] = {}
-        for content in (self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b"", *self.records()):
+        for content in (self.object(DGI_RISK) or b"", self.object(DGI_CARD) or b""):
+            data.update((item.tag, item.value) for item in tlv.walk(content))
+        for content in self.records():
             for item in tlv.walk(content):
-                data.setdefault(item.tag, item.value)
+                if item.tag not in READABLE:  # the card's own data objects: no record stands in for them
+                    data.setdefault(item.tag, item.value)
         fci, debit, iad = self.object(DGI_FCI), self._path(DGI_GPO_DEBIT), self.object(DGI_IAD)
         if fci is None or debit is None or iad is None or _CDOL1 not in data or _CDOL2 not in data:
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)

@@ -4,7 +4,9 @@ it back (PBOC part 5, fact sheet §1.12, §1.13)."""
 import enum
 import functools
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from cardsim.pse.application import (
@@ -130,6 +132,14 @@ REMEMBERED: Final = (
     ),
 )  # fmt: skip
 """All of it."""
+
+
+PIN_TRIES: Final = 0x9F17
+COUNTED: Final[Mapping[int, int]] = MappingProxyType(
+    {0x9F13: LOATC_AT, PIN_TRIES: PIN_TRIES_AT, 0x9F36: ATC_AT, 0x9F79: BALANCE_AT}
+)
+"""Data objects whose values stand among the counters, and their places there. 0D01 and 0E01 begin them, but for the PIN
+tries (DGI 9010)."""
 
 
 def _counters(reset: Reset) -> tuple[Remembered, ...]:

@@ -26,11 +26,12 @@ from cardsim.pse.application import (
 )
 from cardsim.pse.authentication import Authentication
 from cardsim.pse.choices import ORDINARY, Choice
+from cardsim.pse.counters import COUNTED, PIN_TRIES
 from cardsim.pse.cryptogram import Cryptograms
 from cardsim.pse.initiation import Initiation
 from cardsim.pse.log import TransactionLog
 from cardsim.pse.memory import PseMemory, State
-from cardsim.pse.objects import COUNTED, PIN_TRIES, READABLE
+from cardsim.pse.objects import READABLE
 from cardsim.pse.perso import Personalisation
 from cardsim.pse.scripts import IssuerScripts
 

@@ -1,12 +1,8 @@
 """What must live here: the card's own data objects (DGI 0D01 and 0E01), and what GET DATA and PUT DATA may do with them
 (PBOC parts 5 and 13, fact sheet §1.6)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
-
-from cardsim.pse.application import ATC_AT, BALANCE_AT, LOATC_AT, PIN_TRIES_AT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +50,6 @@ DATA_OBJECTS: Final = (
 
 READABLE: Final = {each.tag: each for each in DATA_OBJECTS}
 """Tags that GET DATA gives out where the card has them; 9F17 only with an offline PIN."""
-
-PIN_TRIES: Final = 0x9F17
-COUNTED: Final[Mapping[int, int]] = MappingProxyType(
-    {0x9F13: LOATC_AT, PIN_TRIES: PIN_TRIES_AT, 0x9F36: ATC_AT, 0x9F79: BALANCE_AT}
-)
-"""Data objects whose values stand among the counters, and their places there. 0D01 and 0E01 begin them, but for the PIN
-tries (DGI 9010)."""
 
 WRITABLE: Final = {each.tag: each for each in DATA_OBJECTS if each.writable}
 """Tags that PUT DATA of an issuer script takes where the card has them; 9F73 and 9F75 stand on cards of two currencies

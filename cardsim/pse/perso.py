@@ -29,8 +29,9 @@ from cardsim.pse.application import (
 )
 from cardsim.pse.channel import SecureChannel
 from cardsim.pse.contents import Grouping, Place, Target, grouping
+from cardsim.pse.counters import COUNTED, PIN_TRIES
 from cardsim.pse.memory import Channel
-from cardsim.pse.objects import COUNTED, PIN_TRIES, READABLE
+from cardsim.pse.objects import READABLE
 
 _LAST_BLOCK: Final = 0x80
 _UNDER_DEK: Final = 0x60

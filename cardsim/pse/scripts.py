@@ -32,9 +32,10 @@ from cardsim.pse.application import (
     is_record,
 )
 from cardsim.pse.choices import Choice
+from cardsim.pse.counters import COUNTED
 from cardsim.pse.issue import accepts_record
 from cardsim.pse.memory import IssuerAuthentication, State
-from cardsim.pse.objects import COUNTED, WRITABLE
+from cardsim.pse.objects import WRITABLE
 from cardsim.pse.transaction import TransactionCommands, session_key, udk
 from cardsim.pse.turns import states_of
 

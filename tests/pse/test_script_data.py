@@ -308,6 +308,15 @@ def test_lists_that_transactions_need() -> None:
     assert deal.once(ARQC).kind == ARQC
 
 
+def test_no_record_stands_in_for_card_data() -> None:
+    """PBOC-PDT-001, PBOC-GDT-001: a record with 9F75 and 9F73 makes no card of two currencies."""
+    deal = golden({"9F76": "0344"})
+    record = "7014 9F7506000000000001 9F7308 9999999999999999"
+    assert deal.bench.x(update(deal, 2, 1, record)) == "9000"
+    assert [deal.get("9F73"), deal.get("9F75"), deal.bench.x(put(deal, "9F75", LOAD))] == ["6A88", "6A88", "6A80"]
+    assert deal.once(ARQC, Data(currency="0344")).kind == ARQC
+
+
 def test_wrong_mac() -> None:
     """PBOC-SCR-008."""
     deal = golden()
