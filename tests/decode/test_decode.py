@@ -1,15 +1,20 @@
 """Names, values and explanations of commands and data items."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cardsim.decode import Environment
-from cardsim.decode.bits import BIT_TEXTS, TSI, TVR, cvr_text, flag_names, iad_text
+from cardsim.decode.bits import ADA, BIT_TEXTS, CVR, TSI, TVR, cvr_text, flag_names, iad_text
 from cardsim.decode.commands import Session, causes, command_name, is_secret, mask, masked_hex
 from cardsim.decode.explain import explain_answer, explain_ber
 from cardsim.decode.items import PSE_ITEMS, SSSE_ITEMS, Format
 from cardsim.decode.values import value_text
+from cardsim.pse import risk
+from cardsim.pse.objects import DATA_OBJECTS, DataObject
+from terminal.conformance.functions_bank import CVR_BITS
 
 
 @pytest.mark.parametrize(
@@ -88,6 +93,33 @@ def test_every_flag_has_its_own_place_and_words() -> None:
     for flags, length in ((TVR, 5), (TSI, 2)):
         assert len(set(flags.values())) == len(flags)
         assert len(flag_names(flags, b"\xff" * length)) == 8 * length
+
+
+@pytest.mark.parametrize("row", DATA_OBJECTS, ids=lambda row: f"{row.tag:04X}")
+def test_every_data_object_of_the_card_has_a_name(row: DataObject) -> None:
+    """PBOC-GDT-001: what GET DATA gives out is said in words; amounts are read as amounts."""
+    item = PSE_ITEMS[row.tag]
+    assert item.name
+    assert item.chinese
+    assert (item.format is Format.FEN_BCD) == (row.bcd and row.tag != 0x9F73), "9F73 is a rate"
+
+
+def _places(bits: Iterable[int], length: int) -> set[tuple[int, int]]:
+    """Byte from 1 and bit 8 to 1 of each of these bits in a value of so many bytes."""
+    return {(length - (bit.bit_length() - 1) // 8, (bit.bit_length() - 1) % 8 + 1) for bit in bits}
+
+
+def _named(prefix: str) -> dict[str, int]:
+    return {name: value for name, value in vars(risk).items() if name.startswith(prefix)}
+
+
+def test_bits_are_those_that_the_card_sets_and_reads() -> None:
+    """PBOC-CVR, 9F52: the card, the decoder and the words of cases name the same bits of CVR and 9F52."""
+    assert _places(_named("ADA_").values(), 2) == set(ADA)
+    whole = ("CVR_FIRST", "CVR_SECOND")
+    card = {value for name, value in _named("CVR_").items() if not name.startswith(whole)}
+    assert _places(card, 4) == set(CVR)
+    assert set(CVR_BITS.values()) == card
 
 
 def test_every_item_of_format_bits_has_a_reader() -> None:
