@@ -6,16 +6,29 @@ from typing import Any, Final
 
 from cardsim.crypto import oda, pboc
 from cardsim.crypto.rsa import RsaPrivateKey
-from cardsim.iso7816.tlv import ber, find
+from cardsim.iso7816.tlv import ber, find, parse_dol
 from cardsim.making.station import Channel, MakingError, Station
+from cardsim.pse.application import (
+    AIP_CDA,
+    AIP_DDA,
+    DGI_CARD,
+    DGI_FCI,
+    DGI_GPO_CASH,
+    DGI_GPO_DEBIT,
+    DGI_IAD,
+    DGI_KCV,
+    DGI_KEYS,
+    DGI_PIN,
+    DGI_PIN_COUNTERS,
+    DGI_RISK,
+)
+from cardsim.pse.rsakey import DGI_RSA
 
 PSE_NAME: Final = b"1PAY.SYS.DDF01"
 _ADF: Final = 0xADF1
 _LOG: Final = 0xEF0B
 _DAC: Final = b"\xda\xc0"
 _TRACK2_LENGTH: Final = 19
-_AIP_SIGNS: Final = 0x21
-"""DDA or CDA in the first byte of the AIP."""
 _CRT_PADDING: Final = 8
 _SIGNATURES: Final = {"debit": (0x0203, 0x0204), "cash": (0x0206, 0x0207)}
 """Records of each path with the signed static data and the ICC certificate (pboc fact sheet §4.3)."""
@@ -71,12 +84,12 @@ class PseMaker:
         channel = self._open(name)
         data = b"\x38" + int(self._data["space"]).to_bytes(2, "big") + bytes.fromhex("000000FFFF") + aid
         channel.send("CREATE application", 0xE0, _ADF >> 8, _ADF & 0xFF, data)
-        channel.store(0x9102, ber(0xA5, self._hex("pse_proprietary")))
+        channel.store(DGI_FCI, ber(0xA5, self._hex("pse_proprietary")))
         label = str(self._data["label"]).encode("ascii")
         entry = ber(0x4F, aid) + ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
         directory = find(self._hex("pse_proprietary"), 0x88) or b"\x01"
         channel.store(directory[0] << 8 | 1, ber(0x70, ber(0x61, entry)), last=True)
-        self._application(self._open(aid), card, label)
+        self.fill(self._open(aid), card, label)
 
     def _open(self, name: bytes) -> Channel:
         self._station.select(name)
@@ -91,40 +104,47 @@ class PseMaker:
     @property
     def _has_rsa_key(self) -> bool:
         """Whether the card signs by itself (DDA or CDA in the AIP)."""
-        return bool(self._hex("aip")[0] & _AIP_SIGNS)
+        return bool(int.from_bytes(self._hex("aip"), "big") & (AIP_DDA | AIP_CDA))
 
     def _hex(self, key: str) -> bytes:
         return bytes.fromhex(self._data[key])
 
-    def _application(self, channel: Channel, card: BankCard, label: bytes) -> None:
-        size = sum(_dol_lengths(self._hex("log_format")))
+    def _objects(self, table: str) -> bytes:
+        """The data objects of a table of the structure: values in hex by tag."""
+        return b"".join(ber(int(tag, 16), bytes.fromhex(value)) for tag, value in self._data[table].items())
+
+    def fill(self, channel: Channel, card: BankCard, label: bytes) -> None:
+        """The application, in its open channel: log file, data groupings, issue.
+
+        Raises:
+            MakingError: the card refuses something; at issue, the data do not fit together.
+        """
+        size = sum(length for _, length in parse_dol(self._hex("log_format")))
         log = bytes((0x2E, self._data["log_records"], size)) + bytes.fromhex("00000000FF000000")
         channel.send("CREATE log file", 0xE0, _LOG >> 8, _LOG & 0xFF, log + bytes((self._data["log_sfi"],)))
         discretionary = ber(0x9F4D, bytes((self._data["log_sfi"], self._data["log_records"])))
         fci = ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
         fci += ber(0x9F38, self._hex("pdol")) if self._data["pdol"] else b""
         fci += ber(0x5F2D, self._hex("language")) + ber(0xBF0C, discretionary)
-        channel.store(0x9102, ber(0xA5, fci))
-        for dgi, path in ((0x9104, "debit"), (0x9203, "cash")):
+        channel.store(DGI_FCI, ber(0xA5, fci))
+        for dgi, path in ((DGI_GPO_DEBIT, "debit"), (DGI_GPO_CASH, "cash")):
             if path in self._paths:
                 channel.store(dgi, ber(0x82, self._hex("aip")) + ber(0x94, self._hex(f"afl_{path}")))
         for dgi, content in self.records(card).items():
             channel.store(dgi, ber(0x70, content))
-        channel.store(0x0D01, b"".join(ber(int(tag, 16), bytes.fromhex(v)) for tag, v in self._data["risk"].items())
-                      + ber(0x9F4F, self._hex("log_format")))  # fmt: skip
-        channel.store(0x0E01, b"".join(ber(int(tag, 16), bytes.fromhex(v)) for tag, v in self._data["card"].items()))
-        channel.store(0x9200, ber(0x9F10, self._hex("iad")))
+        channel.store(DGI_RISK, self._objects("risk") + ber(0x9F4F, self._hex("log_format")))
+        channel.store(DGI_CARD, self._objects("card"))
+        channel.store(DGI_IAD, ber(0x9F10, self._hex("iad")))
         keys = card.udks()
-        channel.store(0x8000, keys, secret=True)
-        for dgi, number in zip(range(0x8205, 0x8200, -1), _crt(card.icc), strict=True):
-            if self._has_rsa_key:
+        channel.store(DGI_KEYS, keys, secret=True)
+        if self._has_rsa_key:
+            for dgi, number in zip(DGI_RSA, _crt(card.icc), strict=True):
                 channel.store(dgi, number, secret=True)
         if card.offline_pin is not None:
-            channel.store(0x8010, pboc.pin_block_format2(card.offline_pin), secret=True)
-            channel.store(0x9010, b"\x03\x03")
-        checks = b"".join(pboc.key_check_value(keys[at : at + 16]) for at in range(0, 48, 16))
+            channel.store(DGI_PIN, pboc.pin_block_format2(card.offline_pin), secret=True)
+            channel.store(DGI_PIN_COUNTERS, b"\x03\x03")
         try:
-            channel.store(0x9000, checks, last=True)
+            channel.store(DGI_KCV, pboc.key_check_values(keys), last=True)
         except MakingError as error:
             raise MakingError(f"{error}. {_MUST_FIT}") from error
 
@@ -187,12 +207,6 @@ def _digits(number: str) -> bytes:
 
 def _service(code: str) -> bytes:
     return bytes.fromhex(code.rjust(4, "0"))
-
-
-def _dol_lengths(dol: bytes) -> list[int]:
-    from cardsim.iso7816.tlv import parse_dol
-
-    return [length for _, length in parse_dol(dol)]
 
 
 def _crt(key: RsaPrivateKey) -> list[bytes]:

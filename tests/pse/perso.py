@@ -76,7 +76,7 @@ def structure() -> dict[str, Any]:
 def job_of(data: Mapping[str, Any], card: BankCard) -> Job:
     """The maker's job for an application, with the signatures of this very data."""
     collector = Collector()
-    PseMaker(Station(initialised().model), data, secrets().kmc)._application(collector, card, LABEL)
+    PseMaker(Station(initialised().model), data, secrets().kmc).fill(collector, card, LABEL)
     return collector.job
 
 
@@ -203,7 +203,7 @@ def ec(
 
 def check_values(keys: bytes) -> bytes:
     """DGI 9000 of DGI 8000."""
-    return b"".join(pboc.key_check_value(keys[at : at + 16]) for at in range(0, len(keys), 16))
+    return pboc.key_check_values(keys)
 
 
 def pse_of(bench: Bench) -> Pse:
