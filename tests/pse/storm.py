@@ -178,7 +178,9 @@ class Watched:
         assert before.atc <= now.atc <= 0xFFFE, command.hex()
         assert now.atc == before.atc or command[:2] == b"\x80\xa8", command.hex()
         if now.tries > before.tries:
-            assert command[:2] == b"\x00\x20" or (right and command[:2] == b"\x84\x24"), command.hex()
+            verified = command[:2] == b"\x00\x20" or (right and command[:2] == b"\x84\x24")
+            assert verified, command.hex()
+            assert word == 0x9000 or self.faulty, command.hex()
         if now.balance != before.balance and not self.faulty:
             spent = done and command[:2] == b"\x80\xae" and now.balance < before.balance
             assert spent or (done and right and command[:4] == b"\x04\xda\x9f\x79"), command.hex()
