@@ -15,10 +15,10 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cardsim.assembly import CardModel, SamModel, new_card, new_psam, seeded
 from cardsim.chip.eeprom import Eeprom
@@ -142,12 +142,20 @@ def _psam() -> tuple[bytes, KeyFile]:
     return psam.eeprom.snapshot().cells, keys
 
 
+def _with_values(pse: Mapping[str, Any] | None, values: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Data of a payment application with other values, each in the table that has it."""
+    if pse is None:
+        return None
+    card = {tag: values.get(tag, value) for tag, value in pse["card"].items()}
+    return {**pse, "card": card, "risk": pse["risk"] | {tag: v for tag, v in values.items() if tag not in card}}
+
+
 def _kind(risk: Risk, name: str, words: Vocabulary, psam: tuple[bytes, KeyFile]) -> Kind:
     card, blank = new_card(seed=_SEED), new_card(seed=_SEED)
     profile = load_profile(name)
-    pse = profile.pse or {}
-    data = {**pse, "risk": {**pse["risk"], **risk.values}} if pse and risk.values else profile.pse
-    profile = dataclasses.replace(profile, pse=data, offline_pin=profile.offline_pin or risk.offline_pin)
+    profile = dataclasses.replace(
+        profile, pse=_with_values(profile.pse, risk.values), offline_pin=profile.offline_pin or risk.offline_pin
+    )
     activate(card, None)
     keys = dataclasses.replace(make_card(card, profile, None), psam=psam[1].psam)
     if risk.spent:
