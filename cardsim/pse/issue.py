@@ -246,7 +246,7 @@ def _identity_document(candidate: Candidate) -> bool:
 
 
 def _lists_readable(candidate: Candidate) -> bool:
-    for tag in (0x8C, 0x8D, 0x9F49, _LOG_FORMAT):
+    for tag in (0x8C, 0x8D, 0x9F49):
         candidate.lists(tag)
     tlv.parse_dol(candidate.card.get(_LOG_FORMAT, b""))
     candidate.pdol()

@@ -17,7 +17,7 @@ from cardsim.pse.environment import Pse
 from cardsim.pse.issue import CHECKS, Candidate, refusal
 from tests.cards import AID, unhex
 from tests.pse.bank import golden, update
-from tests.pse.deal import ARQC
+from tests.pse.deal import ARQC, TC
 from tests.pse.perso import ADF, Job, empty, fill, job, log_file, open_channel, pse_of, store_all
 
 Spoil = Callable[[Job], None]
@@ -339,10 +339,11 @@ def test_records_of_both_kinds_are_tried() -> None:
 
 
 def test_a_log_format_in_a_record() -> None:
-    """PBOC-UPR-001: no list that the card would read may be unreadable."""
+    """PBOC-UPR-001: the card has its own in 0D01; what a record says of it, however unreadable, is not looked at."""
     deal = golden()
-    assert deal.bench.x(update(deal, 2, 1, "70059F4F029F02")) == "6A80"
-    assert deal.once(ARQC).kind == ARQC
+    assert deal.bench.x(update(deal, 2, 1, "70059F4F029F02")) == "9000"
+    assert deal.online().kind == TC
+    assert len(deal.log()) == 1
 
 
 @pytest.mark.parametrize(("dgi", "tag"), [(0x0301, 0x5A), (0x0303, 0x5A), (0x0303, 0x5F24)])
