@@ -6,7 +6,8 @@
     PYTHONPATH=. python tools/mutants.py --document           write docs/defects.md
 
 The clean card comes first: on it no case may report anything. A defect is found by a case that fails or that cannot
-be run although it runs on the clean card.
+be run although it runs on the clean card. A defect must not make the model itself raise: a card that falls over gives
+no answer that a case could judge, so that is an error of the defect, and the exit status is 1.
 """
 
 import argparse
@@ -123,6 +124,8 @@ class Outcome:
     title: str = ""
     ran: int = 0
     found: dict[str, str] = field(default_factory=dict)
+    fallen: dict[str, str] = field(default_factory=dict)
+    """Cases in which an exception came out of the model or of the bench, and which."""
     seconds: float = 0.0
 
 
@@ -211,12 +214,12 @@ def run(made: Made, defect: Defect | None, cases: Sequence[Case], *, first: bool
         try:
             result = runner.run_one(case)
         except Exception as error:
-            outcome.found[case.id] = f"the card falls over: {type(error).__name__}: {error}"
+            outcome.fallen[case.id] = f"{type(error).__name__}: {error}"
         else:
             outcome.ran += result.verdict in (*_BAD, Verdict.PASSED)
             if result.verdict in _BAD:
                 outcome.found[case.id] = result.reason or _difference(result.difference)
-        if first and outcome.found:
+        if first and (outcome.found or outcome.fallen):
             break
     outcome.seconds = time.perf_counter() - start
     return outcome
@@ -269,6 +272,9 @@ def outcomes(made: Made, names: Sequence[str], cases: Sequence[Case], jobs: int,
 
 
 def _row(outcome: Outcome) -> str:
+    if outcome.fallen:
+        case, error = next(iter(outcome.fallen.items()))
+        return f"{outcome.name:<34} FALLS OVER {case}: {error}"
     if not outcome.found:
         return f"{outcome.name:<34} SURVIVES   {outcome.title}"
     first = list(outcome.found)
@@ -279,9 +285,10 @@ def _row(outcome: Outcome) -> str:
 def _report(clean: Outcome, found: Sequence[Outcome]) -> dict[str, object]:
     return {
         "format": "cardsim-mutants",
-        "clean": {"ran": clean.ran, "reported": clean.found},
-        "defects": [{"name": o.name, "title": o.title, "found_by": o.found} for o in found],
-        "survivors": [o.name for o in found if not o.found],
+        "clean": {"ran": clean.ran, "reported": clean.found | clean.fallen},
+        "defects": [{"name": o.name, "title": o.title, "found_by": o.found, "fell_over_in": o.fallen} for o in found],
+        "survivors": [o.name for o in found if not o.found and not o.fallen],
+        "fallen": [o.name for o in found if o.fallen],
     }
 
 
@@ -305,23 +312,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     made = prepare(asked.cases)
     clean = run(made, None, made.cases)
-    sys.stderr.write(f"{_CLEAN}: {clean.ran} cases ran, {len(clean.found)} reported ({clean.seconds:.1f} s)\n")
-    for case, what in clean.found.items():
+    reported = clean.found | clean.fallen
+    sys.stderr.write(f"{_CLEAN}: {clean.ran} cases ran, {len(reported)} reported ({clean.seconds:.1f} s)\n")
+    for case, what in reported.items():
         sys.stderr.write(f"  {case}: {what}\n")
     # A case that complains about the clean card proves nothing about the others.
-    useful = [case for case in made.cases if case.id not in clean.found]
+    useful = [case for case in made.cases if case.id not in reported]
     found = []
     for outcome in outcomes(made, names, useful, asked.jobs, first=asked.first):
         found.append(outcome)
         sys.stderr.write(f"{len(found)}/{len(names)} {_row(outcome)}\n")
-    survivors = [outcome for outcome in found if not outcome.found]
+    fallen = [outcome for outcome in found if outcome.fallen]
+    survivors = [outcome for outcome in found if not outcome.found and not outcome.fallen]
     if asked.json:
         print(json.dumps(_report(clean, found), indent=1, ensure_ascii=False))
     else:
         print("\n".join(map(_row, found)))
-        print(f"\n{len(found) - len(survivors)} of {len(found)} defects found; {len(survivors)} survive; "
-              f"{len(clean.found)} cases report something on the clean card")  # fmt: skip
-    return 1 if survivors or clean.found else 0
+        print(f"\n{len(found) - len(survivors) - len(fallen)} of {len(found)} defects found; {len(survivors)} survive; "
+              f"{len(fallen)} make the card fall over; "
+              f"{len(reported)} cases report something on the clean card")  # fmt: skip
+    return 1 if survivors or fallen or reported else 0
 
 
 if __name__ == "__main__":

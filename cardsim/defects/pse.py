@@ -1,4 +1,4 @@
-"""Faults of the payment environment: selection, records, data objects, personalisation."""
+"""Faults of the payment environment: selection, records, data objects."""
 
 from collections.abc import Callable
 from typing import Final
@@ -6,18 +6,14 @@ from typing import Final
 from cardsim.assembly import CardModel
 from cardsim.cos.dispatch import Level, Row
 from cardsim.cos.environment import Handler
-from cardsim.cos.files import ROOT, FileFlag
-from cardsim.cos.table import Phase
-from cardsim.crypto import ciphers, padding, pboc, scp02
-from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_levels, on_pse, put, table
+from cardsim.cos.files import ROOT
+from cardsim.defects.defect import Apply, Side, answering, around, on_levels, on_pse, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.pse import commands
-from cardsim.pse.application import DGI_KEYS, Application
+from cardsim.pse.application import DGI_KEYS
 from cardsim.pse.environment import Pse
-from cardsim.pse.memory import Channel
-from cardsim.pse.perso import Personalisation
 
 _MAC_SIZE: Final = 8
 _GET_DATA: Final = b"\x80\xca"
@@ -30,11 +26,6 @@ def _handler(name: str, wrap: Callable[[Pse, Handler], Handler]) -> Apply:
 
 def _status(name: str, right: int, wrong: int) -> Apply:
     return _handler(name, lambda _pse, handler: answering(lambda sw: wrong if sw == right else sw)(handler))
-
-
-def _on_perso(change: Callable[[Pse, Personalisation], None]) -> Apply:
-    """A defect of personalisation."""
-    return on_pse(lambda pse: change(pse, pse._personalisation))
 
 
 # --- selection and data ----------------------------------------------------------------------------------------------
@@ -132,127 +123,6 @@ def _record_bare(_pse: Pse, handler: Handler) -> Handler:
     return changed
 
 
-# --- personalisation -------------------------------------------------------------------------------------------------
-
-
-def _no_channel(_pse: Pse, perso: Personalisation) -> None:
-    def plain(data: bytes) -> bytes:
-        perso._application()
-        return data
-
-    put(perso, "_plain", plain)
-
-
-def _plain_allowed(pse: Pse, perso: Personalisation) -> None:
-    def plain(data: bytes) -> bytes:
-        perso._application()
-        perso._session()
-        return data[:-_MAC_SIZE] if pse.ram.channel.level else data
-
-    put(perso, "_plain", plain)
-
-
-def _c_mac(length: int) -> Callable[[Pse, Personalisation], None]:
-    """So many bytes of the C-MAC are compared."""
-
-    def change(pse: Pse, perso: Personalisation) -> None:
-        def wrap(protected: Callable[..., bytes]) -> Callable[..., bytes]:
-            def changed(ins: int, p1: int, p2: int, data: bytes) -> bytes:
-                channel = pse.ram.channel
-                if channel.keys is None or not channel.open:
-                    return protected(ins, p1, p2, data)
-                body, mac, keys = data[:-_MAC_SIZE], data[-_MAC_SIZE:], channel.keys
-                try:
-                    text = padding.unpad80(ciphers.des_cbc_decrypt(keys.enc, body)) if channel.level & 2 else body
-                except ValueError:
-                    return protected(ins, p1, p2, data)
-                message = bytes((0x84, ins, p1, p2, len(text) + _MAC_SIZE)) + text
-                right = scp02.command_mac(keys.mac, message, scp02.encrypt_icv(keys.mac, channel.mac))
-                return protected(ins, p1, p2, body + (right if right[:length] == mac[:length] else mac))
-
-            return changed
-
-        around(perso, "_protected", wrap)
-
-    return change
-
-
-def _channel_stays(pse: Pse, perso: Personalisation) -> None:
-    def wrap(protected: Callable[..., bytes]) -> Callable[..., bytes]:
-        def changed(ins: int, p1: int, p2: int, data: bytes) -> bytes:
-            channel = pse.ram.channel
-            try:
-                return protected(ins, p1, p2, data)
-            except StatusError:
-                pse.ram.channel = channel
-                raise
-
-        return changed
-
-    around(perso, "_protected", wrap)
-
-
-def _keys_unchecked(_pse: Pse, perso: Personalisation) -> None:
-    put(perso, "_keys_checked", lambda _application: True)
-
-
-def _issues_anything(pse: Pse, perso: Personalisation) -> None:
-    def issue(application: Application) -> None:
-        pse.files.set_file_flags(application.df, application.df.flags | FileFlag.ISSUED)
-        if pse.phase is not Phase.ISSUED:
-            pse.files.set_phase(Phase.ISSUED)
-
-    put(perso, "_issue", issue)
-
-
-def _never_issues(_pse: Pse, perso: Personalisation) -> None:
-    put(perso, "_issue", nothing)
-
-
-def _open_after_issue(pse: Pse, perso: Personalisation) -> None:
-    put(perso, "_application", pse.application)
-
-
-def _any_block(pse: Pse, perso: Personalisation) -> None:
-    def wrap(store: Callable[..., bytes]) -> Callable[..., bytes]:
-        return lambda p1, _p2, data: store(p1, pse.ram.channel.block, data)
-
-    around(perso, "_store_data", wrap)
-
-
-def _any_host(pse: Pse, perso: Personalisation) -> None:
-    def wrap(authenticate: Handler) -> Handler:
-        def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
-            channel = pse.ram.channel
-            if channel.keys is not None:
-                sequence = pse.master.sequence.to_bytes(2, "big")
-                host, card = channel.host_challenge, channel.card_challenge
-                head = scp02.host_cryptogram(channel.keys.enc, host, sequence, card)
-                message = bytes((0x84, 0x82, p1, 0, 16)) + head
-                data = head + scp02.command_mac(channel.keys.mac, message, bytes(8))
-            return authenticate(p1, p2, data, le)
-
-        return changed
-
-    around(perso, "_authenticate", wrap)
-
-
-def _put_key_unchecked(pse: Pse, perso: Personalisation) -> None:
-    def wrap(put_key: Callable[..., bytes]) -> Callable[..., bytes]:
-        def changed(p1: int, data: bytes) -> bytes:
-            session, body = perso._session(), bytearray(data)
-            for at in range(1, len(body) - 21, 22):
-                key = scp02.dek_decrypt(session.dek, bytes(body[at + 2 : at + 18]))
-                body[at + 19 : at + 22] = pboc.key_check_value(key)
-            answer: bytes = put_key(p1, bytes(body))
-            pse.ram.channel = Channel()
-            return answer
-
-        return changed
-
-    around(perso, "_put_key", wrap)
-
-
 PSE: Final = table(
     Side.PSE,
     (
@@ -281,31 +151,6 @@ PSE: Final = table(
          _handler("_get_data", _value_alone)),
         ("get-data-missing-6A82", "PBOC-GDT-009", "GET DATA of an unknown tag is answered 6A82 and not 6A88.",
          _status("_get_data", status.REFERENCE_NOT_FOUND, status.FILE_NOT_FOUND)),
-        ("channel-not-needed", "PBOC-PER-008",
-         "STORE DATA and CREATE work without a channel.", _on_perso(_no_channel)),
-        ("plain-in-channel", "PBOC-PER-007, D7", "Commands without a MAC are taken in a channel that asks for one.",
-         _on_perso(_plain_allowed)),
-        ("c-mac-ignored", "PBOC-PER-007", "The C-MAC is not looked at.", _on_perso(_c_mac(0))),
-        ("c-mac-four-bytes", "PBOC-CRY-016, PBOC-PER-007", "The C-MAC is compared in four bytes.",
-         _on_perso(_c_mac(4))),
-        ("wrong-c-mac-keeps-channel", "PBOC-PER-007", "A wrong C-MAC does not end the channel.",
-         _on_perso(_channel_stays)),
-        ("host-not-authenticated", "PBOC-PER-005", "Any host cryptogram opens the channel.", _on_perso(_any_host)),
-        ("channel-tries-unlimited", "PBOC-PER-005, D13", "Failures to open the channel are not counted.",
-         on_pse(lambda pse: put(pse.master, "lower", lambda: pse.master.tries - 1))),
-        ("channel-sequence-stays", "PBOC-PER-001, PBOC-CRY-014", "The sequence counter of the channel does not rise.",
-         on_pse(lambda pse: put(pse.master, "count", nothing))),
-        ("block-number-ignored", "PBOC-PER-009", "STORE DATA takes its blocks in any order.", _on_perso(_any_block)),
-        ("kcv-not-checked", "PBOC-PER-021", "Keys are not compared with their check values.",
-         _on_perso(_keys_unchecked)),
-        ("put-key-kcv-not-checked", "PBOC-PER-033", "PUT KEY does not compare the keys with their check values.",
-         _on_perso(_put_key_unchecked)),
-        ("issue-incomplete", "PBOC-PER-029", "An application can be issued without its mandatory data.",
-         _on_perso(_issues_anything)),
-        ("never-issued", "PBOC-PER-028", "The last STORE DATA does not issue the application.",
-         _on_perso(_never_issues)),
-        ("channel-after-issue", "PBOC-PER-030, D7", "The channel can be opened in an application that is issued.",
-         _on_perso(_open_after_issue)),
     ),
 )  # fmt: skip
-"""Faults of data and personalisation."""
+"""Faults of selection and data."""

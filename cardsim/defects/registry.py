@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from cardsim.assembly import CardModel, SamModel
 from cardsim.defects.cash import CASH
+from cardsim.defects.channel import CHANNEL
 from cardsim.defects.chip import CHIP
 from cardsim.defects.cos import COS
 from cardsim.defects.defect import Defect, Side
@@ -16,6 +17,7 @@ from cardsim.defects.keys import KEYS
 from cardsim.defects.master import MASTER
 from cardsim.defects.medical import MEDICAL
 from cardsim.defects.payment import PAYMENT
+from cardsim.defects.personalisation import PERSONALISATION
 from cardsim.defects.psam import PSAM
 from cardsim.defects.pse import PSE
 from cardsim.defects.records import RECORDS
@@ -31,7 +33,8 @@ from cardsim.defects.updates import UPDATES
 
 _TABLES: Final = (
     CHIP, COS, MASTER, SSSE, RECORDS, UPDATES, RULES, SECURITY,
-    KEYS, SERVICES, MEDICAL, PSE, PAYMENT, RISK, CASH, SIGNATURES, SCRIPTS, SCRIPT_EFFECTS, PSAM,
+    KEYS, SERVICES, MEDICAL, PSE, CHANNEL, PERSONALISATION,
+    PAYMENT, RISK, CASH, SIGNATURES, SCRIPTS, SCRIPT_EFFECTS, PSAM,
 )  # fmt: skip
 _HEADINGS: Final = {
     Side.CHIP: "Chip",

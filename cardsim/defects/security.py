@@ -9,7 +9,7 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import ROOT
 from cardsim.cos.keys import KeyUse, Slot
 from cardsim.crypto import social
-from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_handler, on_power, on_ssse, put, table
+from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_handler, on_ssse, put, table
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.ssse.environment import Ssse
@@ -65,7 +65,10 @@ def _restored_at_reset(use: KeyUse) -> Apply:
     """A counter that is not 0 is full again after a reset."""
 
     def apply(card: CardModel) -> None:
-        def before() -> None:
+        power_on = card.os.power_on
+
+        def powered() -> bytes:
+            atr = power_on()
             for environment in card.environments.values():
                 if isinstance(environment, Ssse):
                     for slots in environment.keys.slots().values():
@@ -73,7 +76,10 @@ def _restored_at_reset(use: KeyUse) -> Apply:
                             if slot.use is use and 0 < environment.keys.tries(slot) < slot.limit <= 15:
                                 environment.keys.restore(slot)
 
-        on_power(card, before)
+            return atr
+
+        put(card.os, "power_on", powered)
+        card.power_on = powered
 
     return apply
 

@@ -11,15 +11,15 @@ from terminal.conformance.context import Context, Disproved, Function, FunctionE
 from terminal.conformance.functions_bank import card_key
 
 _LONG: Final = 0xFF
-_TEST_KEY: Final = RsaPrivateKey.from_primes(
+TEST_KEY: Final = RsaPrivateKey.from_primes(
     0xDDF1085A7DFAE8B4C153510FEC9DF6B61614DC2AA3FAAF301480BCF303AD1587,
     0xCE6DFD5B693DFBC8EB3EA0D02F5DABB076CB22648577B7DDD47410649D36B273,
     3,
 )
 """A key of 512 bits that everybody knows; its qInv ends in 80, and must not be taken for padded (U4)."""
 _PARTS: Final = {
-    "p": _TEST_KEY.p, "q": _TEST_KEY.q, "dp": _TEST_KEY.dp, "dq": _TEST_KEY.dq, "qinv": _TEST_KEY.qinv,
-    "n": _TEST_KEY.n, "d": pow(_TEST_KEY.e, -1, (_TEST_KEY.p - 1) * (_TEST_KEY.q - 1)),
+    "p": TEST_KEY.p, "q": TEST_KEY.q, "dp": TEST_KEY.dp, "dq": TEST_KEY.dq, "qinv": TEST_KEY.qinv,
+    "n": TEST_KEY.n, "d": pow(TEST_KEY.e, -1, (TEST_KEY.p - 1) * (TEST_KEY.q - 1)),
 }  # fmt: skip
 _PADDINGS: Final = {"none": b"", "80": b"\x80" + bytes(7), "FF": b"\x80" + b"\xff" * 7}
 
@@ -127,7 +127,7 @@ def _crt(context: Context, words: tuple[str, ...]) -> bytes:
 def _test_dda(context: Context, words: tuple[str, ...]) -> bytes:
     """test-dda SIGNATURE DATA: ICC dynamic data that the test key signed, with the values of the DDOL."""
     try:
-        return oda.verify_dynamic(_TEST_KEY.public, context.value(words[0]), context.value(words[1]))
+        return oda.verify_dynamic(TEST_KEY.public, context.value(words[0]), context.value(words[1]))
     except oda.OdaError as error:
         raise Disproved(str(error)) from error
 

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import xor
 from typing import Final
 
-from cardsim.crypto import ciphers, scp02, social
+from cardsim.crypto import ciphers, padding, scp02, social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.atr import Atr
 from cardsim.making.structure import load_structure
@@ -123,6 +123,16 @@ def _channel_sealed(context: Context, words: tuple[str, ...]) -> bytes:
     return body + scp02.command_mac(key, header + body, scp02.encrypt_icv(key, before))
 
 
+def _channel_hidden(context: Context, words: tuple[str, ...]) -> bytes:
+    """channel-hidden ENC MAC ANSWER BEFORE HEADER DATA: the same at level 03, the data enciphered behind their MAC."""
+    enc, answer = _channel_key(context, words[0]), context.value(words[2])
+    session = scp02.session_keys(scp02.CardKeys(enc, enc, enc), answer[12:14])
+    data = context.value(words[5])
+    mac = _channel_sealed(context, words[1:])[1 + len(data) :]
+    body = ciphers.des_cbc_encrypt(session.enc, padding.pad80(data)) + mac
+    return bytes((len(body),)) + body
+
+
 def _check_value(context: Context, words: tuple[str, ...]) -> bytes:
     """check-value KEY…: the check values of 3DES keys, three bytes each."""
     return b"".join(ciphers.des_ecb_encrypt(context.key(word), bytes(8))[:3] for word in words)
@@ -172,6 +182,7 @@ SOCIAL_FUNCTIONS: Final[Mapping[str, Function]] = {
     "channel-key": _channel_key_data,
     "channel-secret": _channel_secret,
     "channel-sealed": _channel_sealed,
+    "channel-hidden": _channel_hidden,
     "check-value": _check_value,
     "atr": _atr,
     "id": _id,

@@ -10,6 +10,7 @@ from tests.defects import scenes_files as files
 from tests.defects import scenes_making as making
 from tests.defects import scenes_medical as medical
 from tests.defects import scenes_payment as payment
+from tests.defects import scenes_perso as perso
 from tests.defects import scenes_psam as sam
 from tests.defects import scenes_social as social
 from tests.defects.tour import Tour
@@ -53,7 +54,8 @@ SCENES: Final[Mapping[str, Scene]] = {
         (initialised, (making.keyed_card, making.ssse_setup)),
         (files.shelf, (files.pointer, files.writing, files.rules, files.proofs, files.macs, files.services)),
         (medical.surgery, (medical.loads, medical.purchases, medical.counter)),
-        (empty, (making.channel, making.channel_commands, making.issue, making.put_key)),
+        (empty, (making.channel, making.channel_commands, making.issue, making.put_key,
+                 perso.levels, perso.groupings, perso.lacking, perso.jobs, perso.rekeyed)),
         (_rich, (payment.order, payment.counters, payment.many, payment.log, payment.cash)),
         (lambda: pay(_FREE), (bank.walk,)),
         (lambda: pay(_FREE | _LIMITS), (bank.abroad,)),

@@ -1,5 +1,6 @@
 """Names, files of one's own, messages, and the page that is made from the tables."""
 
+import json
 import os
 import re
 import subprocess
@@ -98,13 +99,30 @@ def test_the_page_is_that_of_the_tables() -> None:
     assert (TOOL.parents[1] / "docs" / "defects.md").read_text(encoding="utf8") == document()
 
 
+def _mutants(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(TOOL), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(TOOL.parents[1])}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
 def test_mutants_tells_found_from_surviving(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(OWN.replace("x6f\\x00", "x6a\\x82"), encoding="utf8")
-    command = [sys.executable, str(TOOL), f"{path}:missing-6F00", "gpo-twice", "--first"]
-    environment = {**os.environ, "PYTHONPATH": str(TOOL.parents[1])}
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    ran = _mutants(f"{path}:missing-6F00", "gpo-twice", "--first")
     assert ran.returncode == 1, ran.stderr
     assert re.search(r"missing-6F00\s+SURVIVES", ran.stdout)
     assert re.search(r"gpo-twice\s+1 cases  PBOC-", ran.stdout)
     assert "1 of 2 defects found; 1 survive" in ran.stdout
+
+
+def test_a_defect_that_makes_the_card_fall_over_is_an_error_of_its_own(tmp_path: Path) -> None:
+    """An exception of ours is no answer: it is told apart from a defect that a case has found, and fails the run."""
+    path = tmp_path / "mine.py"
+    path.write_text(OWN.replace('b"\\x6f\\x00" if', "nonsense if"), encoding="utf8")
+    ran = _mutants(f"{path}:missing-6F00", "gpo-twice", "--first")
+    assert ran.returncode == 1, ran.stderr
+    assert re.search(r"missing-6F00\s+FALLS OVER \S+: NameError: name 'nonsense' is not defined", ran.stdout)
+    assert "1 of 2 defects found; 0 survive; 1 make the card fall over" in ran.stdout
+    told = json.loads(_mutants(f"{path}:missing-6F00", "--first", "--json").stdout)
+    assert (told["fallen"], told["survivors"]) == (["missing-6F00"], [])
+    assert told["defects"][0]["found_by"] == {}
