@@ -52,6 +52,7 @@ from tests.tearing.scene import (
     has_pse,
     then,
 )
+from tests.tearing.sweep import outside_journal
 
 FREE: Final = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
 _MONEY, _PRICE = 10000, CASH.amount
@@ -185,6 +186,17 @@ def _store_data(dgi: int, *, replaced: bool) -> Callable[[Setting], Scene]:
         channel.send("CREATE log file", 0xE0, 0xEF, 0x0B, log_file())
         store_all(channel, {dgi: other[dgi]} if replaced else {}, issue=False)
         host, content, want = Host(bench), job()[dgi], everything(pay())
+        known: dict[bytes, bool] = {}
+
+        def repeated() -> bool:
+            """Whether the whole job leads from here to the card that it should make: tried once for the same cells."""
+            cells = outside_journal(bench)
+            if cells not in known:
+                state = bench.model.snapshot()
+                store_all(open_channel(bench), job())
+                known[cells] = everything(bench) == want
+                bench.model.restore(state)
+            return known[cells]
 
         def command() -> bytes:
             assert host.session is not None
@@ -195,11 +207,7 @@ def _store_data(dgi: int, *, replaced: bool) -> Callable[[Setting], Scene]:
         def look() -> Facts:
             stored = {other[dgi]: "the old one", content: "the new one", None: "none"}
             facts = {"SELECT": bench.select(AID), "grouping": stored.get(application(bench).object(dgi), "another")}
-            state = bench.model.snapshot()
-            store_all(open_channel(bench), job())
-            facts["the job, sent whole"] = "as it should be" if everything(bench) == want else "another card"
-            bench.model.restore(state)
-            return facts
+            return facts | {"the job, sent whole": "as it should be" if repeated() else "another card"}
 
         return _in_channel(host, 1, command, "STORE DATA", *both("9000"), look=look)
 

@@ -76,12 +76,14 @@ class Step:
         start: does everything from the reset to the moment before the command, and gives back what sends it.
         states: in the order in which the command goes through them, from the one before it to the one after it.
         opens: commands that are refused with 6982 before, and are not after a success in the same session.
+        fresh: makes the card ready for the first attempt, where an earlier step would leave it otherwise.
     """
 
     name: str
     start: Callable[[], Act]
     states: tuple[State, ...]
     opens: tuple[str, ...] = ()
+    fresh: Callable[[], None] = field(default=lambda: None)
 
     @property
     def word(self) -> str:

@@ -129,6 +129,7 @@ class _Sweep:
 
     def run(self) -> None:
         """Undisturbed first; then every cut; then a reset behind the answer."""
+        self.step.fresh()
         start, act, programs = self._undisturbed()
         self.report.programs = len(programs)
         for number, (address, length) in enumerate(programs):

@@ -4,10 +4,10 @@ import fnmatch
 from collections.abc import Iterable
 from typing import Final
 
-from tests.tearing import management, medical, payment, sam, scripts, social
+from tests.tearing import job, management, medical, payment, sam, scripts, social
 from tests.tearing.scene import Scenario
 
-_TABLES: Final = (management, social, medical, sam, payment, scripts)
+_TABLES: Final = (management, social, medical, sam, payment, scripts, job)
 SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for table in _TABLES for scenario in table.SCENARIOS}
 
 
