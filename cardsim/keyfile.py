@@ -391,6 +391,7 @@ def _medical_type(table: _Table, key: str, value: Any) -> TypeCoding:
 _key16 = _hex(16)
 _PSAM_KEYS: Final = ("master", "application", "national", "provincial", "city")
 _pin = _text(r"[0-9]{4,16}", "a string of 4 to 16 digits")
+_bank_pin = _text(r"[0-9]{4,12}", "a string of 4 to 12 digits, as a PIN block holds them")
 _any_text = _text(r"[^\x00-\x1f]*", "a string on one line")
 _area = _text(r"[0-9]{6}", "an area code: a string of six digits")
 
@@ -474,8 +475,8 @@ def _read_holder(table: _Table) -> Holder:
     return Holder(
         name=table.get("name", _any_text) or "",
         pin=table.get("pin", _pin),
-        offline_pin=table.get("offline_pin", _pin),
-        online_pin=table.get("online_pin", _pin),
+        offline_pin=table.get("offline_pin", _bank_pin),
+        online_pin=table.get("online_pin", _bank_pin),
     )
 
 

@@ -86,7 +86,7 @@ class IssuerScripts(TransactionCommands):
             if not exempt:
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
         if not self._chosen(Choice.SCRIPT_COUNT_EXECUTED):
-            self._count(application)
+            self._count(application, application.write_counter_early)
         return application
 
     def _open(self) -> bool:
@@ -95,14 +95,14 @@ class IssuerScripts(TransactionCommands):
             return self._chosen(Choice.SCRIPTS_AFTER_OFFLINE)
         return transaction.state in _TURN
 
-    def _count(self, application: Application) -> None:
+    def _count(self, application: Application, write: Callable[[int, bytes], None]) -> None:
         """Count a script after the second GENERATE AC."""
         if self._transaction.state is not State.COMPLETED:
             return
         count = application.counters()[SCRIPTS_AT] + 1
         stops = self._chosen(Choice.SCRIPT_COUNT_STOPS)
         count = min(count, _MOST_SCRIPTS) if stops else count % (_MOST_SCRIPTS + 1)
-        application.write_counter_early(SCRIPTS_AT, bytes((count,)))
+        write(SCRIPTS_AT, bytes((count,)))
 
     def _fail(self, application: Application, word: int) -> NoReturn:
         """Refuse a script; the mark that it failed stands before the answer (D13)."""
@@ -139,14 +139,14 @@ class IssuerScripts(TransactionCommands):
         if len(data) not in (lc or tuple(row.lc)):
             self._fail(application, status.WRONG_LENGTH)
         body = self._check_mac(application, row.header + bytes((p1, p2, len(data))), data)
+        self._count_executed(application)
         act(application, body)
-        self._executed(application)
         return b""
 
-    def _executed(self, application: Application) -> None:
-        self._pse.partition.commit()
+    def _count_executed(self, application: Application) -> None:
+        """Count a script together with what it does, where nothing else counts."""
         if self._chosen(Choice.SCRIPT_COUNT_EXECUTED):
-            self._count(application)
+            self._count(application, application.write_counter)
 
     # --- blocking ----------------------------------------------------------------------------------------------
 
@@ -215,11 +215,11 @@ class IssuerScripts(TransactionCommands):
         if not form_first:
             self._check_object(application, tag, len(value))
         self._check_value(application, tag, value)
+        self._count_executed(application)
         if tag in COUNTED:
             application.write_counter(COUNTED[tag], value)
         else:
             _replace(application, tag, value)
-        self._executed(application)
         return b""
 
     def _check_object(self, application: Application, tag: int, length: int) -> None:

@@ -382,7 +382,7 @@ def test_lives(card: Made, steps: list[Step]) -> None:
     live(card, steps)
 
 
-@settings(max_examples=2000, suppress_health_check=ALL_CHECKS_OFF)
+@settings(max_examples=500, suppress_health_check=ALL_CHECKS_OFF)
 @given(cards(), lives())
 def test_many_lives(card: Made, steps: list[Step]) -> None:
     """The same, at length: some hundred thousand commands."""
