@@ -167,9 +167,8 @@ def _mark_kept(pse: Pse) -> None:
 
 
 def _counted_early(pse: Pse) -> None:
-    def count(application: Application) -> None:
-        number = (application.counters()[SCRIPTS_AT] + 1) & 0x0F
-        application.write_counter_early(SCRIPTS_AT, bytes((number,)))
+    def count(application: Application, write: Callable[[int, bytes], None]) -> None:
+        write(SCRIPTS_AT, bytes(((application.counters()[SCRIPTS_AT] + 1) & 0x0F,)))
 
     put(pse.scripts, "_count", count)
 
