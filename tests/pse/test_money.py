@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cardsim.chip.faults import PowerCutPlan
 from tests.pse.bank import put
-from tests.pse.deal import ARQC, TC, Data, Deal
+from tests.pse.deal import ARQC, TC, YES, Data, Deal
 from tests.pse.perso import amount, pay
 from tests.tearing.payment import FREE
 
@@ -97,6 +97,19 @@ class Ledger:
             self.seen()
         self.settle(price, paid=cash and word == "9000", unsure=cash and not word, debit=not cash)
 
+    def cash_online(self, price: int, cut: Cut) -> None:
+        """Online on the path of electronic cash, completed with a TC: electronic cash stays as it was."""
+        self.clear_marks()
+        data = Data(amount=price, tvr="0000000000")
+        if self.deal.gpo(cash=True, amount=price)[-4:] != "9000" or self.deal.gac(ARQC, data).kind != ARQC:
+            raise AssertionError("the card did not go online")
+        self.seen()
+        assert self.deal.external() == "9000"
+        with self.power(cut):
+            self.deal.sw(TC, data.cdol2(YES))
+        assert self.on_card() == self.balance
+        self.records = self.log()
+
     def settle(self, price: int, *, paid: bool, unsure: bool = False, debit: bool = False) -> None:
         """Balance and log say the same: the purchase took place as a whole, or not at all."""
         after, records = self.on_card(), self.log()
@@ -147,6 +160,7 @@ _MOVES: Final[st.SearchStrategy[Move]] = st.one_of(
     st.builds(lambda price, cut, early: lambda ledger: ledger.pay(price, cut, at_gpo=early), _PRICE, _CUTS,
               st.booleans()),
     st.builds(lambda price, cut: lambda ledger: ledger.debit(price, cut), _PRICE, _CUTS),
+    st.builds(lambda price, cut: lambda ledger: ledger.cash_online(price, cut), _PRICE, _CUTS),
     st.just(Ledger.reset),
 )  # fmt: skip
 CUTS: Final = [0]
