@@ -139,7 +139,7 @@ def expected_cryptogram(bench: Bench, seen: Seen) -> bytes:
 
 @pytest.mark.parametrize("bench", [cards.DUAL], indirect=True)
 def test_emv_finds_the_application(station: Station, bench: Bench) -> None:
-    """Issue 5: the command line of `emv` lists what the directory of the card holds."""
+    """The command line of `emv` lists what the directory of the card holds."""
     listing = station.run(emv_program("emvtool"), "listapps")
     assert listing.returncode == 0, listing.stderr
     assert '"PBOC DEBIT"' in listing.stdout
@@ -148,7 +148,7 @@ def test_emv_finds_the_application(station: Station, bench: Bench) -> None:
 
 @PYEMV
 def test_emv_makes_a_purchase(station: Station, bench: Bench) -> None:
-    """Issue 5: selection, records, authentication that the card has (static or dynamic), an online cryptogram."""
+    """Selection, records, authentication that the card has (static or dynamic), an online cryptogram."""
     seen = read(station)
     data, answer = seen.checked, seen.answer
     issuer = oda.issuer_key(authority(bench), data)
@@ -166,7 +166,7 @@ def test_emv_makes_a_purchase(station: Station, bench: Bench) -> None:
 @PYEMV
 @pytest.mark.parametrize("bench", ["bank-cda"], indirect=True)
 def test_emv_makes_a_purchase_with_a_signed_cryptogram(station: Station, bench: Bench) -> None:
-    """Issue 5: combined authentication (CDA)."""
+    """Combined authentication (CDA)."""
     seen = read(station, "cda")
     assert (seen.answer["9F27"], signed_cryptogram(bench, seen)) == (b"\x80", expected_cryptogram(bench, seen))
 
@@ -174,7 +174,7 @@ def test_emv_makes_a_purchase_with_a_signed_cryptogram(station: Station, bench: 
 @PYEMV
 @pytest.mark.parametrize("bench", [pytest.param(LOADED, id="loaded")], indirect=True)
 def test_emv_pays_with_electronic_cash(station: Station, bench: Bench) -> None:
-    """Issue 5: offered electronic cash, the card chooses it by its AFL, approves offline, signs its TC, and pays."""
+    """Offered electronic cash, the card chooses it by its AFL, approves offline, signs its TC, and pays."""
     seen = read(station, "cda", "cash")
     assert seen.checked["9F74"] == b"ECC001"
     assert (seen.answer["9F27"], signed_cryptogram(bench, seen)) == (b"\x40", expected_cryptogram(bench, seen))
@@ -233,7 +233,7 @@ def tree(path: Path) -> list[tuple[Node, ...]]:
 
 @pytest.mark.parametrize("bench", ["bank-cda"], indirect=True)
 def test_cardpeek_reads_the_card(station: Station, bench: Bench, tmp_path: Path) -> None:
-    """Issue 5: cardpeek's EMV script finds the application, gets its processing options and names all that it reads."""
+    """Cardpeek's EMV script finds the application, gets its processing options and names all that it reads."""
     cardpeek(station, tmp_path, "os.exit(0)")  # the first run puts its scripts into its home
     saved = tmp_path / "tree.xml"
     log = cardpeek(station, tmp_path, f"dofile('emv.lua') ui.save_view('{saved}') os.exit(0)")
