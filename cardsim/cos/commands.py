@@ -4,6 +4,7 @@ No standard fixes card management; the layout is that of the FMCOS family. `docs
 byte. The last rows are part of every environment's table as well.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.table import ANY_BYTE, Command, Fault, Messaging, Parameters, answers
@@ -88,19 +89,15 @@ ACTIVATE: Final = Command(
     clause="SSC part 10 §5.1.2 (our form)",
 )
 
-ACTIVATE_WITH_CHOICES: Final = Command(
+ACTIVATE_WITH_CHOICES: Final = replace(
+    ACTIVATE,
     name="ACTIVATE WITH CHOICES",
-    cla=0x80,
-    ins=0xF0,
-    case=Case.COMMAND,
     parameters=(Parameters((0x01,)),),
     lc=range(23, 39),
     data=(
         "transport key (16), try limit (1), profile switches (2), choices of the payment environment (4), "
         "historical bytes (0-15)"
     ),
-    access="virgin chip",
-    answers=ACTIVATE.answers,
     clause="SSC part 10 §5.1.2 (our form), D16",
 )
 

@@ -8,7 +8,8 @@ from cardsim.cos.table import ANY_BYTE, Command, Fault, Messaging, Parameters, a
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
 
-_SFIS: Final = range(1, 31)
+_RECORD_OF_SFI: Final = Parameters(range(1, 0x100), tuple(sfi << 3 | 4 for sfi in range(1, 31)), "record number, SFI")
+_TAG: Final = Parameters(ANY_BYTE, ANY_BYTE, "tag")
 _ISSUED: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "the application is issued")
 _NO_CHANNEL: Final = Fault(s.CONDITIONS_NOT_SATISFIED, "no channel is open")
 _IN_PLAIN: Final = (
@@ -34,7 +35,7 @@ READ_RECORD: Final = Command(
     cla=0x00,
     ins=0xB2,
     case=Case.RESPONSE,
-    parameters=(Parameters(range(1, 0x100), tuple(sfi << 3 | 4 for sfi in _SFIS), "record number, SFI"),),
+    parameters=(_RECORD_OF_SFI,),
     response="the record, template 70 included; log records raw",
     answers=answers(
         Fault(s.FILE_NOT_FOUND, "neither a record nor the log has this SFI"),
@@ -71,7 +72,7 @@ GET_DATA: Final = Command(
     cla=0x80,
     ins=0xCA,
     case=Case.RESPONSE,
-    parameters=(Parameters(ANY_BYTE, ANY_BYTE, "tag"),),
+    parameters=(_TAG,),
     response="tag, length, value",
     answers=answers(
         Fault(s.REFERENCE_NOT_FOUND, "the application is not issued"),
@@ -223,34 +224,12 @@ APPLICATION_BLOCK: Final = Command(
     state_first=True,
 )
 
-APPLICATION_UNBLOCK: Final = Command(
-    name="APPLICATION UNBLOCK",
-    cla=0x84,
-    ins=0x18,
-    case=Case.COMMAND,
-    parameters=(Parameters(),),
-    lc=(4,),
-    data="MAC (4)",
-    messaging=Messaging.MAC,
-    access="issuer script",
-    answers=_SCRIPT_GATE,
-    clause="EMV Book 3 §6.5.2, PBOC part 5 ch. 17",
-    state_first=True,
+APPLICATION_UNBLOCK: Final = replace(
+    APPLICATION_BLOCK, name="APPLICATION UNBLOCK", ins=0x18, clause="EMV Book 3 §6.5.2, PBOC part 5 ch. 17"
 )
 
-CARD_BLOCK: Final = Command(
-    name="CARD BLOCK",
-    cla=0x84,
-    ins=0x16,
-    case=Case.COMMAND,
-    parameters=(Parameters(),),
-    lc=(4,),
-    data="MAC (4)",
-    messaging=Messaging.MAC,
-    access="issuer script",
-    answers=_SCRIPT_GATE,
-    clause="EMV Book 3 §6.5.3, PBOC part 5 ch. 17, D10",
-    state_first=True,
+CARD_BLOCK: Final = replace(
+    APPLICATION_BLOCK, name="CARD BLOCK", ins=0x16, clause="EMV Book 3 §6.5.3, PBOC part 5 ch. 17, D10"
 )
 
 PIN_CHANGE: Final = Command(
@@ -269,7 +248,7 @@ PIN_CHANGE: Final = Command(
     access="issuer script",
     answers=answers(
         *_SCRIPT_GATE,
-        Fault(s.CONDITIONS_NOT_SATISFIED, "the application has no offline PIN"),
+        _NO_PIN,
         Fault(s.WRONG_DATA, "what was enciphered is no PIN block"),
     ),
     clause="EMV Book 3 §6.5.10, PBOC part 5 ch. 17",
@@ -281,7 +260,7 @@ PUT_DATA: Final = Command(
     cla=0x04,
     ins=0xDA,
     case=Case.COMMAND,
-    parameters=(Parameters(ANY_BYTE, ANY_BYTE, "tag"),),
+    parameters=(_TAG,),
     lc=range(5, 256),
     data="value, MAC (4)",
     messaging=Messaging.MAC,
@@ -301,7 +280,7 @@ UPDATE_RECORD: Final = Command(
     cla=0x04,
     ins=0xDC,
     case=Case.COMMAND,
-    parameters=(Parameters(range(1, 0x100), tuple(sfi << 3 | 4 for sfi in _SFIS), "record number, SFI"),),
+    parameters=(_RECORD_OF_SFI,),
     lc=range(7, 256),
     data="the record, template 70 included, MAC (4)",
     messaging=Messaging.MAC,

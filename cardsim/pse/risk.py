@@ -8,7 +8,7 @@ it sets its bits in the card verification results and may ask for online authori
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -121,6 +121,29 @@ class RiskCheck:
 _ONLINE_ALWAYS: Final = ((0, Wish.ONLINE),)
 _DECLINE_ALWAYS: Final = ((0, Wish.DECLINE),)
 
+# What both GENERATE ACs look at, with other consequences.
+_TWO_CURRENCIES: Final = RiskCheck(
+    "cumulative amount in two currencies",
+    "5F2A is 9F51 or 9F76, and the total of both with this amount, converted by 9F73, > 9F75, which is not 0",
+    CVR_VELOCITY,
+    lambda f: f.dual_amount is not None and f.dual_total + f.dual_amount > f.parameters.dual_limit,
+    _ONLINE_ALWAYS, "PBOC-CRM-013",
+)  # fmt: skip
+_NEW_CARD: Final = RiskCheck(
+    "new card", "9F13 is 0", CVR_NEW_CARD, lambda f: not f.last_online_atc,
+    ((ADA_NEW_CARD_ONLINE, Wish.ONLINE),), "PBOC-CRM-014",
+)  # fmt: skip
+_PIN_EXCEEDED: Final = RiskCheck(
+    "PIN tries exceeded", "the offline PIN has no tries left, and VERIFY was not sent in this transaction",
+    CVR_PIN_EXCEEDED, lambda f: f.pin_exhausted,
+    (
+        (ADA_PIN_EXCEEDED_DECLINE_BLOCK, Wish.DECLINE_AND_BLOCK),
+        (ADA_PIN_EXCEEDED_DECLINE, Wish.DECLINE),
+        (ADA_PIN_EXCEEDED_ONLINE, Wish.ONLINE),
+    ),
+    "PBOC-CRM-015 to PBOC-CRM-017",
+)  # fmt: skip
+
 CHECKS: Final = (
     RiskCheck(
         "online authorisation not completed", "an earlier transaction asked for it, and no answer came",
@@ -167,27 +190,9 @@ CHECKS: Final = (
         lambda f: f.same_currency and 0 < f.parameters.total_limit < f.total + f.amount, _ONLINE_ALWAYS,
         "PBOC-CRM-012",
     ),
-    RiskCheck(
-        "cumulative amount in two currencies",
-        "5F2A is 9F51 or 9F76, and the total of both with this amount, converted by 9F73, > 9F75, which is not 0",
-        CVR_VELOCITY,
-        lambda f: f.dual_amount is not None and f.dual_total + f.dual_amount > f.parameters.dual_limit,
-        _ONLINE_ALWAYS, "PBOC-CRM-013",
-    ),
-    RiskCheck(
-        "new card", "9F13 is 0", CVR_NEW_CARD, lambda f: not f.last_online_atc,
-        ((ADA_NEW_CARD_ONLINE, Wish.ONLINE),), "PBOC-CRM-014",
-    ),
-    RiskCheck(
-        "PIN tries exceeded", "the offline PIN has no tries left, and VERIFY was not sent in this transaction",
-        CVR_PIN_EXCEEDED, lambda f: f.pin_exhausted,
-        (
-            (ADA_PIN_EXCEEDED_DECLINE_BLOCK, Wish.DECLINE_AND_BLOCK),
-            (ADA_PIN_EXCEEDED_DECLINE, Wish.DECLINE),
-            (ADA_PIN_EXCEEDED_ONLINE, Wish.ONLINE),
-        ),
-        "PBOC-CRM-015 to PBOC-CRM-017",
-    ),
+    _TWO_CURRENCIES,
+    _NEW_CARD,
+    _PIN_EXCEEDED,
 )  # fmt: skip
 """Card risk management at the first GENERATE AC."""
 
@@ -197,24 +202,13 @@ UNABLE_CHECKS: Final = (
         lambda f: f.parameters.limit_upper != NO_LIMIT and f.atc > f.last_online_atc + f.parameters.limit_upper,
         _DECLINE_ALWAYS, "PBOC-GA2-016",
     ),
-    RiskCheck(
-        "new card", "9F13 is 0", CVR_NEW_CARD, lambda f: not f.last_online_atc,
-        ((ADA_NEW_CARD_UNABLE_DECLINE, Wish.DECLINE),), "PBOC-GA2-017",
-    ),
-    RiskCheck(
-        "PIN tries exceeded", "the offline PIN has no tries left, and VERIFY was not sent in this transaction",
-        CVR_PIN_EXCEEDED, lambda f: f.pin_exhausted,
-        ((ADA_PIN_EXCEEDED_UNABLE_DECLINE, Wish.DECLINE),), "PBOC-GA2-018",
-    ),
+    replace(_NEW_CARD, wishes=((ADA_NEW_CARD_UNABLE_DECLINE, Wish.DECLINE),), clause="PBOC-GA2-017"),
+    replace(_PIN_EXCEEDED, wishes=((ADA_PIN_EXCEEDED_UNABLE_DECLINE, Wish.DECLINE),), clause="PBOC-GA2-018"),
     RiskCheck(
         "cumulative amount", "the total with this amount, of any currency, > 9F5C, which is not 0", CVR_VELOCITY,
         lambda f: 0 < f.parameters.total_upper_limit < f.total + f.amount, _DECLINE_ALWAYS, "PBOC-GA2-019",
     ),
-    RiskCheck(
-        "cumulative amount in two currencies", "as at the first GENERATE AC", CVR_VELOCITY,
-        lambda f: f.dual_amount is not None and f.dual_total + f.dual_amount > f.parameters.dual_limit,
-        _DECLINE_ALWAYS, "PBOC-CRM-013",
-    ),
+    replace(_TWO_CURRENCIES, when="as at the first GENERATE AC", wishes=_DECLINE_ALWAYS),
 )  # fmt: skip
 """Checks of the second GENERATE AC where the terminal could not go online (Y3, Z3). They stand on CDOL2's values."""
 
