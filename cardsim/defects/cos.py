@@ -273,7 +273,9 @@ def _select_blocked(card: CardModel) -> None:
     around(card.os, "_select_name", wrap)
 
 
-def _block_everywhere(card: CardModel) -> None:
+def blocking_all(card: CardModel) -> Callable[[Environment], None]:
+    """A change of an environment: its CARD BLOCK stops the whole card."""
+
     def change(environment: Environment) -> None:
         def wrap(block: Callable[..., Any]) -> Callable[..., Any]:
             def blocked() -> None:
@@ -284,7 +286,11 @@ def _block_everywhere(card: CardModel) -> None:
 
         around(environment.card, "block", wrap)
 
-    on_environments(change)(card)
+    return change
+
+
+def _block_everywhere(card: CardModel) -> None:
+    on_environments(blocking_all(card))(card)
 
 
 def _block_forgotten(environment: Environment) -> None:

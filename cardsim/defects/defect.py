@@ -195,13 +195,15 @@ def on_transmit(card: CardModel, wrap: Callable[[Callable[[bytes], bytes]], Call
     card.transmit = transmit
 
 
-def on_power(card: CardModel, before: Callable[[], None]) -> None:
-    """Do something at each power-on, before the card starts."""
+def on_power(card: CardModel, before: Callable[[], None] = nothing, after: Callable[[], None] = nothing) -> None:
+    """Do something at each power-on, before the card starts or when it has started."""
     power_on = card.os.power_on
 
     def powered() -> bytes:
         before()
-        return power_on()
+        answer = power_on()
+        after()
+        return answer
 
     put(card.os, "power_on", powered)
     card.power_on = powered

@@ -12,7 +12,7 @@ from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.padding import pad80
 from cardsim.crypto.pboc import UDK_AC, UDK_MAC
 from cardsim.defects.defect import Apply, Side, answering, around, nothing, on_power, on_pse, put, table
-from cardsim.defects.transaction import changed_handler, lost, with_facts, with_parameters
+from cardsim.defects.transaction import changed_handler, lost, present_atc, with_facts, with_parameters
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.pse.application import (
@@ -105,7 +105,7 @@ def _atc_late(pse: Pse, handler: Handler) -> Handler:
     def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
         if pse.ram.transaction.state is State.INITIATED:
             application = pse.application()
-            atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
+            atc = present_atc(application)
             application._partition.write_early(application.counters_at + ATC_AT, (atc + 1).to_bytes(2, "big"))
         return handler(p1, p2, data, le)
 
@@ -124,7 +124,7 @@ def _atc_taken_back(card: CardModel) -> None:
         for environment in card.environments.values():
             if isinstance(environment, Pse) and environment.ram.transaction.state is State.INITIATED:
                 application = environment.application()
-                atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
+                atc = present_atc(application)
                 environment.ram.transaction.state = State.SELECTED
                 application.write_counter_early(ATC_AT, (atc - 1).to_bytes(2, "big"))
 
@@ -229,7 +229,7 @@ def _any_arpc(length: int) -> Callable[[Pse, Handler], Handler]:
         def changed(p1: int, p2: int, data: bytes, le: int) -> bytes:
             application, transaction = pse.application(), pse.ram.transaction
             if transaction.cryptogram and application.df.issued:
-                atc = int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
+                atc = present_atc(application)
                 session = pboc.session_key(udk(application, UDK_AC), atc)
                 right = pboc.arpc(session, transaction.cryptogram, data[8:])
                 if right[:length] == data[:length]:

@@ -9,13 +9,14 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import FileFlag, Flag
 from cardsim.crypto import ciphers, padding, pboc
 from cardsim.crypto.pboc import UDK_AC, UDK_ENC
+from cardsim.defects.cos import blocking_all
 from cardsim.defects.defect import Apply, Side, around, meanwhile, nothing, on_pse, put, table
 from cardsim.defects.transaction import (
     after_reset,
-    atc_of,
     changed_handler,
     forgotten_at_reset,
     on_applications,
+    present_atc,
     right_mac,
 )
 from cardsim.iso7816 import status
@@ -81,7 +82,7 @@ def _pin_of(wrong: NewPin) -> Apply:
 
 
 def _sk_enc(application: Application) -> bytes:
-    return pboc.session_key(udk(application, UDK_ENC), atc_of(application))
+    return pboc.session_key(udk(application, UDK_ENC), present_atc(application))
 
 
 def _d1_from(key: Callable[[Application], bytes]) -> NewPin:
@@ -179,18 +180,7 @@ def _without_act(pse: Pse, handler: str) -> None:
 
 def _card_block_of_all(card: CardModel) -> None:
     """CARD BLOCK of PSE stops the social-security environment as well."""
-
-    def change(pse: Pse) -> None:
-        def wrap(block: Callable[[], None]) -> Callable[[], None]:
-            def changed() -> None:
-                card.os.record.block()
-                block()
-
-            return changed
-
-        around(pse.card, "block", wrap)
-
-    on_pse(change)(card)
+    on_pse(blocking_all(card))(card)
 
 
 def _card_block_of_application(pse: Pse) -> None:

@@ -7,7 +7,7 @@ from cardsim.crypto import ciphers, padding, pboc
 from cardsim.crypto.mac import retail_mac
 from cardsim.crypto.pboc import UDK_AC, UDK_MAC
 from cardsim.defects.defect import Apply, Side, around, nothing, on_pse, put, table
-from cardsim.defects.transaction import atc_of, forgotten_at_reset, lost, right_mac, session_for_macs
+from cardsim.defects.transaction import forgotten_at_reset, lost, present_atc, right_mac, session_for_macs
 from cardsim.pse.application import (
     ATC_AT,
     INDICATORS_AT,
@@ -201,12 +201,12 @@ SCRIPTS: Final = table(
          on_pse(_chained)),
         ("script-mac-old-session", "PBOC-SCR-015, PBOC-CRY-004",
          "The MAC of a script stands under the session key of the transaction before.",
-         _mac(_under(lambda app: pboc.session_key(udk(app, UDK_MAC), atc_of(app) - 1)))),
+         _mac(_under(lambda app: pboc.session_key(udk(app, UDK_MAC), present_atc(app) - 1)))),
         ("script-mac-without-session", "PBOC-SCR-015, PBOC-CRY-004",
          "The MAC of a script stands under the card key itself.", _mac(_under(lambda app: udk(app, UDK_MAC)))),
         ("script-mac-key-of-cryptograms", "PBOC-SCR-001",
          "The MAC of a script stands under the session key for cryptograms.",
-         _mac(_under(lambda app: pboc.session_key(udk(app, UDK_AC), atc_of(app))))),
+         _mac(_under(lambda app: pboc.session_key(udk(app, UDK_AC), present_atc(app))))),
         ("script-mac-padding-missing", "PBOC-CRY-009, PBOC-SCR-001",
          "The MAC of a script is padded only where the message ends inside a block.", _mac(_padded_when_needed)),
         ("script-mac-cbc", "PBOC-SCR-001",

@@ -5,7 +5,8 @@ on_applications     every application object
 lost                counter writes that do not take place
 with_parameters     personalised data that the card does not see as they are
 with_facts          what card risk management looks at
-atc_of, right_mac,
+present_atc,
+right_mac,
 session_for_macs    what a transaction computes with
 after_reset,
 forgotten_at_reset  what environment and applications keep, whenever the card has started
@@ -18,8 +19,8 @@ from cardsim.cos.environment import Handler
 from cardsim.cos.files import FileType
 from cardsim.crypto import pboc
 from cardsim.crypto.pboc import UDK_MAC
-from cardsim.defects.defect import Apply, around, on_pse, put
-from cardsim.pse.application import ATC_AT, Application, Parameters
+from cardsim.defects.defect import Apply, around, on_power, on_pse
+from cardsim.pse.application import Application, Parameters, atc_of
 from cardsim.pse.environment import Pse
 from cardsim.pse.risk import Facts
 from cardsim.pse.transaction import udk
@@ -82,18 +83,13 @@ def after_reset(change: Callable[[Pse], None]) -> Apply:
     """A defect that changes what the payment environment keeps at each reset."""
 
     def apply(card: CardModel) -> None:
-        power_on = card.os.power_on
-
-        def powered() -> bytes:
-            answer = power_on()
+        def started() -> None:
             for environment in card.environments.values():
                 if isinstance(environment, Pse):
                     change(environment)
                     environment.partition.commit()
-            return answer
 
-        put(card.os, "power_on", powered)
-        card.power_on = powered
+        on_power(card, after=started)
 
     return apply
 
@@ -109,17 +105,17 @@ def forgotten_at_reset(change: Callable[[Pse, Application], None]) -> Apply:
     return after_reset(each)
 
 
-def atc_of(application: Application) -> int:
-    """The ATC."""
-    return int.from_bytes(application.counters()[ATC_AT : ATC_AT + 2], "big")
+def present_atc(application: Application) -> int:
+    """The ATC of an application as it stands."""
+    return atc_of(application.counters())
 
 
 def session_for_macs(application: Application) -> bytes:
     """Session key of the MACs of issuer scripts."""
-    return pboc.session_key(udk(application, UDK_MAC), atc_of(application))
+    return pboc.session_key(udk(application, UDK_MAC), present_atc(application))
 
 
 def right_mac(pse: Pse, application: Application, header: bytes, body: bytes) -> bytes:
     """The right MAC of an issuer script, of header with Lc and data."""
     chain = pse.ram.transaction.script_chain
-    return pboc.script_mac(session_for_macs(application), header, atc_of(application), chain, body)
+    return pboc.script_mac(session_for_macs(application), header, present_atc(application), chain, body)

@@ -148,6 +148,11 @@ def decimal(value: bytes) -> int | None:
     return int(text) if text.isdigit() else (0 if not text else None)
 
 
+def atc_of(counters: bytes) -> int:
+    """The ATC among the counters."""
+    return int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+
+
 def amount_at(counters: bytes, at: int) -> int | None:
     """An amount among the counters, in fen; None where a digit is not decimal."""
     return decimal(counters[at : at + AMOUNT_SIZE])

@@ -14,6 +14,7 @@ from cardsim.pse.application import (
     PIN_TRIES_AT,
     Parameters,
     amount_at,
+    atc_of,
     decimal,
 )
 from cardsim.pse.choices import Choice
@@ -52,7 +53,7 @@ class Initiation(TransactionCommands):
             if self._chosen(Choice.NO_CASH_PATH_6985):
                 raise StatusError(status.CONDITIONS_NOT_SATISFIED)
             cash, path = False, parameters.debit
-        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+        atc = atc_of(counters)
         if atc >= _LAST_ATC:
             if not self._chosen(Choice.LAST_ATC_REFUSES):
                 self._block(application)

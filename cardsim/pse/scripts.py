@@ -18,7 +18,6 @@ from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
 from cardsim.pse import commands
 from cardsim.pse.application import (
-    ATC_AT,
     DGI_CARD,
     DGI_PIN,
     DGI_RISK,
@@ -28,6 +27,7 @@ from cardsim.pse.application import (
     SCRIPTS_AT,
     Application,
     Indicator,
+    atc_of,
     decimal,
     is_record,
 )
@@ -121,7 +121,7 @@ class IssuerScripts(TransactionCommands):
         transaction = self._transaction
         body, mac = data[:-MAC_SIZE], data[-MAC_SIZE:]
         counters = application.counters()
-        atc = int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big")
+        atc = atc_of(counters)
         session = session_key(application, UDK_MAC, counters)
         if pboc.script_mac(session, header, atc, transaction.script_chain, body) != mac:
             transaction.scripts_refused = True

@@ -7,7 +7,7 @@ from cardsim.cos.files import FileFlag
 from cardsim.crypto import pboc
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
-from cardsim.pse.application import ATC_AT, DGI_KEYS, Application
+from cardsim.pse.application import DGI_KEYS, Application, atc_of
 from cardsim.pse.choices import Choice
 from cardsim.pse.memory import State, Transaction
 
@@ -71,7 +71,7 @@ def udk(application: Application, number: int) -> bytes:
 
 def session_key(application: Application, number: int, counters: bytes) -> bytes:
     """Session key (过程密钥), 16 bytes, of the card key UDK_AC, UDK_MAC or UDK_ENC and the ATC in the counters."""
-    return _derived(udk(application, number), int.from_bytes(counters[ATC_AT : ATC_AT + 2], "big"))
+    return _derived(udk(application, number), atc_of(counters))
 
 
 _derived = functools.lru_cache(maxsize=8)(pboc.session_key)
