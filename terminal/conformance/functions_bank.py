@@ -73,6 +73,11 @@ def card_key(context: Context, number: int) -> bytes:
     return pboc.derive_udk((bank.mdk_ac, bank.mdk_mac, bank.mdk_enc)[number], pan, context.value("psn").hex())
 
 
+def session_key(context: Context, number: int, atc: bytes) -> bytes:
+    """Session key of the card key UDK_AC, UDK_MAC or UDK_ENC for a transaction."""
+    return pboc.session_key(card_key(context, number), int.from_bytes(atc, "big"))
+
+
 def _number(context: Context, word: str) -> int:
     return int.from_bytes(context.value(word), "big")
 
@@ -80,21 +85,19 @@ def _number(context: Context, word: str) -> int:
 def _ac(context: Context, words: tuple[str, ...]) -> bytes:
     """ac ATC DATA…: application cryptogram over the joined values."""
     data = b"".join(context.value(word) for word in words[1:])
-    atc = _number(context, words[0])
-    return pboc.application_cryptogram(pboc.session_key(card_key(context, pboc.UDK_AC), atc), data)
+    return pboc.application_cryptogram(session_key(context, pboc.UDK_AC, context.value(words[0])), data)
 
 
 def _arpc(context: Context, words: tuple[str, ...]) -> bytes:
     """arpc ATC AC ARC: the issuer's answer (ARC in hex, 3030)."""
-    atc = _number(context, words[0])
-    session = pboc.session_key(card_key(context, pboc.UDK_AC), atc)
+    session = session_key(context, pboc.UDK_AC, context.value(words[0]))
     return pboc.arpc(session, context.value(words[1]), context.value(words[2]))
 
 
 def _idd_mac(context: Context, words: tuple[str, ...]) -> bytes:
     """idd-mac ATC DATA: MAC inside the issuer application data."""
-    atc = _number(context, words[0])
-    return pboc.idd_mac(pboc.session_key(card_key(context, pboc.UDK_MAC), atc), atc, context.value(words[1]))
+    session = session_key(context, pboc.UDK_MAC, context.value(words[0]))
+    return pboc.idd_mac(session, _number(context, words[0]), context.value(words[1]))
 
 
 # --- data objects ------------------------------------------------------------------------------------------------
@@ -257,8 +260,7 @@ def _computed_ac(context: Context, words: tuple[str, ...]) -> bytes:
     message = b"".join(values.get(tag, b"") for tag in _AC_TAGS)
     atc = context.value("atc")
     message += context.value("gpo")[:2] + atc + context.value("iad")[3:7]
-    session = pboc.session_key(card_key(context, pboc.UDK_AC), int.from_bytes(atc, "big"))
-    return pboc.application_cryptogram(session, message)
+    return pboc.application_cryptogram(session_key(context, pboc.UDK_AC, atc), message)
 
 
 def _cvr_has(context: Context, words: tuple[str, ...]) -> bytes:
@@ -400,7 +402,7 @@ BANK_FUNCTIONS: Final[Mapping[str, Function]] = {
     "arpc": _arpc,
     "idd-mac": _idd_mac,
     "udk-ac": lambda context, _words: card_key(context, pboc.UDK_AC),
-    "session-ac": lambda context, words: pboc.session_key(card_key(context, pboc.UDK_AC), _number(context, words[0])),
+    "session-ac": lambda context, words: session_key(context, pboc.UDK_AC, context.value(words[0])),
     "object": object_of,
     "count": _count,
     "duplicates": _duplicates,

@@ -10,14 +10,30 @@ from typing import Final
 from cardsim.crypto import oda, pboc
 from cardsim.iso7816 import tlv
 from terminal.conformance.context import Context, Disproved, Function, FunctionError
-from terminal.conformance.functions_bank import afl_entries, card_key, icc_key, issuer_key, object_of, oda_static
+from terminal.conformance.functions_bank import (
+    afl_entries,
+    card_key,
+    icc_key,
+    issuer_key,
+    object_of,
+    oda_static,
+    session_key,
+)
 
 _HEADER: Final = 4
 _MAC_SIZE: Final = 4
 
 
-def _session(context: Context, number: int) -> bytes:
-    return pboc.session_key(card_key(context, number), int.from_bytes(context.value("atc"), "big"))
+def _mac_over(context: Context, header: bytes, data: bytes) -> bytes:
+    """The MAC of a command of the running transaction: header with Lc, data."""
+    atc = context.value("atc")
+    session = session_key(context, pboc.UDK_MAC, atc)
+    return pboc.script_mac(session, header, int.from_bytes(atc, "big"), context.value("first"), data)
+
+
+def _encipher(context: Context, data: bytes) -> bytes:
+    """Script data of the running transaction."""
+    return pboc.script_encipher(session_key(context, pboc.UDK_ENC, context.value("atc")), data)
 
 
 def _script(context: Context, words: tuple[str, ...]) -> bytes:
@@ -27,20 +43,18 @@ def _script(context: Context, words: tuple[str, ...]) -> bytes:
     if len(header) < _HEADER or len(data) + _MAC_SIZE > 255:
         raise FunctionError("a script command begins with CLA INS P1 P2 and has at most 251 bytes of data")
     header += bytes((len(data) + _MAC_SIZE,))
-    atc = int.from_bytes(context.value("atc"), "big")
-    return header + data + pboc.script_mac(_session(context, pboc.UDK_MAC), header, atc, context.value("first"), data)
+    return header + data + _mac_over(context, header, data)
 
 
 def _mac(context: Context, words: tuple[str, ...]) -> bytes:
     """script-mac HEADER VALUE…: the MAC alone, over a header whose Lc is given."""
     header, *data = (context.value(word) for word in words)
-    atc = int.from_bytes(context.value("atc"), "big")
-    return pboc.script_mac(_session(context, pboc.UDK_MAC), header, atc, context.value("first"), b"".join(data))
+    return _mac_over(context, header, b"".join(data))
 
 
 def _enciphered(context: Context, words: tuple[str, ...]) -> bytes:
     """script-enciphered VALUE…: script data under the session key for encryption, with length and padding."""
-    return pboc.script_encipher(_session(context, pboc.UDK_ENC), b"".join(context.value(word) for word in words))
+    return _encipher(context, b"".join(context.value(word) for word in words))
 
 
 def _pin_change(number: int) -> Function:
@@ -49,7 +63,7 @@ def _pin_change(number: int) -> Function:
     def changed(context: Context, words: tuple[str, ...]) -> bytes:
         new, *old = (pboc.pin_of_block_format2(context.value(word)) for word in words)
         block = pboc.pin_change_block(card_key(context, number), new, old[0] if old else None)
-        return pboc.script_encipher(_session(context, pboc.UDK_ENC), block)
+        return _encipher(context, block)
 
     return changed
 
