@@ -32,6 +32,8 @@ LABEL: Final = b"PBOC DEBIT"
 LOG_FILE: Final = "2E0A2D 00000000 FF000000 0B"
 SECRET: Final = frozenset({0x8000, 0x8010, 0x8103, *range(0x8201, 0x8206)})
 CHALLENGE: Final = b"testcard"
+FREE: Final = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
+"""A card that finds nothing wrong by itself, and is not new."""
 Job = dict[int, bytes]
 
 

@@ -26,9 +26,7 @@ from tests.pse.deal import (
     Data,
     Deal,
 )
-from tests.pse.perso import amount, bank_card, ec, job_of, pay, structure
-
-FREE = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
+from tests.pse.perso import FREE, amount, bank_card, ec, job_of, pay, structure
 
 
 def free(pin: str = "", **values: str) -> Deal:

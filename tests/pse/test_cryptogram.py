@@ -27,9 +27,8 @@ from tests.pse.deal import (
     cryptogram_of,
     session_key,
 )
-from tests.pse.perso import amount, bank_card, check_values, ec, job, job_of, pay, rsa, structure
+from tests.pse.perso import FREE, amount, bank_card, check_values, ec, job, job_of, pay, rsa, structure
 
-FREE = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
 G1 = (
     "0000000010000000000000000156000004800001562401010012345678101500"
     "54455354204D45524348414E5420202020202020"

@@ -25,9 +25,8 @@ from tests.pse.deal import (
     Deal,
 )
 from tests.pse.order_transaction import RIGHT_PIN
-from tests.pse.perso import amount, job, pay, poke
+from tests.pse.perso import FREE, amount, job, pay, poke
 
-FREE = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
 MOST = 999_999_999_999
 ABROAD = {FOREIGN_CURRENCY_AT: ("9F53", Data(currency="0840")), FOREIGN_COUNTRY_AT: ("9F72", Data(country="0840"))}
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from cardsim.chip.faults import PowerCutPlan
 from tests.pse.bank import put
 from tests.pse.deal import ARQC, TC, YES, Data, Deal
-from tests.pse.perso import amount, pay
-from tests.tearing.payment import FREE
+from tests.pse.perso import FREE, amount, pay
 
 _LIMIT: Final = 50000
 _VALUES: Final = {**FREE, "9F77": amount(_LIMIT), "9F78": amount(_LIMIT), "9F54": amount(0), "9F53": "FF"}

@@ -24,10 +24,8 @@ from tests.pse.deal import (
     Data,
     Deal,
 )
-from tests.pse.perso import amount, ec, pay, poke
+from tests.pse.perso import FREE, amount, ec, pay, poke
 
-FREE = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
-"""A card that finds nothing wrong by itself, and not new."""
 FOREIGN = {"currency": Data(currency="0840"), "country": Data(country="0840")}
 
 

@@ -3,8 +3,8 @@
 from cardsim.chip.eeprom import PAGE_SIZE
 from cardsim.chip.faults import EVERY_PAGE, PageFailurePlan, PowerCutPlan
 from tests.pse.deal import CASH, TC, Deal
-from tests.pse.perso import amount, pay
-from tests.tearing.payment import FREE, application
+from tests.pse.perso import FREE, amount, pay
+from tests.tearing.payment import application
 
 
 def test_gpo_and_cryptograms_in_a_row() -> None:

@@ -23,6 +23,7 @@ from tests.pse.deal import (
 )
 from tests.pse.perso import (
     ADF,
+    FREE,
     SECOND_AID,
     SECRET,
     adf_data,
@@ -54,7 +55,6 @@ from tests.tearing.scene import (
 )
 from tests.tearing.sweep import outside_journal
 
-FREE: Final = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36": "0001", "9F56": "00"}
 _MONEY, _PRICE = 10000, CASH.amount
 _ATC: Final = frozenset({"ATC"})
 

@@ -11,8 +11,8 @@ from cardsim.pse.application import DGI_PIN, SCRIPTS_AT
 from tests.cards import Bench, card
 from tests.pse.bank import MDK_ENC, enciphered, ordered, put
 from tests.pse.deal import ARQC, PAN, PSN, SCRIPT_FAILED, Deal
-from tests.pse.perso import amount, pay
-from tests.tearing.payment import FREE, application, look_at
+from tests.pse.perso import FREE, amount, pay
+from tests.tearing.payment import application, look_at
 from tests.tearing.scene import AFTER, BEFORE, Act, Facts, Rule, Scenario, Scene, Setting, State, Step, both, has_pse
 
 _LIMIT: Final = 100000
