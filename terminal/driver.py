@@ -2,8 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar, assert_never
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar, assert_never
 
 from cardsim.decode import Environment
 from cardsim.decode.commands import command_name, is_secret
@@ -11,28 +11,41 @@ from cardsim.iso7816.apdu import ResponseApdu
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
 from terminal.effects import (
+    AuthorisePurchase,
+    Choose,
+    Discard,
     Display,
     DrawRandom,
     Effect,
     EffectResult,
+    Entry,
     Flow,
-    HostAnswer,
-    HostMessage,
     HostRequest,
+    Keep,
     PinEntered,
     PinEntry,
     PowerOff,
     PowerOn,
+    Print,
     Proof,
     ProveKey,
+    PurchaseProof,
+    Recall,
     Report,
+    SealCommand,
+    Shelf,
+    SocialHostRequest,
     Transmit,
 )
 from terminal.errors import Cancelled, LinkError
 from terminal.links.follow import Follower
+from terminal.messages.bank import HostAnswer, HostMessage
+from terminal.messages.social import SocialAnswer, SocialMessage
 from terminal.slots import Slot
+from terminal.storage import MemoryStorage
 from terminal.transcript import (
     Answered,
+    Chosen,
     CommandSent,
     Exchange,
     HostAsked,
@@ -40,10 +53,13 @@ from terminal.transcript import (
     PinAsked,
     PoweredOff,
     PoweredOn,
+    SocialHostAsked,
+    Stored,
     ignore,
 )
 
 _Outcome = TypeVar("_Outcome")
+_NO_MODULE: Final = "the terminal has no security module"
 
 
 class SecurityModule(Protocol):
@@ -51,6 +67,12 @@ class SecurityModule(Protocol):
 
     def prove(self, request: ProveKey) -> Proof:
         """Authentication data under a card key. Never raises for a key that it does not have."""
+
+    def seal(self, request: SealCommand) -> Proof:
+        """The data of a command under secure messaging."""
+
+    def authorise_purchase(self, request: AuthorisePurchase) -> PurchaseProof:
+        """Terminal sequence and MAC1 of a medical purchase."""
 
 
 class PinPad(Protocol):
@@ -67,6 +89,33 @@ class Host(Protocol):
         """The answer, or None where the host is not reached."""
 
 
+class SocialHost(Protocol):
+    """The social-security host, or the way to it."""
+
+    def handle(self, message: SocialMessage) -> SocialAnswer | None:
+        """The answer, or None where the host is not reached."""
+
+
+class Chooser(Protocol):
+    """The holder or operator who chooses."""
+
+    def choose(self, request: Choose) -> int | None:
+        """The index of the option, or None."""
+
+
+class Storage(Protocol):
+    """The terminal's storage (存储设备)."""
+
+    def keep(self, shelf: Shelf, key: str, content: Mapping[str, str]) -> None:
+        """Store a record; it is safe when the call returns."""
+
+    def discard(self, shelf: Shelf, key: str) -> None:
+        """Take a record away; one that is not there is no error."""
+
+    def recall(self, shelf: Shelf) -> tuple[Entry, ...]:
+        """All records of a shelf."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a terminal has besides the card. A part that it does not have is None: flows see that as it is seen in
@@ -76,6 +125,10 @@ class Services:
     security_module: SecurityModule | None = None
     pin_pad: PinPad | None = None
     host: Host | None = None
+    social_host: SocialHost | None = None
+    chooser: Chooser | None = None
+    storage: Storage = field(default_factory=MemoryStorage)
+    """Without another one, records last as long as these services."""
 
 
 def never_cancelled() -> bool:
@@ -152,14 +205,26 @@ class _Run:
                 return self._services.random(effect.length)
             case ProveKey():
                 module = self._services.security_module
-                return Proof(None, "the terminal has no security module") if module is None else module.prove(effect)
+                return Proof(None, _NO_MODULE) if module is None else module.prove(effect)
+            case SealCommand():
+                module = self._services.security_module
+                return Proof(None, _NO_MODULE) if module is None else module.seal(effect)
+            case AuthorisePurchase():
+                module = self._services.security_module
+                return PurchaseProof(problem=_NO_MODULE) if module is None else module.authorise_purchase(effect)
             case HostRequest():
                 return self._ask_host(effect.message)
+            case SocialHostRequest():
+                return self._ask_social_host(effect.message)
             case PinEntry():
                 return self._enter_pin(effect)
-            case Report() | Display():
+            case Choose():
+                return self._choose(effect)
+            case Report() | Display() | Print():
                 self._tell(effect)
                 return None
+            case Keep() | Discard() | Recall():
+                return self._store(effect)
             case _:
                 assert_never(effect)
 
@@ -179,6 +244,30 @@ class _Run:
         answer = None if host is None else host.handle(message)
         self._tell(HostAsked(message, answer))
         return answer
+
+    def _ask_social_host(self, message: SocialMessage) -> SocialAnswer | None:
+        host = self._services.social_host
+        answer = None if host is None else host.handle(message)
+        self._tell(SocialHostAsked(message, answer))
+        return answer
+
+    def _choose(self, request: Choose) -> int | None:
+        chooser = self._services.chooser
+        index = None if chooser is None else chooser.choose(request)
+        self._tell(Chosen(request, index))
+        return index
+
+    def _store(self, effect: Keep | Discard | Recall) -> tuple[Entry, ...] | None:
+        storage = self._services.storage
+        match effect:
+            case Keep():
+                storage.keep(effect.shelf, effect.key, effect.content)
+            case Discard():
+                storage.discard(effect.shelf, effect.key)
+            case Recall():
+                return storage.recall(effect.shelf)
+        self._tell(Stored(effect))
+        return None
 
     def _enter_pin(self, request: PinEntry) -> PinEntered | None:
         pad = self._services.pin_pad

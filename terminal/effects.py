@@ -6,13 +6,15 @@ an effect and give back its result with the right type; flows use them with `yie
 """
 
 import enum
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
+from terminal.messages.bank import HostAnswer, HostMessage
+from terminal.messages.social import Refused, SocialAnswer, SocialMessage, SocialRequest
 from terminal.slots import Slot
 
 
@@ -79,41 +81,43 @@ class Proof:
     problem: str = ""
 
 
-class MessageKind(enum.Enum):
-    """What a message to the bank's host is about."""
+@dataclass(frozen=True, slots=True)
+class SealCommand:
+    """Let the security module put a command under secure messaging with a card key (SSC part 4 §8).
 
-    AUTHORISE = "authorisation request"
-    CONFIRM = "confirmation"
-    REVERSE = "reversal"
+    `header` is CLA INS P1 P2 of the sealed command, `plaintext` what is enciphered (PIN digits as the command has
+    them; empty for a MAC alone), `challenge` the card's random number. Result: `Proof` with the sealed command's data.
+    """
+
+    key: str
+    card: CardIdentity
+    challenge: bytes
+    header: bytes
+    plaintext: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class HostMessage:
-    """A message to the bank's host: chip data as in field 55, and the enciphered PIN block (field 52)."""
+class AuthorisePurchase:
+    """Let the host's security module authorise a medical purchase where no PSAM does (API-138).
 
-    kind: MessageKind
-    pan: str
-    psn: str
-    chip_data: bytes
-    pin_block: bytes | None = field(default=None, repr=False)
+    `request` and `card_answer` are data and answer of INITIALIZE FOR PURCHASE, `time` is 7 bytes of BCD.
+    Result: `PurchaseProof`.
+    """
 
-
-class CryptogramCheck(enum.Enum):
-    """What the bank's host says about the cryptogram of a message."""
-
-    RIGHT = "right"
-    WRONG = "wrong"
-    NOT_CHECKED = "not checked"
+    card: CardIdentity
+    request: bytes
+    card_answer: bytes
+    time: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class HostAnswer:
-    """The host's answer: response code (field 39), chip data for the card (field 55), and what it found."""
+class PurchaseProof:
+    """Terminal sequence and MAC1 (4 bytes each) and the MAC2 that the card will give, or why there are none."""
 
-    arc: str
-    chip_data: bytes = b""
-    cryptogram: CryptogramCheck = CryptogramCheck.NOT_CHECKED
-    reason: str = ""
+    terminal_sequence: bytes = b""
+    mac1: bytes = b""
+    mac2: bytes = b""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,13 @@ class HostRequest:
     """Send a message to the bank's host. Result: `HostAnswer`, or None where the host cannot be reached."""
 
     message: HostMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SocialHostRequest:
+    """Ask the social-security host. Result: the answer that the message names, `Refused`, or None if not reached."""
+
+    message: SocialMessage
 
 
 class PinPurpose(enum.Enum):
@@ -176,10 +187,105 @@ class Display:
     message: str
 
 
-Effect = PowerOn | PowerOff | Transmit | DrawRandom | ProveKey | HostRequest | PinEntry | Report | Display
-EffectResult = bytes | ResponseApdu | Proof | HostAnswer | PinEntered | None
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Let the holder or operator choose. Result: the index of the option, or None where nobody chooses."""
+
+    prompt: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """Print a slip (凭条). Result: None."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+
+
+class Shelf(enum.Enum):
+    """What the terminal's storage keeps apart."""
+
+    TRANSACTIONS = "transactions"
+    """Records of what was done, for the host (TRM-025)."""
+    PENDING = "pending"
+    """What must still be told to a host: reversals, uploads, script results."""
+    INTERRUPTED = "interrupted"
+    """Card transactions whose end the terminal has not seen (TRM-169)."""
+    BLACKLIST = "blacklist"
+    """Social-security cards that are not accepted (黑名单)."""
+    EXCEPTIONS = "exceptions"
+    """Bank cards of the exception file (例外文件)."""
+    PARAMETERS = "parameters"
+    """Counters and settings that outlive a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Store a record under a key of a shelf, in the place of one that is there. Result: None."""
+
+    shelf: Shelf
+    key: str
+    content: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Take a record off a shelf. Result: None."""
+
+    shelf: Shelf
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored record."""
+
+    key: str
+    content: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """All records of a shelf in the order in which they were first kept. Result: tuple of `Entry`."""
+
+    shelf: Shelf
+
+
+Effect = (
+    PowerOn
+    | PowerOff
+    | Transmit
+    | DrawRandom
+    | ProveKey
+    | SealCommand
+    | AuthorisePurchase
+    | HostRequest
+    | SocialHostRequest
+    | PinEntry
+    | Choose
+    | Report
+    | Display
+    | Print
+    | Keep
+    | Discard
+    | Recall
+)
+EffectResult = (
+    bytes
+    | ResponseApdu
+    | Proof
+    | PurchaseProof
+    | HostAnswer
+    | SocialAnswer
+    | PinEntered
+    | int
+    | tuple[Entry, ...]
+    | None
+)
 
 _Outcome = TypeVar("_Outcome")
+_Answer = TypeVar("_Answer")
 Flow = Generator[Effect, EffectResult, _Outcome]
 
 
@@ -223,6 +329,27 @@ def ask_host(message: HostMessage) -> Flow[HostAnswer | None]:
     return result
 
 
+def seal_command(effect: SealCommand) -> Flow[Proof]:
+    """The data of a command under secure messaging."""
+    result = yield effect
+    assert isinstance(result, Proof)
+    return result
+
+
+def authorise_purchase(effect: AuthorisePurchase) -> Flow[PurchaseProof]:
+    """Terminal sequence and MAC1 of the host's security module."""
+    result = yield effect
+    assert isinstance(result, PurchaseProof)
+    return result
+
+
+def ask_social_host(message: SocialRequest[_Answer]) -> Flow[_Answer | Refused | None]:
+    """The social-security host's answer, a refusal, or None where it is not reached."""
+    result = yield SocialHostRequest(message)
+    assert result is None or isinstance(result, (Refused, message.answer))
+    return cast("_Answer | Refused | None", result)
+
+
 def enter_pin(effect: PinEntry) -> Flow[PinEntered | None]:
     """The PIN that the holder enters."""
     result = yield effect
@@ -238,3 +365,32 @@ def report(step: str, mark: Mark, text: str, *details: tuple[str, str]) -> Flow[
 def display(message: str) -> Flow[None]:
     """Show a message."""
     yield Display(message)
+
+
+def choose(prompt: str, *options: str) -> Flow[int | None]:
+    """The index of what was chosen, or None."""
+    result = yield Choose(prompt, options)
+    assert result is None or isinstance(result, int)
+    return result
+
+
+def print_slip(title: str, *lines: tuple[str, str]) -> Flow[None]:
+    """Print a slip."""
+    yield Print(title, lines)
+
+
+def keep(shelf: Shelf, key: str, content: Mapping[str, str]) -> Flow[None]:
+    """Store a record."""
+    yield Keep(shelf, key, content)
+
+
+def discard(shelf: Shelf, key: str) -> Flow[None]:
+    """Take a record away."""
+    yield Discard(shelf, key)
+
+
+def recall(shelf: Shelf) -> Flow[tuple[Entry, ...]]:
+    """All records of a shelf."""
+    result = yield Recall(shelf)
+    assert isinstance(result, tuple)
+    return result

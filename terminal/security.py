@@ -2,11 +2,27 @@
 
 from collections.abc import Callable
 
+from cardsim.crypto import medical
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
+from cardsim.crypto.medical import Purchase
 from cardsim.crypto.padding import xor
-from cardsim.crypto.social import authentication_data
-from cardsim.keyfile import KeyFileError, SsseKeys
-from terminal.effects import PinEntered, PinEntry, PinPurpose, Proof, ProveKey
+from cardsim.crypto.social import authentication_data, encipher, mac4, session_key
+from cardsim.keyfile import KeyFileError, SsseKeys, generation_name
+from terminal.effects import (
+    AuthorisePurchase,
+    CardIdentity,
+    PinEntered,
+    PinEntry,
+    PinPurpose,
+    Proof,
+    ProveKey,
+    PurchaseProof,
+    SealCommand,
+)
+
+
+class _NoKey(Exception):
+    """Why there is no key, without its value."""
 
 
 class KeyFileModule:
@@ -14,19 +30,52 @@ class KeyFileModule:
 
     def __init__(self, keys: SsseKeys) -> None:
         self._keys = keys
+        self._purchases = 0
 
     def prove(self, request: ProveKey) -> Proof:
         """Authentication data under the card's key (SSC part 4 §9)."""
-        card = request.card
         try:
-            key = self._keys.card_key(request.key, card.suite, card.area, card.historical)
-            if key is None:
-                return Proof(None, f"the key file has neither a root nor a card key {request.key}")
-            return Proof(authentication_data(card.suite, key, request.factor, request.original))
-        except KeyFileError as error:
+            key = self._card_key(request.key, request.card)
+            return Proof(authentication_data(request.card.suite, key, request.factor, request.original))
+        except _NoKey as error:
             return Proof(None, str(error))
+
+    def seal(self, request: SealCommand) -> Proof:
+        """A command's data under secure messaging: enciphered plaintext, if any, and MAC (SSC part 4 §8)."""
+        suite = request.card.suite
+        try:
+            session = session_key(suite, self._card_key(request.key, request.card), request.challenge)
+        except _NoKey as error:
+            return Proof(None, str(error))
+        data = encipher(suite, session, request.plaintext) if request.plaintext else b""
+        message = request.header + bytes((len(data) + 4,)) + data
+        return Proof(data + mac4(suite, session, message))
+
+    def authorise_purchase(self, request: AuthorisePurchase) -> PurchaseProof:
+        """Terminal sequence, MAC1 and the MAC2 to expect (SSC part 7 §12.2 to §12.6)."""
+        data, answer, suite = request.request, request.card_answer, request.card.suite
+        amounts = [int.from_bytes(data[at : at + 4], "big") for at in (1, 5, 9)]
+        purchase = Purchase(amounts[0], amounts[1], amounts[2], data[13:19])
+        try:
+            key = self._card_key(generation_name("DPK", data[0]), request.card)
+        except _NoKey as error:
+            return PurchaseProof(problem=str(error))
+        self._purchases += 1
+        sequence = self._purchases.to_bytes(4, "big")
+        session = medical.purchase_session(suite, key, answer[18:22], answer[14:16], sequence)
+        mac1 = medical.mac(suite, session, purchase.mac1_data(request.time, self._keys.medical_type))
+        return PurchaseProof(sequence, mac1, medical.mac(suite, session, purchase.mac2_data()))
+
+    def _card_key(self, name: str, card: CardIdentity) -> bytes:
+        try:
+            key = self._keys.card_key(name, card.suite, card.area, card.historical)
+        except KeyFileError as error:
+            raise _NoKey(str(error)) from error
         except ValueError as error:
-            return Proof(None, f"{request.key} cannot be derived for this card: {error}")
+            raise _NoKey(f"{name} cannot be derived for this card: {error}") from error
+        if key is None:
+            raise _NoKey(f"the key file has neither a root nor a card key {name}")
+        return key
 
 
 def pin_block_format0(pin: str, pan: str) -> bytes:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
-from terminal.effects import Display, HostAnswer, HostMessage, PinPurpose, Report
+from terminal.effects import Choose, Discard, Display, Keep, PinPurpose, Print, Report
+from terminal.messages.bank import HostAnswer, HostMessage
+from terminal.messages.social import SocialAnswer, SocialMessage
 from terminal.slots import Slot
 
 
@@ -67,6 +69,29 @@ class HostAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class SocialHostAsked:
+    """A message went to the social-security host, and its answer (None: not reached)."""
+
+    message: SocialMessage
+    answer: SocialAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The holder or operator was asked to choose; the index, or None."""
+
+    asked: Choose
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The terminal's storage changed."""
+
+    change: Keep | Discard
+
+
+@dataclass(frozen=True, slots=True)
 class PinAsked:
     """The holder was asked for a PIN."""
 
@@ -75,7 +100,21 @@ class PinAsked:
     entered: bool
 
 
-Event = PoweredOn | PoweredOff | CommandSent | Exchange | Answered | HostAsked | PinAsked | Report | Display
+Event = (
+    PoweredOn
+    | PoweredOff
+    | CommandSent
+    | Exchange
+    | Answered
+    | HostAsked
+    | SocialHostAsked
+    | PinAsked
+    | Chosen
+    | Stored
+    | Report
+    | Display
+    | Print
+)
 
 Listener = Callable[[Event], None]
 """Told of every event as it happens."""

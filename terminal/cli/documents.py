@@ -5,14 +5,16 @@ from typing import Any, Final, assert_never
 from cardsim.decode.bits import TSI, TVR, cryptogram_kind, cvm_rule_text, flag_names
 from cardsim.decode.commands import mask
 from cardsim.decode.explain import Line, explain_answer, explain_ber
-from terminal.effects import Display, Report
+from terminal.effects import Discard, Display, Keep, Print, Report
 from terminal.flows.financial.flow import FinancialOutcome
-from terminal.flows.full import FullOutcome
-from terminal.flows.social import SocialOutcome
+from terminal.flows.full.flow import FullOutcome
+from terminal.flows.social.flow import SocialOutcome
+from terminal.messages.plain import plain_fields
 from terminal.outcome import DataItem, Failure
 from terminal.slots import Slot
 from terminal.transcript import (
     Answered,
+    Chosen,
     CommandSent,
     Event,
     Exchange,
@@ -20,6 +22,8 @@ from terminal.transcript import (
     PinAsked,
     PoweredOff,
     PoweredOn,
+    SocialHostAsked,
+    Stored,
 )
 
 VERSION: Final = 1
@@ -164,6 +168,19 @@ class JsonTranscript:
                 self.events.append(self._answer(event))
             case HostAsked():
                 self.events.append(_host(event))
+            case SocialHostAsked():
+                self.events.append(_social_host(event))
+            case Chosen():
+                chosen = None if event.index is None else event.asked.options[event.index]
+                options = list(event.asked.options)
+                self.events.append(
+                    {"event": "choice", "prompt": event.asked.prompt, "options": options, "chosen": chosen}
+                )
+            case Stored():
+                self.events.append(_stored(event.change))
+            case Print():
+                lines = [{"name": name, "text": text} for name, text in event.lines]
+                self.events.append({"event": "print", "title": event.title, "lines": lines})
             case PinAsked():
                 asked = {"prompt": event.prompt, "purpose": event.purpose.name.lower(), "entered": event.entered}
                 self.events.append({"event": "pin", **asked})
@@ -206,3 +223,19 @@ def _host(event: HostAsked) -> Document:
         "reason": "" if answer is None else answer.reason,
         "chip_data": "" if answer is None else _hex(answer.chip_data),
     }
+
+
+def _social_host(event: SocialHostAsked) -> Document:
+    return {
+        "event": "social-host",
+        "message": type(event.message).__name__,
+        "fields": plain_fields(event.message),
+        "reached": event.answer is not None,
+        "answer": None if event.answer is None else type(event.answer).__name__,
+        "answer_fields": None if event.answer is None else plain_fields(event.answer),
+    }
+
+
+def _stored(change: Keep | Discard) -> Document:
+    content = dict(change.content) if isinstance(change, Keep) else None
+    return {"event": "storage", "shelf": change.shelf.value, "key": change.key, "content": content}

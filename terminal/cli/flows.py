@@ -21,12 +21,13 @@ from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
 from terminal.errors import UsageError, output_path
 from terminal.flows.financial.flow import FinancialOutcome, financial
-from terminal.flows.financial.transaction import FinancialConfig, TransactionType
-from terminal.flows.full import FullConfig, FullOutcome, Side, full
-from terminal.flows.social import SocialConfig, SocialOutcome, SocialService, social
+from terminal.flows.financial.transaction import FinancialConfig
+from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full
+from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
 from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
+from terminal.messages.bank import TransactionType
 from terminal.outcome import Verdict
 from terminal.parameters import ATM, POS
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once

@@ -10,11 +10,13 @@ from typing import Final, assert_never
 from cardsim.decode import Environment
 from cardsim.decode.commands import mask
 from cardsim.decode.explain import Line, explain_answer, explain_ber
-from terminal.effects import Display, Mark, Report
+from terminal.effects import Display, Keep, Mark, Print, Report
+from terminal.messages.plain import plain_fields, words_of
 from terminal.outcome import Verdict
 from terminal.slots import Slot
 from terminal.transcript import (
     Answered,
+    Chosen,
     CommandSent,
     Event,
     Exchange,
@@ -22,6 +24,8 @@ from terminal.transcript import (
     PinAsked,
     PoweredOff,
     PoweredOn,
+    SocialHostAsked,
+    Stored,
 )
 
 _COLOURS: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -101,6 +105,18 @@ class TextTranscript:
                 self._answer(event)
             case HostAsked():
                 self._host(event)
+            case SocialHostAsked():
+                self._social_host(event)
+            case Chosen():
+                chosen = "nothing" if event.index is None else event.asked.options[event.index]
+                write(paint("CHOICE", "cyan") + f"  {event.asked.prompt}: {chosen}")
+            case Stored():
+                done = "kept" if isinstance(event.change, Keep) else "taken away"
+                write(paint("STORAGE", "dim") + f"  {event.change.shelf.value}: {event.change.key} {done}")
+            case Print():
+                write(paint("PRINTER", "cyan") + f"  {event.title}")
+                for name, text in event.lines:
+                    write(f"      {name}: {text}" if text else f"      {name}")
             case PinAsked():
                 entered = "entered" if event.entered else "not entered"
                 write(paint("PIN PAD", "cyan") + f"  {event.prompt} ({event.purpose.value}): {entered}")
@@ -129,6 +145,15 @@ class TextTranscript:
         self._writer.line(f"    response code {answer.arc}, cryptogram {answer.cryptogram.value}: {answer.reason}")
         for text in item_lines(explain_ber(answer.chip_data)):
             self._writer.line(f"      {text}")
+
+    def _social_host(self, event: SocialHostAsked) -> None:
+        self._writer.line(self._writer.paint("SOCIAL-SECURITY HOST", "cyan") + f"  {words_of(event.message)}")
+        if event.answer is None:
+            self._writer.line("    not reached")
+            return
+        self._writer.line(f"    {words_of(event.answer)}")
+        for name, value in plain_fields(event.answer).items():
+            self._writer.line(f"      {name}: {shorten(str(value))}")
 
     def _report(self, event: Report) -> None:
         sign, colour = _MARKS[event.mark]

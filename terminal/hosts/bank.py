@@ -10,7 +10,7 @@ from typing import Final
 from cardsim.crypto.pboc import application_cryptogram, arpc, derive_udk, session_key
 from cardsim.iso7816.tlv import TlvError, ber, parse
 from cardsim.keyfile import BankKeys
-from terminal.effects import CryptogramCheck, HostAnswer, HostMessage, MessageKind
+from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, MessageKind
 from terminal.security import PinCipher
 
 _AC_TAGS: Final = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x82, 0x9F36)

@@ -6,12 +6,12 @@ from random import Random
 
 from cardsim.crypto.social import Suite
 from terminal.driver import Services, run
-from terminal.effects import CryptogramCheck, HostAnswer, HostMessage
 from terminal.flows.financial.flow import FinancialOutcome, financial
-from terminal.flows.financial.transaction import FinancialConfig, TransactionType
-from terminal.flows.full import FullConfig, FullOutcome, full
-from terminal.flows.social import SocialConfig, SocialOutcome, SocialService, social
+from terminal.flows.financial.transaction import FinancialConfig
+from terminal.flows.full.flow import FullConfig, FullOutcome, full
+from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
+from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, TransactionType
 from terminal.parameters import POS, TerminalParameters
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
 from terminal.transcript import Listener, ignore

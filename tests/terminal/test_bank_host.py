@@ -6,8 +6,8 @@ import pytest
 
 from cardsim.iso7816.tlv import ber, find
 from cardsim.keyfile import BankKeys
-from terminal.effects import CryptogramCheck, HostAnswer, HostMessage, MessageKind
 from terminal.hosts.bank import APPROVED, DO_NOT_HONOUR, BankHost
+from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, MessageKind
 from terminal.security import PinCipher
 from tests.crypto.published import VECTORS
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from terminal.effects import HostAnswer
 from terminal.flows.financial.flow import FinancialOutcome, Result
-from terminal.flows.financial.transaction import OdaMethod, TransactionType
+from terminal.flows.financial.transaction import OdaMethod
+from terminal.messages.bank import HostAnswer, TransactionType
 from terminal.outcome import Cause, Verdict
 from terminal.parameters import ATM
 from terminal.security import PinCipher

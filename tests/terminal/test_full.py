@@ -9,7 +9,7 @@ from cardsim.crypto.social import Suite
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
 from terminal.driver import run
 from terminal.errors import LinkError
-from terminal.flows.full import FullConfig, Side, full
+from terminal.flows.full.flow import FullConfig, Side, full
 from terminal.outcome import Verdict
 from tests.terminal.fakes import FakeCard
 from tests.terminal.helpers import FULL, run_financial, run_full, run_social, services

@@ -6,8 +6,8 @@ import pytest
 
 from cardsim.crypto.oda import sign_dynamic
 from cardsim.iso7816.tlv import ber
-from terminal.effects import HostAnswer
 from terminal.flows.financial.flow import Result
+from terminal.messages.bank import HostAnswer
 from terminal.outcome import Cause, Verdict
 from tests.terminal.fakes import AID, FakeCard, template
 from tests.terminal.helpers import FINANCIAL, ScriptedHost, at_terminal, run_financial, services

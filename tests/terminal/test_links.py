@@ -9,8 +9,8 @@ import pytest
 from cardsim.iso7816.apdu import CommandApdu
 from terminal.driver import run
 from terminal.errors import Cancelled, LinkError, UsageError
-from terminal.flows.full import full
-from terminal.flows.social import social
+from terminal.flows.full.flow import full
+from terminal.flows.social.flow import social
 from terminal.links import pcsc
 from terminal.links.follow import MAX_ROUNDS, Follower
 from terminal.links.recording import ReplayLink, read_recording, recorder

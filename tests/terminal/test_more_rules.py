@@ -9,9 +9,9 @@ import pytest
 
 from terminal.errors import LinkError, UsageError
 from terminal.flows.financial.flow import Result
-from terminal.flows.financial.transaction import TransactionType
 from terminal.links import pcsc
 from terminal.links.target import Target, open_target
+from terminal.messages.bank import TransactionType
 from terminal.outcome import Verdict
 from terminal.parameters import ATM
 from tests.terminal.fakes import FakeCard

@@ -19,10 +19,11 @@ from terminal.driver import Services, run
 from terminal.effects import PinPurpose
 from terminal.errors import LinkError
 from terminal.flows.financial.flow import FinancialOutcome, financial
-from terminal.flows.financial.transaction import FinancialConfig, TransactionType
-from terminal.flows.full import FullConfig, FullOutcome, Side, full
-from terminal.flows.social import SocialConfig, SocialOutcome, SocialService, social
+from terminal.flows.financial.transaction import FinancialConfig
+from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full
+from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
+from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause, Verdict
 from terminal.parameters import POS
 from terminal.security import BenchPinPad, PinCipher, say_once

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from cardsim.crypto.social import Suite
-from terminal.flows.social import SocialConfig
+from terminal.flows.social.flow import SocialConfig
 from terminal.outcome import Cause, Verdict
 from tests.terminal.fakes import FakeCard
 from tests.terminal.helpers import SOCIAL_PIN, on_command, run_social, services

@@ -11,7 +11,8 @@ from cardsim.iso7816.apdu import CommandApdu
 from terminal.effects import Flow, Mark, PinEntry, PinPurpose, display, enter_pin, report
 from terminal.flows.common import refuse, send, stop
 from terminal.flows.financial.restrictions import get_data
-from terminal.flows.financial.transaction import Aip, Transaction, TransactionType, Tsi, Tvr
+from terminal.flows.financial.transaction import Aip, Transaction, Tsi, Tvr
+from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause
 
 _STEP: Final = "cardholder verification"

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from terminal.effects import Flow, Mark, MessageKind, display, power_off, power_on, report
+from terminal.effects import Flow, Mark, display, power_off, power_on, report
 from terminal.flows.common import stop
 from terminal.flows.financial.cvm import cardholder_verification
 from terminal.flows.financial.oda import offline_data_authentication
@@ -12,6 +12,7 @@ from terminal.flows.financial.reading import read_application_data, start
 from terminal.flows.financial.restrictions import processing_restrictions, terminal_risk_management
 from terminal.flows.financial.selection import final_select, find_candidates
 from terminal.flows.financial.transaction import Cryptogram, FinancialConfig, OdaResult, Transaction
+from terminal.messages.bank import MessageKind
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict
 
 

@@ -9,19 +9,10 @@ from cardsim.decode.items import item_of
 from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.tlv import TlvError, find, parse
-from terminal.effects import (
-    CryptogramCheck,
-    Flow,
-    HostAnswer,
-    HostMessage,
-    Mark,
-    MessageKind,
-    ask_host,
-    draw_random,
-    report,
-)
+from terminal.effects import Flow, Mark, ask_host, draw_random, report
 from terminal.flows.common import need_ok, send, stop
-from terminal.flows.financial.transaction import Aip, Cryptogram, Transaction, TransactionType, Tsi, Tvr
+from terminal.flows.financial.transaction import Aip, Cryptogram, Transaction, Tsi, Tvr
+from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, MessageKind, TransactionType
 from terminal.outcome import Cause, Stopped
 
 _PSE = Environment.PSE

@@ -10,7 +10,8 @@ from cardsim.iso7816.tlv import TlvError, find
 from terminal.effects import Flow, Mark, draw_random, report
 from terminal.flows.common import send
 from terminal.flows.financial.reading import card_date
-from terminal.flows.financial.transaction import Transaction, TransactionType, Tsi, Tvr
+from terminal.flows.financial.transaction import Transaction, Tsi, Tvr
+from terminal.messages.bank import TransactionType
 
 _DOMESTIC_CASH, _FOREIGN_CASH = 0x80, 0x40
 _DOMESTIC_PURCHASE, _FOREIGN_PURCHASE = 0x20 | 0x08, 0x10 | 0x04

@@ -8,17 +8,9 @@ from typing import Final
 from cardsim.decode.items import NUMERIC_TAGS
 from cardsim.iso7816.tlv import ber, fill_dol
 from cardsim.keyfile import CaKey
-from terminal.effects import CryptogramCheck
+from terminal.messages.bank import CryptogramCheck, TransactionType
 from terminal.outcome import DataItem
 from terminal.parameters import ApplicationParameters, TerminalParameters
-
-
-class TransactionType(enum.Enum):
-    """Transactions of this terminal with their type code 9C."""
-
-    PURCHASE = 0x00
-    CASH = 0x01
-    INQUIRY = 0x31
 
 
 @dataclass(frozen=True, slots=True)

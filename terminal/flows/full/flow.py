@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from terminal.effects import Flow, power_off, power_on
 from terminal.flows.financial.flow import FinancialOutcome, financial_session
 from terminal.flows.financial.transaction import FinancialConfig
-from terminal.flows.social import SocialConfig, SocialOutcome, social_session
+from terminal.flows.social.flow import SocialConfig, SocialOutcome, social_session
 from terminal.outcome import Verdict
 
 

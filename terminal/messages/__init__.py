@@ -1,0 +1,1 @@
+"""What terminals and hosts say to each other: plain values, known to both, that know neither."""
