@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from terminal.effects import Flow, Mark, display, power_off, power_on, report
 from terminal.flows.common import stop
+from terminal.flows.financial.action import terminal_action_analysis
+from terminal.flows.financial.cryptogram import Kind, generate_ac
 from terminal.flows.financial.cvm import cardholder_verification
 from terminal.flows.financial.oda import offline_data_authentication
-from terminal.flows.financial.online import Kind, generate_ac, go_online, tell_host, terminal_action_analysis
+from terminal.flows.financial.online import go_online, tell_host
 from terminal.flows.financial.reading import read_application_data, start
 from terminal.flows.financial.restrictions import processing_restrictions, terminal_risk_management
 from terminal.flows.financial.selection import final_select, find_candidates
