@@ -88,6 +88,8 @@ class HostMessage:
     """The name of preferential terms under which the amount was reckoned."""
     totals: Totals = Totals()
     """What a settlement claims."""
+    track2: str = field(default="", repr=False)
+    """Track 2 equivalent data (tag 57) in hex digits without the F pad, "D" as separator (field 35); empty: not sent."""
 
     @property
     def key(self) -> tuple[str, str, int]:
