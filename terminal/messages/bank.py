@@ -89,7 +89,7 @@ class HostMessage:
     totals: Totals = Totals()
     """What a settlement claims."""
     track2: str = field(default="", repr=False)
-    """Track 2 equivalent data (tag 57) in hex digits without the F pad, "D" as separator (field 35); empty: not sent."""
+    """Track 2 equivalent data of tag 57 without the F pad, "D" as separator (field 35); empty: not sent."""
 
     @property
     def key(self) -> tuple[str, str, int]:
