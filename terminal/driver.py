@@ -183,13 +183,41 @@ class _Contacts:
         self._tell(Exchange(command, response, environment, secret, follows, self._slot))
 
 
-class _Run:
-    """One run: the slots, the services, and who is told."""
+class Session:
+    """Cards that keep their power from one flow to the next, until `close`; `run` is a session of one flow."""
 
-    def __init__(self, slots: Mapping[Slot, _Contacts], services: Services, listener: Listener) -> None:
-        self._slots = slots
+    def __init__(
+        self,
+        link: Card,
+        services: Services,
+        listener: Listener = ignore,
+        *,
+        psam: Card | None = None,
+        follow: bool = True,
+    ) -> None:
+        links = {Slot.CARD: link} | ({} if psam is None else {Slot.PSAM: psam})
+        self._slots = {slot: _Contacts(slot, card, listener, follow=follow) for slot, card in links.items()}
         self._services = services
         self._tell = listener
+
+    def run(self, flow: Flow[_Outcome], cancelled: Callable[[], bool] = never_cancelled) -> _Outcome:
+        """Run a flow to its outcome and leave the cards as they are then.
+
+        Raises:
+            LinkError: reader or card are not reached.
+            Cancelled: `cancelled` said yes.
+        """
+        try:
+            effect = next(flow)
+            while True:
+                if cancelled():
+                    raise Cancelled("cancelled; the card has been powered off")
+                effect = flow.send(self.perform(effect))
+        except StopIteration as end:
+            outcome: _Outcome = end.value
+            return outcome
+        finally:
+            flow.close()
 
     def perform(self, effect: Effect) -> EffectResult:
         """Do what the flow asks."""
@@ -228,7 +256,7 @@ class _Run:
             case _:
                 assert_never(effect)
 
-    def power_off(self) -> None:
+    def close(self) -> None:
         """Take the power away from all cards."""
         with contextlib.ExitStack() as stack:
             for contacts in self._slots.values():
@@ -301,18 +329,8 @@ def run(
         LinkError: reader or card are not reached.
         Cancelled: `cancelled` said yes.
     """
-    links = {Slot.CARD: link} | ({} if psam is None else {Slot.PSAM: psam})
-    slots = {slot: _Contacts(slot, card, listener, follow=follow) for slot, card in links.items()}
-    session = _Run(slots, services, listener)
+    session = Session(link, services, listener, psam=psam, follow=follow)
     try:
-        effect = next(flow)
-        while True:
-            if cancelled():
-                raise Cancelled("cancelled; the card has been powered off")
-            effect = flow.send(session.perform(effect))
-    except StopIteration as end:
-        outcome: _Outcome = end.value
-        return outcome
+        return session.run(flow, cancelled)
     finally:
-        flow.close()
-        session.power_off()
+        session.close()
