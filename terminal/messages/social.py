@@ -4,7 +4,7 @@ Each request names the class of its answer; the host may answer any of them with
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -21,6 +21,15 @@ class SocialCard:
     """Social-security number (社会保障号码), EF06 tag 08; empty where it was not read."""
     name: str = ""
     """With its extension."""
+    historical: bytes = b""
+    """The 13 historical bytes of its ATR; empty where the message needs none of the card's keys."""
+    algorithm: int = 0
+    """Of the environment, as tag 86 has it (01 DES, 03 SM4); 0 where it was not read."""
+
+    @property
+    def area(self) -> str:
+        """Area code of the issuing place, six digits (first three bytes of the identification code)."""
+        return self.identification[:3].hex()
 
 
 NO_CARD: Final = SocialCard(b"", "")
@@ -413,14 +422,79 @@ class PayBenefit(SocialRequest[PaidOut]):
     answer: ClassVar[type] = PaidOut
 
 
+class BankOperation(enum.Enum):
+    """What the bank's platform reports about a card (SCHEME-050)."""
+
+    LOSS = "loss"
+    """挂失."""
+    DAMAGE = "damage exchange"
+    """换卡 of a damaged card."""
+    CANCELLATION = "cancellation"
+    """销卡 of the bank's side."""
+    RELEASE = "release"
+    """解挂."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardChanged:
+    """The department's side followed: the card's state now, and the request for a new card, if one was made."""
+
+    state: CardState
+    new_request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BankNotice(SocialRequest[CardChanged]):
+    """An operation at the bank, with the social card's information (SCHEME-049 to SCHEME-051)."""
+
+    operation: BankOperation
+    notice: str
+    """The bank's number of it: a repeat changes nothing."""
+    answer: ClassVar[type] = CardChanged
+
+
+class HsmService(enum.Enum):
+    """Services of the host's HSM that counter software calls (API-136 to API-142)."""
+
+    INTERNAL = "internal authentication"
+    """Eight fields of step 1; gives `answer||original|cryptogram||original|`."""
+    EXTERNAL = "card status and external authentication"
+    """`algorithm|address|factor|original|`; gives `cryptogram||original`."""
+    MESSAGE = "secure message"
+    """`algorithm|address|challenge|header|` and the plaintext; gives `header||cipher||MAC`."""
+    PURCHASE = "card status and purchase authentication"
+    """`algorithm|address|random|sequence|amounts|type|terminal|time|`; gives `sequence|time|MAC1|`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HsmAnswer:
+    """What the HSM gives back, as the interface takes it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallHsm(SocialRequest[HsmAnswer]):
+    """One of the HSM's services for the card; its state is checked first."""
+
+    service: HsmService
+    text: str
+    """The string of the interface, without the plaintext of a secure message."""
+    plaintext: str = field(default="", repr=False)
+    """New PIN of a PIN reset, as it stands in the interface's last field."""
+    answer: ClassVar[type] = HsmAnswer
+
+
 SocialMessage = SocialRequest[Any]
 SocialAnswer = (
     Accepted
     | Benefits
     | Blacklist
+    | CardChanged
     | CardChecked
     | Dues
     | Found
+    | HsmAnswer
     | LoadPermission
     | LoginChallenge
     | PaidOut
