@@ -32,6 +32,8 @@ class TransactionType(enum.Enum):
     """Load from another account (非指定账户圈存)."""
     LOAD_CASH = 0x63
     """Load against cash (现金圈存)."""
+    PIN_CHANGE = 0x70
+    """Change of the bank's PIN, which activates a new card (改密, 激活; D35). The code is our own choice."""
 
 
 class MessageKind(enum.Enum):
@@ -47,6 +49,9 @@ class MessageKind(enum.Enum):
     """Takes back the authorisation of the same trace number (冲正)."""
     SCRIPT_NOTICE = "script result"
     """How the issuer scripts went (脚本通知)."""
+    SERVE = "card service"
+    """Asks for the issuer's scripts of a card that gives no more than an AAC, as one with a blocked application does
+    at the bank's counter (D37); moves no money."""
     SIGN_ON = "sign-on"
     """Opens the terminal's day; the answer carries working keys (签到)."""
     SETTLE = "settlement"
