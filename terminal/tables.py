@@ -1,0 +1,74 @@
+"""Rows of TOML tables as frozen dataclasses: every word is checked, and what is wrong is said with file and row."""
+
+import enum
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from datetime import date
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from terminal.errors import UsageError
+
+_Row = TypeVar("_Row")
+
+
+def read_tables(source: Traversable | Path) -> Mapping[str, Any]:
+    """A TOML file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(source.read_text(encoding="utf8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{source}: {error}") from error
+
+
+def rows(tables: Mapping[str, Any], name: str, row: type[_Row], where: str) -> tuple[_Row, ...]:
+    """The rows `[[name]]` of a file as dataclasses; none is no error.
+
+    Raises:
+        UsageError: a row has a word that is not known, lacks one, or has a value of another kind.
+    """
+    found = tables.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise UsageError(f"{where}: {name} is written as rows, [[{name}]]")
+    return tuple(_row(entry, row, f"{where}: {name} {number}") for number, entry in enumerate(found, 1))
+
+
+def _row(entry: Mapping[str, Any], row: type[_Row], where: str) -> _Row:
+    wanted = get_type_hints(row)
+    if unknown := sorted(set(entry) - set(wanted)):
+        raise UsageError(f"{where}: {', '.join(unknown)} is not known")
+    if missing := sorted(_mandatory(row) - set(entry)):
+        raise UsageError(f"{where}: {', '.join(missing)} is missing")
+    return row(**{word: _value(value, wanted[word], f"{where}: {word}") for word, value in entry.items()})
+
+
+def _mandatory(row: type[Any]) -> frozenset[str]:
+    return frozenset(f.name for f in fields(row) if f.default is MISSING and f.default_factory is MISSING)
+
+
+def _value(value: object, kind: Any, where: str) -> object:
+    """A TOML value as the field's type has it: lists are tuples, names of an enum its members."""
+    origin = get_origin(kind)
+    if origin is types.UnionType:
+        return _value(value, next(part for part in get_args(kind) if part is not types.NoneType), where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise UsageError(f"{where} is a list")
+        return tuple(_value(part, get_args(kind)[0], where) for part in value)
+    if issubclass(kind, enum.Enum):
+        names = {str(member.name).lower().replace("_", "-"): member for member in kind}
+        if not isinstance(value, str) or value not in names:
+            raise UsageError(f"{where}: {value} is none of {', '.join(names)}")
+        return names[value]
+    if type(value) is not kind:
+        expected = {str: "text", int: "a whole number", bool: "true or false", date: "a date"}[kind]
+        raise UsageError(f"{where} is {expected}")
+    if isinstance(value, int) and value < 0:
+        raise UsageError(f"{where} is not below zero")
+    return value

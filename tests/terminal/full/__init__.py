@@ -1,0 +1,1 @@
+"""The full-function terminal: its tables, rules, flows and figures."""
