@@ -36,6 +36,20 @@ class TransactionType(enum.Enum):
     """Change of the bank's PIN, which activates a new card (改密, 激活; D35). The code is our own choice."""
 
 
+DEBITS: Final = frozenset(
+    {
+        TransactionType.PURCHASE,
+        TransactionType.CASH,
+        TransactionType.TRANSFER,
+        TransactionType.LOAD,
+        TransactionType.LOAD_OTHER,
+    }
+)
+"""Approved, these count among the debits of a settlement."""
+CREDITS: Final = frozenset({TransactionType.DEPOSIT, TransactionType.LOAD_CASH})
+"""Approved, these count among the credits of a settlement: the terminal has taken cash."""
+
+
 class MessageKind(enum.Enum):
     """What a message to the bank's host is about."""
 
@@ -52,6 +66,8 @@ class MessageKind(enum.Enum):
     SERVE = "card service"
     """Asks for the issuer's scripts of a card that gives no more than an AAC, as one with a blocked application does
     at the bank's counter (D37); moves no money."""
+    CHANGE_PIN = "change of PIN"
+    """The holder's new PIN, with the old one; activates a card that still has the initial PIN (改密; D35)."""
     SIGN_ON = "sign-on"
     """Opens the terminal's day; the answer carries working keys (签到)."""
     SETTLE = "settlement"
@@ -67,6 +83,21 @@ class Totals:
     credits: int = 0
     credit_amount: int = 0
 
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(
+            self.debits + other.debits,
+            self.debit_amount + other.debit_amount,
+            self.credits + other.credits,
+            self.credit_amount + other.credit_amount,
+        )
+
+    @classmethod
+    def of(cls, transaction: TransactionType, amount: int) -> "Totals":
+        """What one approved transaction adds; an inquiry or a change of PIN adds nothing."""
+        if transaction in DEBITS:
+            return cls(1, amount)
+        return cls(0, 0, 1, amount) if transaction in CREDITS else cls()
+
 
 @dataclass(frozen=True, slots=True)
 class HostMessage:
@@ -77,6 +108,8 @@ class HostMessage:
     psn: str = ""
     chip_data: bytes = b""
     pin_block: bytes | None = field(default=None, repr=False)
+    new_pin_block: bytes | None = field(default=None, repr=False)
+    """The new PIN of a change of PIN, enciphered as the present one."""
     transaction: TransactionType = TransactionType.PURCHASE
     amount: int = 0
     """Fen."""
@@ -126,5 +159,7 @@ class HostAnswer:
     """Authorisation code, six characters (field 38)."""
     fee: int = 0
     """Fee in fen (field 28)."""
+    totals: Totals | None = None
+    """What the host has of a settlement: the terminal's totals if it agrees (response code 00), its own if not (95)."""
     keep_card: bool = False
     """Whether the terminal is to keep the card (吞卡)."""
