@@ -19,8 +19,15 @@ class ApplicationParameters:
     floor_limit: int = 0
     """Tag 9F1B in fen; an amount of this or more goes online."""
     random_percent: int = 0
-    """Share of the smaller amounts that go online all the same."""
+    """DF17: share of the amounts up to the threshold that go online all the same, 0 to 99."""
+    random_threshold: int = 0
+    """DF15 in fen: from here on the share grows with the amount (biased selection)."""
+    random_max_percent: int = 0
+    """DF16: the share just below the floor limit, 0 to 99; counts as `random_percent` if it is less."""
+    ec_limit: int | None = None
+    """Tag 9F7B in fen: smaller purchases ask for electronic cash. Without it the floor limit serves (KRN-EC-003)."""
     default_ddol: bytes = bytes.fromhex("9F3704")
+    """DF14; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,24 @@ class TerminalParameters:
     merchant_name: str = "社保服务大厅"
     accepts_referral: bool = False
     """Whether the response codes 01 and 02 approve (D29)."""
+    electronic_cash: bool = False
+    """Whether purchases may be paid by electronic cash (电子现金)."""
+    follows_ddf_entries: bool = False
+    """Whether directory entries for DDFs (9D) are followed, as kernel 2.0 does; 3.0 ignores them (D28)."""
+    serves_blocked: bool = False
+    """A bank's counter: goes on with an application that answers 6283, so that a script can unblock it (D37)."""
+    offers_choice: bool = True
+    """Whether there is a means to choose and to confirm an application."""
+    code_tables: frozenset[int] = frozenset({1})
+    """Code tables of preferred names (9F11) that the display has."""
+    amount_at_start: bool = True
+    """Whether the amount is known when the application starts; else the PDOL gets zeros (KRN-ATM-006)."""
+    confirms_amount: bool = False
+    """Whether the holder confirms the amount where no PIN was entered (KRN-CVM-037)."""
+    bypass_lasts: bool = True
+    """Whether a PIN that was not entered is not asked for again by later rules (KRN-CVM-021)."""
+    sda_selected_bit: bool = False
+    """Whether TVR byte 1 bit 2 tells that SDA was chosen: EMV 4.3, not PBOC 2.0 (KRN-ODA-004)."""
 
     @property
     def unattended(self) -> bool:
@@ -56,6 +81,11 @@ class TerminalParameters:
         return self.terminal_type[0] & 0x0F not in (3, 6)
 
     @property
+    def identity_document(self) -> bool:
+        """Whether an attendant can look at an identity document (KRN-CVM-032)."""
+        return not self.unattended and bool(self.capabilities[1] & 0x01)
+
+    @property
     def atm(self) -> bool:
         """A bank's unattended terminal with cash (EMV Book 4 annex A1; KRN-RES-003)."""
         return self.terminal_type[0] in (0x14, 0x15, 0x16)
@@ -68,5 +98,9 @@ UNIONPAY_AIDS: Final = tuple(
 
 _APPLICATIONS: Final = tuple(ApplicationParameters(aid) for aid in UNIONPAY_AIDS)
 
-POS: Final = TerminalParameters("POS", bytes.fromhex("22"), bytes.fromhex("E0E9C8"), _APPLICATIONS)
-ATM: Final = TerminalParameters("ATM", bytes.fromhex("14"), bytes.fromhex("604800"), _APPLICATIONS)
+POS: Final = TerminalParameters(
+    "POS", bytes.fromhex("22"), bytes.fromhex("E0E9C8"), _APPLICATIONS, electronic_cash=True
+)
+ATM: Final = TerminalParameters(
+    "ATM", bytes.fromhex("14"), bytes.fromhex("604800"), _APPLICATIONS, amount_at_start=False
+)

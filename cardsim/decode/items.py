@@ -234,9 +234,12 @@ PSE_ITEMS: Final[Mapping[int, Item]] = MappingProxyType({item.tag: item for item
 """Items of the payment application and of both environments' FCI by tag."""
 
 NUMERIC_TAGS: Final = frozenset(
-    {0x5F24, 0x5F25, 0x5F28, 0x5F2A, 0x5F30, 0x5F34, 0x9A, 0x9C, 0x9F02, 0x9F03, 0x9F1A, 0x9F21, 0x9F35, 0x9F41}
-)
+    {0x5F24, 0x5F25, 0x5F28, 0x5F2A, 0x5F30, 0x5F34, 0x5F36, 0x9A, 0x9C, 0x9F02, 0x9F03, 0x9F1A, 0x9F21, 0x9F35, 0x9F41,
+     0x9F7B}
+)  # fmt: skip
 """Tags of format n: fitted to a data object list at their right end (EMV Book 3 §5.4)."""
+COMPRESSED_TAGS: Final = frozenset({0x5A, 0x9F20})
+"""Tags of format cn: filled with F at their right end (EMV Book 3 §5.4)."""
 
 
 def item_of(tag: int, *, simple: bool = False) -> Item:

@@ -158,16 +158,25 @@ def parse_dol(data: bytes) -> list[tuple[int, int]]:
     return entries
 
 
-def fill_dol(dol: bytes, values: Mapping[int, bytes], *, numeric: frozenset[int] = frozenset()) -> bytes:
+def fill_dol(
+    dol: bytes,
+    values: Mapping[int, bytes],
+    *,
+    numeric: frozenset[int] = frozenset(),
+    compressed: frozenset[int] = frozenset(),
+) -> bytes:
     """The values that a data object list asks for, as EMV Book 3 §5.4 fits them.
 
-    A missing value is zeros; a short one is padded on the right with zeros (on the left if its tag is numeric),
-    a long one loses its right end (its left end if numeric).
+    A missing value is zeros, and so is that of a constructed tag; a short one is padded on the right with zeros (on the
+    left if its tag is numeric, with F if it is compressed numeric), a long one loses its right end (its left end if
+    numeric).
     """
     out = bytearray()
     for tag, length in parse_dol(dol):
-        value = values.get(tag, b"")
-        if tag in numeric:
+        value = b"" if tag_bytes(tag)[0] & 0x20 else values.get(tag, b"")
+        if value and tag in compressed:
+            out += value[:length].ljust(length, b"\xff")
+        elif tag in numeric:
             out += value[-length:].rjust(length, b"\0") if length else b""
         else:
             out += value[:length].ljust(length, b"\0")

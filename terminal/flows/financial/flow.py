@@ -4,15 +4,14 @@ import enum
 from dataclasses import dataclass
 
 from terminal.effects import Flow, Mark, display, power_off, power_on, report
-from terminal.flows.common import stop
 from terminal.flows.financial.action import terminal_action_analysis
+from terminal.flows.financial.choice import choose_application
 from terminal.flows.financial.cryptogram import Kind, generate_ac
 from terminal.flows.financial.cvm import cardholder_verification
 from terminal.flows.financial.oda import offline_data_authentication
 from terminal.flows.financial.online import go_online, tell_host
-from terminal.flows.financial.reading import read_application_data, start
+from terminal.flows.financial.reading import read_application_data
 from terminal.flows.financial.restrictions import processing_restrictions, terminal_risk_management
-from terminal.flows.financial.selection import final_select, find_candidates
 from terminal.flows.financial.transaction import Cryptogram, FinancialConfig, OdaResult, Transaction
 from terminal.messages.bank import MessageKind
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict
@@ -106,7 +105,7 @@ def _verdict(result: Result, tx: Transaction) -> Verdict:
 
 
 def _transaction(tx: Transaction) -> Flow[tuple[Result, str]]:
-    yield from _choose_application(tx)
+    yield from choose_application(tx)
     yield from read_application_data(tx)
     yield from offline_data_authentication(tx)
     yield from processing_restrictions(tx)
@@ -133,18 +132,3 @@ def _online_decline(tx: Transaction) -> str:
             return "declined: unable to go online"
         case _:
             return f"declined by the bank's host with response code {tx.arc.decode('ascii', 'replace')}"
-
-
-def _choose_application(tx: Transaction) -> Flow[None]:
-    """Select and start the first candidate that can be started (KRN-SEL-029, KRN-INI-006)."""
-    candidates = yield from find_candidates(tx.terminal)
-    for candidate in candidates:
-        application = yield from final_select(candidate)
-        if application is None:
-            continue
-        tx.start_application(application)
-        started = yield from start(tx)
-        if started:
-            return
-        tx.application = None
-    stop(Cause.NOT_ACCEPTED, "application selection", "no application of the card can be started")

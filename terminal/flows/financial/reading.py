@@ -29,6 +29,7 @@ def start(tx: Transaction) -> Flow[bool]:
         stop(Cause.CARD_DATA, step, f"the card's PDOL asks for {len(values)} bytes, more than a command holds")
     command = CommandApdu(0x80, 0xA8, 0x00, 0x00, ber(0x83, values), 256)
     response = yield from send(_PSE, "start the application", command)
+    tx.pdol_values, tx.amount_known = values, True
     if response.sw.value == status.CONDITIONS_NOT_SATISFIED:
         yield from report(step, Mark.FAILED, "the application does not want to start (6985)")
         return False

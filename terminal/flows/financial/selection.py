@@ -8,7 +8,7 @@ from cardsim.decode import Environment
 from cardsim.decode.commands import PSE_NAME
 from cardsim.decode.values import gbk_text
 from cardsim.iso7816 import status
-from cardsim.iso7816.tlv import TlvError, find, parse, walk
+from cardsim.iso7816.tlv import Tlv, TlvError, find, parse
 from terminal.effects import Flow, Mark, report
 from terminal.flows.common import read_record, refuse, select_by_name, send, stop
 from terminal.flows.financial.transaction import Application
@@ -18,7 +18,11 @@ from terminal.parameters import ApplicationParameters, TerminalParameters
 _PSE = Environment.PSE
 _STEP: Final = "application selection"
 _MAX_OCCURRENCES: Final = 16
+_MAX_DIRECTORIES: Final = 8
 _CONFIRM: Final = 0x80
+_KEPT: Final = (0x50, 0x87, 0x9F12, 0x9F11, 0x5F2D, 0x9F4D, 0xDF4D)
+"""What of the FCI is kept with the application; the log entries (9F4D, DF4D) have two bytes (KRN-REC-016)."""
+_LOG_ENTRIES: Final = (0x9F4D, 0xDF4D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +39,43 @@ class Candidate:
         """Place in the choice: 1 first, none last (KRN-SEL-025)."""
         return self.priority & 0x0F or 16
 
+    @property
+    def confirm(self) -> bool:
+        """Whether the card wants the holder to confirm it (87 b8)."""
+        return bool(self.priority & _CONFIRM)
+
+    @property
+    def name(self) -> str:
+        """What a person reads: label, else AID (KRN-SEL-027)."""
+        return self.label or self.aid.hex().upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Fci:
+    """File control information: DF name (84) and the data objects of A5, those of BF0C among them."""
+
+    name: bytes
+    items: dict[int, bytes]
+
 
 def find_candidates(terminal: TerminalParameters) -> Flow[list[Candidate]]:
-    """The candidate list in the order of choice.
+    """The candidate list in the order of priority, each application once.
 
     Raises:
-        Stopped: the card is blocked, or nothing is left that the terminal could take.
+        Stopped: the card is blocked, or has no application that the terminal knows.
     """
     found = yield from _from_directory(terminal)
     if not found:
         found = yield from _from_list(terminal)
-    unique = {candidate.aid: candidate for candidate in reversed(found)}
-    ordered = sorted((c for c in found if unique.get(c.aid) is c), key=lambda c: c.rank)
+    unique: dict[bytes, Candidate] = {}
+    for candidate in found:
+        unique.setdefault(candidate.aid, candidate)
+    ordered = sorted(unique.values(), key=lambda c: c.rank)
     if not ordered:
         stop(Cause.NOT_ACCEPTED, _STEP, "the card has no application that this terminal accepts")
-    # KRN-SEL-026: without a means to ask the holder, an application that wants to be confirmed is left out.
-    free = [candidate for candidate in ordered if not candidate.priority & _CONFIRM]
-    if not free:
-        stop(Cause.NOT_ACCEPTED, _STEP, "the card's application asks for a confirmation that this terminal cannot give")
-    details = [(candidate.aid.hex().upper(), candidate.label) for candidate in free]
-    yield from report(_STEP, Mark.OK, f"{len(free)} application(s) in common", *details)
-    return free
+    details = [(candidate.aid.hex().upper(), candidate.label) for candidate in ordered]
+    yield from report(_STEP, Mark.OK, f"{len(ordered)} application(s) in common", *details)
+    return ordered
 
 
 def _from_directory(terminal: TerminalParameters) -> Flow[list[Candidate]]:
@@ -66,55 +86,100 @@ def _from_directory(terminal: TerminalParameters) -> Flow[list[Candidate]]:
     if response.sw.value != status.OK:
         yield from report(_STEP, Mark.INFO, f"no payment directory ({response.sw}); going on with the list of AIDs")
         return []
-    sfi = _directory_sfi(response.data)
+    sfi = _directory_sfi(response.data, PSE_NAME)
     if sfi is None:
         yield from report(_STEP, Mark.INFO, "the directory's FCI is malformed; going on with the list of AIDs")
         return []
-    found: list[Candidate] = []
+    entries = yield from _read_directory(sfi)
+    if entries is None:
+        return []
+    if terminal.follows_ddf_entries:
+        entries = yield from _follow(entries)
+    return list(_candidates(entries, terminal))
+
+
+_Entry = dict[int, bytes]
+"""The data objects of a directory entry 61."""
+
+
+def _read_directory(sfi: int) -> Flow[list[_Entry] | None]:
+    """All entries of a directory file; None where it cannot be used (KRN-SEL-007 to 010)."""
+    entries: list[_Entry] = []
     for number in range(1, 256):
         record = yield from send(_PSE, f"read directory record {number}", read_record(number, sfi))
         if record.sw.value == status.RECORD_NOT_FOUND:
             break
         if record.sw.value != status.OK:
             yield from report(_STEP, Mark.INFO, f"the directory cannot be read ({record.sw}); using the list of AIDs")
-            return []
+            return None
         try:
-            found.extend(_directory_entries(record.data, terminal))
+            entries.extend(_entries(record.data))
         except TlvError as error:
             yield from report(_STEP, Mark.INFO, f"directory record {number} is malformed ({error}); using the AID list")
-            return []
-    return found
+            return None
+    return entries
 
 
-def _directory_sfi(fci: bytes) -> int | None:
-    """SFI of the directory file, or None if the FCI has a format error (KRN-SEL-006)."""
-    try:
-        name, sfi = find(fci, 0x6F, 0x84), find(fci, 0x6F, 0xA5, 0x88)
-    except TlvError:
-        return None
-    if name != PSE_NAME or sfi is None or len(sfi) != 1 or not 1 <= sfi[0] <= 10:
-        return None
-    return sfi[0]
-
-
-def _directory_entries(record: bytes, terminal: TerminalParameters) -> Iterator[Candidate]:
-    """Entries 61 of one record that the terminal has too; entries for DDFs (9D) are ignored (D28, PBOC 3.0)."""
+def _entries(record: bytes) -> Iterator[_Entry]:
     content = find(record, 0x70)
     if content is None:
         raise TlvError("there is no template 70")
     for entry in parse(content):
-        if entry.tag != 0x61:
+        if entry.tag == 0x61:
+            yield _first(parse(entry.value))
+
+
+def _first(objects: list[Tlv]) -> dict[int, bytes]:
+    """Values by tag; of a tag that is there twice the first."""
+    return {item.tag: item.value for item in reversed(objects)}
+
+
+def _follow(entries: list[_Entry]) -> Flow[list[_Entry]]:
+    """Put the entries of the DDFs that are named (9D) behind those of the directory, level by level (D28)."""
+    entries, seen, at = list(entries), set[bytes](), 0
+    while at < len(entries):
+        name = entries[at].get(0x9D)
+        at += 1
+        if name is None or name in seen or not 5 <= len(name) <= 16 or len(seen) == _MAX_DIRECTORIES:
             continue
-        items = {item.tag: item.value for item in parse(entry.value)}
+        seen.add(name)
+        command = select_by_name(name)
+        response = yield from send(_PSE, f"enter the directory {name.hex().upper()}", command)
+        sfi = _directory_sfi(response.data, name) if response.sw.value == status.OK else None
+        if sfi is not None:
+            entries.extend((yield from _read_directory(sfi)) or ())
+    return entries
+
+
+def _directory_sfi(fci: bytes, name: bytes) -> int | None:
+    """SFI of the directory file, or None if the FCI has a format error (KRN-SEL-006)."""
+    read = read_fci(fci)
+    sfi = None if read is None or read.name != name else read.items.get(0x88)
+    return sfi[0] if sfi is not None and len(sfi) == 1 and 1 <= sfi[0] <= 10 else None
+
+
+def _candidates(entries: list[_Entry], terminal: TerminalParameters) -> Iterator[Candidate]:
+    """The entries that the terminal has too."""
+    for items in entries:
         aid = items.get(0x4F, b"")
-        priority = items.get(0x87, b"\0")
         if 5 <= len(aid) <= 16 and (parameters := _match(aid, terminal)) is not None:
-            yield Candidate(aid, _label(items), priority[0] if priority else 0, parameters)
+            yield Candidate(aid, _label(items, terminal), _priority(items), parameters)
 
 
-def _label(items: dict[int, bytes]) -> str:
-    """What the choice shows: preferred name, else label (KRN-SEL-027)."""
-    return gbk_text(items.get(0x9F12, b"")) or gbk_text(items.get(0x50, b"")) or ""
+def _priority(items: dict[int, bytes]) -> int:
+    value = items.get(0x87, b"")
+    return value[0] if value else 0
+
+
+def _label(items: dict[int, bytes], terminal: TerminalParameters) -> str:
+    """Preferred name if its code table is supported, else label, else "" (KRN-SEL-027).
+
+    No part of ISO 8859 has Chinese: a name with other than ASCII characters is GBK whatever 9F11 says, and not shown.
+    """
+    preferred, table = items.get(0x9F12, b""), items.get(0x9F11, b"")
+    if preferred and preferred.isascii() and len(table) == 1 and table[0] in terminal.code_tables:
+        return preferred.decode("ascii")
+    return gbk_text(items.get(0x50, b"")) or ""
 
 
 def _match(aid: bytes, terminal: TerminalParameters) -> ApplicationParameters | None:
@@ -136,40 +201,57 @@ def _from_list(terminal: TerminalParameters) -> Flow[list[Candidate]]:
                 refuse(_STEP, "the card is blocked", response.sw, Cause.BLOCKED)
             if response.sw.value not in (status.OK, status.SELECTED_FILE_INVALID):
                 break
-            items = fci_items(response.data)
-            name = items.get(0x84, b"")
+            fci = read_fci(response.data)
+            name = b"" if fci is None else fci.name
             if not name.startswith(parameters.aid) or (name != parameters.aid and not parameters.partial):
                 break
-            if response.sw.value == status.OK:
-                priority = items.get(0x87, b"\0")
-                found.append(Candidate(name, _label(items), priority[0] if priority else 0, parameters))
+            if fci is not None and (response.sw.value == status.OK or terminal.serves_blocked):
+                found.append(Candidate(name, _label(fci.items, terminal), _priority(fci.items), parameters))
             if name == parameters.aid:
                 break
     return found
 
 
-def fci_items(fci: bytes) -> dict[int, bytes]:
-    """The data objects of a file control information; empty if it is malformed."""
+def read_fci(fci: bytes) -> Fci | None:
+    """File control information: one 6F with one DF name and one A5; None if it has another form (KRN-SEL-030)."""
     try:
-        if (content := find(fci, 0x6F)) is None:
-            return {}
-        return {item.tag: item.value for item in walk(content)}
+        template = parse(fci)
+        if [item.tag for item in template] != [0x6F]:
+            return None
+        objects = parse(template[0].value)
+        names, proprietary = ([item.value for item in objects if item.tag == tag] for tag in (0x84, 0xA5))
+        if len(names) != 1 or len(proprietary) != 1 or not 1 <= len(names[0]) <= 16:
+            return None
+        items = parse(proprietary[0])
+        items += [inner for item in items if item.tag == 0xBF0C for inner in parse(item.value)]
+        return Fci(names[0], _first(items))
     except TlvError:
-        return {}
+        return None
 
 
-def final_select(candidate: Candidate) -> Flow[Application | None]:
-    """Select an application for good; None if it has to be dropped (KRN-SEL-028 to 030)."""
+def final_select(candidate: Candidate, terminal: TerminalParameters) -> Flow[Application | None]:
+    """Select an application for good; None if it has to be dropped (KRN-SEL-028 to 030).
+
+    A terminal of a bank's counter takes a blocked one too (D37).
+    """
     name = candidate.aid.hex().upper()
-    response = yield from send(_PSE, f"select the application {candidate.label or name}", select_by_name(candidate.aid))
-    if response.sw.value != status.OK:
+    response = yield from send(_PSE, f"select the application {candidate.name}", select_by_name(candidate.aid))
+    blocked = response.sw.value == status.SELECTED_FILE_INVALID
+    if response.sw.value != status.OK and not (blocked and terminal.serves_blocked):
         text = f"{name} cannot be selected: {response.sw} ({response.sw.meaning})"
         yield from report(_STEP, Mark.FAILED, text)
         return None
-    items = fci_items(response.data)
-    if items.get(0x84) != candidate.aid:
-        yield from report(_STEP, Mark.FAILED, f"{name}: the answer to SELECT does not carry that name")
+    fci = read_fci(response.data)
+    if fci is None or fci.name != candidate.aid:
+        what = "is malformed" if fci is None else "does not carry that name"
+        yield from report(_STEP, Mark.FAILED, f"{name}: the answer to SELECT {what}")
         return None
-    data = {tag: value for tag, value in items.items() if tag in (0x50, 0x87, 0x9F12, 0x9F11, 0x5F2D, 0x9F4D) and value}
-    label = _label(items) or candidate.label
-    return Application(candidate.aid, label, candidate.parameters, items.get(0x9F38, b""), data)
+    if blocked:
+        yield from report(_STEP, Mark.INFO, f"{name} is blocked; going on, so that the bank can unblock it")
+    items = fci.items
+    data = {tag: items[tag] for tag in items if tag in _KEPT and items[tag]}
+    for tag in _LOG_ENTRIES:
+        if len(data.get(tag, b"")) != 2:
+            data.pop(tag, None)
+    label = _label(items, terminal) or candidate.label
+    return Application(candidate.aid, label, candidate.parameters, items.get(0x9F38, b""), data, blocked=blocked)

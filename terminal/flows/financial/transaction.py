@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from cardsim.decode.items import NUMERIC_TAGS
+from cardsim.crypto.rsa import RsaPublicKey
+from cardsim.decode.items import COMPRESSED_TAGS, NUMERIC_TAGS
 from cardsim.iso7816.tlv import ber, fill_dol
 from cardsim.keyfile import CaKey
 from terminal.messages.bank import CryptogramCheck, TransactionType
@@ -14,8 +15,17 @@ from terminal.parameters import ApplicationParameters, TerminalParameters
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked:
+    """A revoked issuer certificate: RID (5 bytes), CA key index, serial number (3 bytes) (EMV Book 2 §5.1.2)."""
+
+    rid: bytes
+    index: int
+    serial: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class FinancialConfig:
-    """A run of the financial terminal. `amount` is in fen."""
+    """A run of the financial terminal. Amounts are in fen; `amount` includes `cashback`."""
 
     terminal: TerminalParameters
     kind: TransactionType
@@ -23,6 +33,12 @@ class FinancialConfig:
     now: datetime
     ca_keys: tuple[CaKey, ...] = ()
     sequence: int = 1
+    cashback: int = 0
+    """Cash that is paid out with a purchase (9F03)."""
+    force_online: bool = False
+    """The merchant wants this transaction online (KRN-TRM-013)."""
+    revoked: tuple[Revoked, ...] = ()
+    """Issuer certificates that are not accepted any more (KRN-ODA-013)."""
 
 
 class Tvr(enum.Enum):
@@ -31,7 +47,10 @@ class Tvr(enum.Enum):
     ODA_NOT_PERFORMED = (1, 8)
     SDA_FAILED = (1, 7)
     DATA_MISSING = (1, 6)
+    EXCEPTION_FILE = (1, 5)
     DDA_FAILED = (1, 4)
+    CDA_FAILED = (1, 3)
+    SDA_SELECTED = (1, 2)
     VERSIONS_DIFFER = (2, 8)
     EXPIRED = (2, 7)
     NOT_YET_EFFECTIVE = (2, 6)
@@ -47,7 +66,10 @@ class Tvr(enum.Enum):
     LOWER_LIMIT = (4, 7)
     UPPER_LIMIT = (4, 6)
     RANDOM_ONLINE = (4, 5)
+    MERCHANT_ONLINE = (4, 4)
     ISSUER_AUTHENTICATION_FAILED = (5, 7)
+    SCRIPT_FAILED_BEFORE = (5, 6)
+    SCRIPT_FAILED_AFTER = (5, 5)
 
 
 class Tsi(enum.Enum):
@@ -58,6 +80,7 @@ class Tsi(enum.Enum):
     CARD_RISK = (1, 6)
     ISSUER_AUTHENTICATION = (1, 5)
     TERMINAL_RISK = (1, 4)
+    SCRIPT = (1, 3)
 
 
 class Aip(enum.Enum):
@@ -68,6 +91,7 @@ class Aip(enum.Enum):
     CVM = (1, 5)
     TERMINAL_RISK = (1, 4)
     ISSUER_AUTHENTICATION = (1, 3)
+    CDA = (1, 1)
 
 
 class Bits:
@@ -97,6 +121,7 @@ class OdaMethod(enum.Enum):
     NONE = "none"
     SDA = "SDA"
     DDA = "DDA"
+    CDA = "CDA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +143,16 @@ class Cryptogram:
     value: bytes
     iad: bytes
     check: CryptogramCheck = CryptogramCheck.NOT_CHECKED
+    tvr: bytes = bytes(5)
+    """The TVR that this cryptogram was made with (KRN-TVR-005)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ElectronicCash:
+    """Electronic cash that the card agreed to: balance (9F79) and reset threshold (9F6D) in fen."""
+
+    balance: int
+    threshold: int
 
 
 @dataclass(slots=True)
@@ -133,6 +168,8 @@ class Application:
     afl: bytes = b""
     static_data: bytes = b""
     static_data_broken: bool = False
+    blocked: bool = False
+    """It answered 6283 and is served all the same (D37)."""
 
     def supports(self, feature: Aip) -> bool:
         """Whether the AIP has a feature."""
@@ -157,6 +194,23 @@ _FIELD_55: Final = (
 """KRN-F55-001; what is not there is left out (KRN-F55-009)."""
 
 
+_CASHBACK: Final = 0x09
+"""Transaction type (9C) of a purchase with cashback (ISO 8583, processing code 09)."""
+_MERCHANT_NAME_LENGTH: Final = 20
+
+
+def numeric(value: int, length: int) -> bytes:
+    """A number in BCD, as format n has it."""
+    return bytes.fromhex(f"{value:0{2 * length}d}")
+
+
+def merchant_name(name: str) -> bytes:
+    """Tag 9F4E: 20 bytes of GBK, filled with blanks, and no half character (KRN-DOL-008)."""
+    while len(coded := name.encode("gbk", "replace")) > _MERCHANT_NAME_LENGTH:
+        name = name[:-1]
+    return coded.ljust(_MERCHANT_NAME_LENGTH)
+
+
 class Transaction:
     """One transaction of the terminal."""
 
@@ -167,6 +221,19 @@ class Transaction:
         self.tsi = Bits(2)
         self.application: Application | None = None
         self.unpredictable = bytes(4)
+        self.amount_known = config.terminal.amount_at_start
+        self.ec_requested = False
+        """Whether GET PROCESSING OPTIONS asks for electronic cash (9F7A)."""
+        self.electronic_cash: ElectronicCash | None = None
+        """Set while this is a transaction with electronic cash."""
+        self.pin_bypassed = False
+        self.pdol_values = b""
+        self.cdol_values = b""
+        """What was sent for the PDOL, and for CDOL1 (then CDOL2): CDA covers them."""
+        self.icc_key: RsaPublicKey | None = None
+        self.issuer_key: RsaPublicKey | None = None
+        self.combined = False
+        """Whether cryptograms are asked for with CDA."""
         self.cvm_result = bytes.fromhex("3F0000")
         self.pin_block: bytes | None = None
         self.arc = b""
@@ -185,15 +252,17 @@ class Transaction:
         """Begin with an application; nothing of one that was dropped stays (KRN-INI-011)."""
         self.application = application
         self.tvr, self.tsi = Bits(5), Bits(2)
+        self.pdol_values = b""
+        self.ec_requested = False
+        self.amount_known = self.terminal.amount_at_start
 
     def terminal_values(self) -> dict[int, bytes]:
         """The terminal's data items as they are now."""
         config, terminal = self.config, self.terminal
         now = config.now
-        merchant = terminal.merchant_name.encode("gbk")[:20].ljust(20)
-        return {
-            0x9F02: bytes.fromhex(f"{config.amount:012d}"),
-            0x9F03: bytes(6),
+        values = {
+            0x9F02: numeric(config.amount if self.amount_known else 0, 6),
+            0x9F03: numeric(config.cashback if self.amount_known else 0, 6),
             0x9F1A: terminal.country,
             0x5F2A: terminal.currency,
             0x5F36: b"\x02",
@@ -201,7 +270,7 @@ class Transaction:
             0x9B: bytes(self.tsi),
             0x9A: bytes.fromhex(f"{now:%y%m%d}"),
             0x9F21: bytes.fromhex(f"{now:%H%M%S}"),
-            0x9C: bytes((config.kind.value,)),
+            0x9C: bytes((_CASHBACK if config.cashback else config.kind.value,)),
             0x9F37: self.unpredictable,
             0x9F33: terminal.capabilities,
             0x9F34: self.cvm_result,
@@ -210,10 +279,17 @@ class Transaction:
             0x9F09: terminal.application_version,
             0x9F1E: terminal.serial_number,
             0x9F41: bytes.fromhex(f"{config.sequence:08d}"),
-            0x9F4E: merchant,
-            0x9F7A: b"\x00",
+            0x9F7A: bytes((self.ec_requested,)),
             0x8A: self.arc,
         }
+        if terminal.merchant_name:
+            values[0x9F4E] = merchant_name(terminal.merchant_name)
+        if self.application is not None:
+            parameters = self.application.parameters
+            values[0x9F1B] = parameters.floor_limit.to_bytes(4, "big")
+            if parameters.ec_limit is not None:
+                values[0x9F7B] = numeric(parameters.ec_limit, 6)
+        return values
 
     def fill(self, dol: bytes) -> bytes:
         """The values for a data object list: terminal values, then card data (KRN-DOL).
@@ -221,7 +297,7 @@ class Transaction:
         Raises:
             TlvError: the list is broken.
         """
-        return fill_dol(dol, self.app.data | self.terminal_values(), numeric=NUMERIC_TAGS)
+        return fill_dol(dol, self.app.data | self.terminal_values(), numeric=NUMERIC_TAGS, compressed=COMPRESSED_TAGS)
 
     def field_55(self, cryptogram: Cryptogram) -> bytes:
         """The chip data of a host message about a cryptogram (KRN-F55)."""
