@@ -15,6 +15,7 @@ from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from terminal.messages.bank import HostAnswer, HostMessage
 from terminal.messages.social import Refused, SocialAnswer, SocialMessage, SocialRequest
+from terminal.outcome import Cause
 from terminal.slots import Slot
 
 
@@ -79,6 +80,8 @@ class Proof:
 
     data: bytes | None
     problem: str = ""
+    cause: Cause = Cause.KEY_MISSING
+    """What kind of problem."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,17 @@ class Cause(enum.Enum):
     KEY_MISSING = "the terminal does not have the key"
     PSAM = "the terminal's PSAM cannot be used"
     PIN = "the PIN was not verified"
+    PIN_BLOCKED = "the PIN has no tries left"
+    PIN_CANCELLED = "no PIN was entered"
+    PIN_DIFFERS = "the two entries of the new PIN differ"
+    PIN_LENGTH = "the length of the PIN is wrong"
+    REGION = "the PSAM's keys serve another place"
+    BLACKLISTED = "the card is on the blacklist"
+    POLICY = "the terminal's rules do not allow it"
+    HOST = "the host refused, or was not reached"
+    OTHER_CARD = "the card is not the one that was here before"
+    NOT_CHOSEN = "nobody chose"
+    REQUEST = "the request is wrong"
     PROTOCOL = "the card's answer breaks the rules"
 
 

@@ -144,7 +144,7 @@ def _starter(
     if arguments.command == "financial":
         bank = _financial_config(arguments, keys, now)
         return lambda link, psam, services, listener: run(financial(bank), link, services, listener, psam=psam)
-    service = SocialConfig(now.date(), SocialService(arguments.service), psam_target(arguments).given)
+    service = SocialConfig(now, SocialService(arguments.service), psam_target(arguments).given)
     if arguments.command == "social":
         return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
     both = FullConfig(service, _financial_config(arguments, keys, now), _ORDERS[arguments.order])

@@ -28,8 +28,8 @@ def services(suite: Suite = Suite.SM4, *, pin: str | None = PIN, bank_pin: str |
     return Services(Random(1).randbytes, KeyFileModule(keys.ssse), pad, BankHost(keys.bank, cipher, bank_pin))
 
 
-SOCIAL = SocialConfig(NOW.date())
-SOCIAL_PIN = SocialConfig(NOW.date(), SocialService.VERIFY_PIN)
+SOCIAL = SocialConfig(NOW)
+SOCIAL_PIN = SocialConfig(NOW, SocialService.VERIFY_PIN)
 FINANCIAL = FinancialConfig(POS, TransactionType.PURCHASE, 1234, NOW, (ca_key(),))
 FULL = FullConfig(SOCIAL_PIN, FINANCIAL)
 

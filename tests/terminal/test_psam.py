@@ -33,7 +33,7 @@ from tests.cards import Bench, card
 from tests.psams import NATIONAL, psam
 
 NOW: Final = datetime(2026, 11, 21, 12, 0, 0)
-SOCIAL: Final = SocialConfig(NOW.date(), psam=True)
+SOCIAL: Final = SocialConfig(NOW, psam=True)
 SOCIAL_PIN: Final = replace(SOCIAL, service=SocialService.VERIFY_PIN)
 ERRORS: Final = ("6283", "6581", "6700", "6901", "6982", "6983", "6985", "6A80", "6A81", "6A82", "6A88", "6D00", "9303")
 AIDS: Final = bytes.fromhex("A000000333")

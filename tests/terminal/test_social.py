@@ -1,7 +1,7 @@
 """The social-security terminal against a fake card."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_invalid_cards(card: FakeCard, word: str) -> None:
 def test_the_day_of_expiry_is_valid() -> None:
     card = FakeCard(expires="20261121")
     assert run_social(card).verdict is Verdict.PASSED
-    assert run_social(card, SocialConfig(date(2026, 11, 22))).verdict is Verdict.FAILED
+    assert run_social(card, SocialConfig(datetime(2026, 11, 22))).verdict is Verdict.FAILED
 
 
 @pytest.mark.parametrize(

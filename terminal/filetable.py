@@ -1,0 +1,155 @@
+"""The terminal's table of the card's files (文件结构): where a file is, what opens it, and its items (V2 tables 3–9).
+
+The rows are those from which cards are made, `vectors/structures/ssse-*.toml`; a terminal knows from them whether
+reading is controlled (TRM-086), and with which key a file is written (TRM-198 to TRM-234).
+"""
+
+import enum
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from cardsim.cos.access import PIN, AccessRule, bit_of
+from cardsim.making.plan import DfPlan, FilePlan, Item, SsseStructure
+from cardsim.making.rules import references_of
+from cardsim.making.structure import load_structure
+
+SSSE_DF: Final = 0xDDF1
+_ADDRESS: Final = re.compile(r"(SSSE|MF|DDF1|DF0[0-9A-F])EF([0-9A-F]{2})")
+_ENVIRONMENT_NAMES: Final = frozenset({"SSSE", "MF", "DDF1"})
+"""Older drivers write MF or DDF1 for the environment (API-063)."""
+
+
+class FileKind(enum.Enum):
+    """How a file is read and written."""
+
+    RECORDS = "records with tags"
+    """Variable or fixed: one item with tag and length in each record."""
+    CYCLIC = "cyclic"
+    """Bare records; the newest is record 1."""
+    TRANSPARENT = "transparent"
+
+
+def kind_of(file: FilePlan) -> FileKind:
+    """The kind of a file, from its row."""
+    if not file.items:
+        return FileKind.TRANSPARENT
+    return FileKind.CYCLIC if file.items[0].tag is None else FileKind.RECORDS
+
+
+class NoSuchFile(Exception):
+    """An address that the table does not have, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A file by its DF and its EF, as national interfaces write it: `SSSEEF05`, `DF01EF06`."""
+
+    df: int
+    ef: int
+
+    def __str__(self) -> str:
+        return f"{self.place}EF{self.ef & 0xFF:02X}"
+
+    @property
+    def place(self) -> str:
+        """The DF's name: SSSE, DF01."""
+        return "SSSE" if self.df == SSSE_DF else f"{self.df:04X}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read an address.
+
+        Raises:
+            NoSuchFile: the text is no address.
+        """
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
+            raise NoSuchFile(f"{text!r} is no address of a file, such as SSSEEF05 or DF01EF06")
+        df = SSSE_DF if match[1] in _ENVIRONMENT_NAMES else int(match[1], 16)
+        return cls(df, 0xEF00 | int(match[2], 16))
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One thing that a rule asks for: the PIN (`reference` F0), or a key by P2 of EXTERNAL AUTHENTICATE and name."""
+
+    reference: int
+    name: str
+
+    @property
+    def is_pin(self) -> bool:
+        """Whether the holder's PIN gives it."""
+        return self.reference == PIN
+
+
+class FileTable:
+    """The files of one version of the specification."""
+
+    def __init__(self, structure: SsseStructure) -> None:
+        self._structure = structure
+        self._files = {(plan.df, plan.fid): plan for plan in structure.files if plan.sfi}
+        self._dfs: Mapping[int, DfPlan] = {df.fid: df for df in structure.dfs}
+        self._keys = {(key.df, structure.key_id(key)): key.name for key in structure.keys}
+
+    @property
+    def addresses(self) -> Iterator[Address]:
+        """All files."""
+        return (Address(df, fid) for df, fid in self._files)
+
+    def file(self, address: Address) -> FilePlan:
+        """The row of a file.
+
+        Raises:
+            NoSuchFile: this version does not have it (TRM-184).
+        """
+        plan = self._files.get((address.df, address.ef))
+        if plan is None:
+            raise NoSuchFile(f"a card of version {self._structure.version} has no file {address}")
+        return plan
+
+    def application(self, df: int) -> DfPlan:
+        """The row of a DF.
+
+        Raises:
+            NoSuchFile: this version does not have it.
+        """
+        plan = self._dfs.get(df)
+        if plan is None:
+            raise NoSuchFile(f"a card of version {self._structure.version} has no application {df:04X}")
+        return plan
+
+    def key(self, df: int, name: str) -> Right:
+        """A key of a DF, or of the environment, by its name.
+
+        Raises:
+            NoSuchFile: this version does not have it.
+        """
+        for (place, reference), known in self._keys.items():
+            if known == name and place in (df, SSSE_DF):
+                return Right(reference, name)
+        raise NoSuchFile(f"a card of version {self._structure.version} has no key {name} at {Address(df, 0).place}")
+
+    def ways(self, df: int, rule: AccessRule) -> tuple[tuple[Right, ...], ...]:
+        """The sets of rights each of which fulfils a rule, in its own order; one empty set: free; none: never."""
+        rights = {bit_of(reference): self._right(df, reference) for reference in references_of(rule)}
+        return tuple(tuple(right for mask, right in rights.items() if mask & way) for way in rule.masks)
+
+    def _right(self, df: int, reference: int) -> Right:
+        if reference == PIN:
+            return Right(PIN, "PIN")
+        place = df if reference & 0x80 else SSSE_DF
+        return Right(reference, self._keys[place, reference])
+
+
+@cache
+def file_table(version: str) -> FileTable:
+    """The table of a version, "1.0", "2.0" or "3.0"."""
+    return FileTable(load_structure(f"ssse-{version}"))
+
+
+def record_number(file: FilePlan, item: Item) -> int:
+    """The record in which an item stands: records are in the order of creation (fact sheet §1.4)."""
+    return file.items.index(item) + 1
