@@ -1,0 +1,1 @@
+"""The social-security department: HSM, host, and the services of counter software."""
