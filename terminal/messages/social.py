@@ -98,7 +98,8 @@ class BlacklistEntry:
 
 @dataclass(frozen=True, slots=True)
 class Blacklist:
-    """The list as a whole with its number, and a MAC over both under the terminal's update key (TRM-180)."""
+    """The list as a whole with its number, and a MAC over both under the terminal's update key
+    (TRM-180; `terminal.messages.seal`)."""
 
     version: int
     entries: tuple[BlacklistEntry, ...]
@@ -107,7 +108,7 @@ class Blacklist:
 
 @dataclass(frozen=True, slots=True)
 class FetchBlacklist(SocialRequest[Blacklist]):
-    """The list, if there is one newer than `version`. It is about no card in particular: `NO_CARD`."""
+    """The list as it stands; `version` is the one that the terminal has. About no card in particular: `NO_CARD`."""
 
     version: int = 0
     answer: ClassVar[type] = Blacklist
