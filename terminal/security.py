@@ -102,6 +102,10 @@ class PinCipher:
         """The enciphered PIN block (TRM-013)."""
         return des_ecb_encrypt(self._key, pin_block_format0(pin, pan))
 
+    def translate(self, block: bytes, zone: "PinCipher") -> bytes:
+        """The same PIN block under the key of another zone (PIN 转换); 8 bytes."""
+        return des_ecb_encrypt(zone._key, des_ecb_decrypt(self._key, block))
+
     def matches(self, block: bytes, pin: str, pan: str) -> bool:
         """Whether an enciphered block holds that PIN."""
         try:
