@@ -89,14 +89,15 @@ class SealCommand:
     """Let the security module put a command under secure messaging with a card key (SSC part 4 §8).
 
     `header` is CLA INS P1 P2 of the sealed command, `plaintext` what is enciphered (PIN digits as the command has
-    them; empty for a MAC alone), `challenge` the card's random number. Result: `Proof` with the sealed command's data.
+    them, none to take the PIN away; None for a MAC alone), `challenge` the card's random number. Result: `Proof` with
+    the sealed command's data.
     """
 
     key: str
     card: CardIdentity
     challenge: bytes
     header: bytes
-    plaintext: bytes = field(default=b"", repr=False)
+    plaintext: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ class PurchaseProof:
     terminal_sequence: bytes = b""
     mac1: bytes = b""
     mac2: bytes = b""
+    """Empty where who gave MAC1 checks MAC2 itself."""
     problem: str = ""
+    cause: Cause = Cause.KEY_MISSING
 
 
 @dataclass(frozen=True, slots=True)

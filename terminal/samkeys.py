@@ -21,12 +21,14 @@ _ENCIPHERING: Final = (7, 8)
 
 @dataclass(frozen=True, slots=True)
 class SamKey:
-    """One key: its class (type) and id in the PSAM, and the levels that it is usually delivered with."""
+    """One key: its class (type) and id in the PSAM, the levels that it is usually delivered with, and its key file."""
 
     name: str
     type: int
     id: int
     levels: int
+    file: int = 0x11
+    """11 national, 12 provincial, 13 city."""
 
     @property
     def usage(self) -> int:
@@ -51,5 +53,13 @@ def sam_keys(profile: str = FIELD) -> Mapping[str, SamKey]:
     keys = {}
     for entry in table["key"]:
         usage = int(entry["usage"], 16)
-        keys[entry["name"]] = SamKey(entry["name"], usage & 0x1F, int(entry["id"], 16), usage >> 5)
+        keys[entry["name"]] = SamKey(
+            entry["name"], usage & 0x1F, int(entry["id"], 16), usage >> 5, int(entry["file"], 16)
+        )
     return keys
+
+
+def sam_rows(name: str) -> tuple[SamKey, ...]:
+    """How PSAMs hold a key, the field's way first: profiles differ in its class (D25)."""
+    rows = (sam_keys(profile).get(name) for profile in (FIELD, NATIONAL))
+    return tuple({(row.type, row.id): row for row in reversed([row for row in rows if row])}.values())[::-1]

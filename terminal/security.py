@@ -47,7 +47,7 @@ class KeyFileModule:
             session = session_key(suite, self._card_key(request.key, request.card), request.challenge)
         except _NoKey as error:
             return Proof(None, str(error))
-        data = encipher(suite, session, request.plaintext) if request.plaintext else b""
+        data = b"" if request.plaintext is None else encipher(suite, session, request.plaintext)
         message = request.header + bytes((len(data) + 4,)) + data
         return Proof(data + mac4(suite, session, message))
 

@@ -131,7 +131,8 @@ class TestSocial:
         sam = wire()
         run_social(card("dual-3.0-sm4", on=False), sam)
         assert sam.headers == [
-            "00A40400", "00B09600", "BFEC0000", "00A40400", "BFDE6708", "80FA0000", "BFDE470A", "80FA0000",
+            "00A40400", "00B09600", "BFEC0000", "00A40400", "00B09A00", "00B09B00", "00B09C00",
+            "BFDE6708", "80FA0000", "BFDE470A", "80FA0000",
         ]  # fmt: skip
         assert sam.log[0][5:].hex().upper() == "7378322E73682EC9E7BBE1B1A3D5CF"
         (region,) = (command for command in sam.log if command[1] == 0xEC)
@@ -229,7 +230,7 @@ class TestLevels:
         """TRM-196: a root of another place is not used, so that no try of the card's key is spent."""
         usage = {"RKSSSE": 0x47 if area[:2] == "11" else 0x27}
         number = bytes.fromhex(f"{area}000001")
-        sam = Wire(of_levels(usage), lambda command: number + b"\x90\x00" if command[:2] == b"\x00\xb0" else None)
+        sam = Wire(of_levels(usage), lambda command: number + b"\x90\x00" if command[:3] == b"\x00\xb0\x96" else None)
         sent: list[bytes] = []
         user = card("dual-3.0-sm4", on=False)
         outcome = run(social(SOCIAL), _Tapped(user, sent), services(user), psam=sam)

@@ -35,6 +35,8 @@ class SocialParameters:
     suites: tuple[Suite, ...]
     institutions: tuple[str, ...]
     regions: tuple[str, ...]
+    pin_digits: tuple[int, int]
+    """Digits of a PIN, at least and at most (TRM-007)."""
     directory: bool
     applications: tuple[Application, ...]
 
@@ -53,6 +55,7 @@ def social_parameters() -> SocialParameters:
         suites=tuple(Suite(name) for name in table["suites"]),
         institutions=tuple(table["institutions"]),
         regions=tuple(table["regions"]),
+        pin_digits=(table["pin_digits"][0], table["pin_digits"][1]),
         directory=table["directory"],
         applications=tuple(_application(row) for row in table["application"]),
     )

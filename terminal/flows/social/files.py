@@ -12,8 +12,8 @@ from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.tlv import TlvError, parse_simple, simple
 from cardsim.making.plan import FilePlan, Item
 from terminal.effects import Flow, Mark, report
-from terminal.filetable import SSSE_DF, Address, NoSuchFile, Right, record_number
-from terminal.flows.common import need_ok, read_record, refuse, select_by_name, stop
+from terminal.filetable import Address, NoSuchFile, Right, record_number
+from terminal.flows.common import need_ok, read_record, refuse, stop
 from terminal.flows.social.config import Prefer
 from terminal.flows.social.pin import verify_pin
 from terminal.flows.social.session import SocialSession
@@ -34,19 +34,6 @@ def need_file(session: SocialSession, address: Address) -> FilePlan:
         return session.table.file(address)
     except NoSuchFile as error:
         stop(Cause.REQUEST, str(address), str(error))
-
-
-def enter(session: SocialSession, df: int) -> Flow[None]:
-    """SELECT an application, or the environment again; nothing where it is selected already."""
-    if session.df == df:
-        return
-    if df == SSSE_DF:
-        yield from session.select_environment()
-        return
-    application = session.table.application(df)
-    response = yield from session.send(f"select the application DF{df & 0xFF:02X}", select_by_name(application.name))
-    need_ok("application", f"the application DF{df & 0xFF:02X} cannot be selected", response)
-    session.entered(df)
 
 
 def obtain(session: SocialSession, df: int, rule: AccessRule, prefer: Prefer) -> Flow[None]:
@@ -132,7 +119,7 @@ def read_binary(session: SocialSession, address: Address, prefer: Prefer) -> Flo
 
 
 def _open_for_reading(session: SocialSession, address: Address, file: FilePlan, prefer: Prefer) -> Flow[None]:
-    yield from enter(session, address.df)
+    yield from session.enter(address.df)
     yield from obtain(session, address.df, file.read, prefer)
     yield from select_file(session, address)
 
@@ -162,7 +149,7 @@ def open_for_writing(session: SocialSession, address: Address) -> Flow[FilePlan]
     file = need_file(session, address)
     if not session.table.ways(address.df, file.write):
         stop(Cause.ACCESS, str(address), f"nobody may write {address}")
-    yield from enter(session, address.df)
+    yield from session.enter(address.df)
     yield from obtain(session, address.df, file.write, Prefer.KEY)
     yield from select_file(session, address)
     return file

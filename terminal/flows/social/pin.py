@@ -4,12 +4,16 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.status import StatusWord
 from terminal.effects import Flow, Mark, PinEntered, PinEntry, PinPurpose, display, enter_pin, report
-from terminal.flows.common import refuse, stop
+from terminal.filetable import SSSE_DF
+from terminal.flows.common import need_ok, refuse, stop
 from terminal.flows.social.session import SocialSession
 from terminal.outcome import Cause
 
 STEP = "PIN"
 PROMPT = "Social-security PIN"
+OLD_PROMPT = "Social-security PIN, the old one"
+NEW_PROMPT = "New social-security PIN"
+AGAIN_PROMPT = "New social-security PIN, again"
 
 
 def pin_bcd(digits: str) -> bytes:
@@ -65,3 +69,72 @@ def present_pin(session: SocialSession, entered: PinEntered) -> Flow[StatusWord]
     if response.sw.value == status.OK:
         session.pin_verified = True
     return response.sw
+
+
+def new_pin(session: SocialSession) -> Flow[str]:
+    """Ask for the new PIN twice (TRM-114).
+
+    Raises:
+        Stopped: it is not given, the entries differ, or its length is not one that this terminal takes.
+    """
+    entries = []
+    for prompt in (NEW_PROMPT, AGAIN_PROMPT):
+        entered = yield from enter_pin(PinEntry(PinPurpose.CARD, prompt))
+        if entered is None:
+            stop(Cause.PIN_CANCELLED, STEP, "no new PIN was entered")
+        entries.append(entered.digits)
+    if entries[0] != entries[1]:
+        stop(Cause.PIN_DIFFERS, STEP, "the two entries of the new PIN differ")
+    shortest, longest = session.config.parameters.pin_digits
+    if not shortest <= len(entries[0]) <= longest:
+        stop(Cause.PIN_LENGTH, STEP, f"a PIN has {shortest} to {longest} digits")
+    return entries[0]
+
+
+def change_pin(session: SocialSession) -> Flow[None]:
+    """CHANGE PIN: the old one, unless none is set, and the new one twice (SSC part 7 §9, TRM-113 to TRM-117)."""
+    sw, old = (yield from probe_pin(session)), ""
+    if sw.value != status.OK:
+        tries = need_tries(sw)
+        entered = yield from enter_pin(PinEntry(PinPurpose.CARD, OLD_PROMPT, tries))
+        if entered is None:
+            stop(Cause.PIN_CANCELLED, STEP, "the old PIN was not entered")
+        old = entered.digits
+    new = yield from new_pin(session)
+    command = CommandApdu(0x80, 0x5E, 0x01, 0x00, pin_bcd(old) + b"\xff" + pin_bcd(new))
+    response = yield from session.send("change the holder's PIN", command, secret=True)
+    if response.sw.value != status.OK:
+        blocked = response.sw.tries_left == 0 or response.sw.value == status.BLOCKED
+        refuse(STEP, "the PIN was not changed", response.sw, Cause.PIN_BLOCKED if blocked else Cause.PIN)
+    yield from report(STEP, Mark.OK, "the PIN was changed")
+
+
+def reset_pin(session: SocialSession) -> Flow[None]:
+    """A new PIN for one that was forgotten: PUK, then PIN CHANGE/UNBLOCK with the PIN enciphered (SSC part 7 §13.3)."""
+    yield from _with_puk(session)
+    new = yield from new_pin(session)
+    yield from _pin_command(session, bytes.fromhex("84240001"), pin_bcd(new), "set a new PIN")
+
+
+def clear_pin(session: SocialSession) -> Flow[None]:
+    """Take the PIN away: one of no digits is enciphered (SSC part 5 §6.8.3, TRM-126)."""
+    yield from _with_puk(session)
+    yield from _pin_command(session, bytes.fromhex("84240001"), b"", "take the PIN away")
+
+
+def unblock_pin(session: SocialSession) -> Flow[None]:
+    """Give a locked PIN its tries back: PUK, then PIN CHANGE/UNBLOCK with a MAC alone (SSC part 7 §13.3, TRM-122)."""
+    yield from _with_puk(session)
+    yield from _pin_command(session, bytes.fromhex("84240000"), None, "unblock the PIN")
+
+
+def _with_puk(session: SocialSession) -> Flow[None]:
+    yield from session.enter(SSSE_DF)
+    yield from session.gain(session.table.key(SSSE_DF, "PUK"))
+
+
+def _pin_command(session: SocialSession, header: bytes, plaintext: bytes | None, purpose: str) -> Flow[None]:
+    command = yield from session.seal("STKSSSE", header, plaintext)
+    response = yield from session.send(purpose, command, secret=plaintext is not None)
+    need_ok(STEP, f"the card refuses to {purpose}", response)
+    yield from report(STEP, Mark.OK, f"done: {purpose}")

@@ -21,17 +21,19 @@ from terminal.effects import (
     Mark,
     Proof,
     ProveKey,
+    SealCommand,
     display,
     draw_random,
     prove_key,
     report,
+    seal_command,
 )
 from terminal.filetable import SSSE_DF, FileTable, Right, file_table
 from terminal.flows.common import BLOCKED_WORDS, need_ok, read_record, refuse, select_by_name, send, stop
 from terminal.flows.psam import Psam
 from terminal.flows.social.config import NO_TERMINAL_NUMBER, SocialConfig
 from terminal.messages.social import SocialCard
-from terminal.outcome import Cause, DataItem
+from terminal.outcome import Cause, DataItem, Stopped
 
 SUITES: Final = {1: Suite.DES, 3: Suite.SM4}
 """Algorithm id of FCI tag 86 to cipher; 02 (SSF33) is not public (fact sheet §1.2)."""
@@ -40,6 +42,8 @@ EF05_TAGS: Final = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07)
 EF06_TAGS: Final = (0x08, 0x09, 0x4E, 0x0A, 0x0B, 0x0C, 0x0D)
 _NAME_EXTENSION: Final = 0x4E
 CARD_NUMBER_LENGTH: Final = 9
+TO_THE_HOST: Final = frozenset({Cause.ALGORITHM, Cause.KEY_MISSING, Cause.REGION})
+"""Why the host's security module is asked in the place of the PSAM: -2202, -2203 and -27272, -24 (TRM-197)."""
 _SSSE = Environment.SSSE
 
 
@@ -65,6 +69,8 @@ class SocialSession:
         self.pin_unset = False
         """Whether the card has no PIN: what the PIN opens is open."""
         self.psam: Psam | None = None
+        self._psam_problem: Stopped | None = None
+        """Why the PSAM does not serve this card."""
         self.df = SSSE_DF
         """The application that is selected."""
         self._rights: set[int] = set()
@@ -188,7 +194,7 @@ class SocialSession:
         proof = yield from self.prove("IRK", factor, original)
         if proof.data is None:
             stop(proof.cause, step, f"the terminal cannot check the card: {proof.problem}")
-        command = CommandApdu(0x00, 0x88, 0x00, 0x00, factor + original + self.version_byte, 8)
+        command = CommandApdu(0x00, 0x88, 0x00, 0x00, factor + original + self.version_byte("IRK"), 8)
         response = yield from self.send("let the card prove its key", command)
         if need_ok(step, "the card does not authenticate itself", response) != proof.data:
             stop(Cause.NOT_AUTHENTIC, step, "the card's authentication data are wrong: it does not have the right IRK")
@@ -229,6 +235,19 @@ class SocialSession:
 
     # --- applications and rights -----------------------------------------------------------------------------------
 
+    def enter(self, df: int) -> Flow[None]:
+        """SELECT an application, or the environment again; nothing where it is selected already."""
+        if self.df == df:
+            return
+        if df == SSSE_DF:
+            yield from self.select_environment()
+            return
+        application = self.table.application(df)
+        name = f"DF{df & 0xFF:02X}"
+        response = yield from self.send(f"select the application {name}", select_by_name(application.name))
+        need_ok("application", f"the application {name} cannot be selected", response)
+        self.entered(df)
+
     def entered(self, df: int) -> None:
         """A DF was selected: the rights of the one that was left end, those of the environment stay (C-03)."""
         if df != self.df:
@@ -259,7 +278,7 @@ class SocialSession:
     def authenticate(self, right: Right, data: bytes) -> Flow[None]:
         """EXTERNAL AUTHENTICATE with data that someone computed: cryptogram and original, 8 bytes each."""
         step = "external authentication"
-        command = CommandApdu(0x00, 0x82, 0x00, right.reference, data + self.version_byte)
+        command = CommandApdu(0x00, 0x82, 0x00, right.reference, data + self.version_byte(right.name))
         response = yield from self.send(f"prove the terminal's key {right.name}", command)
         need_ok(step, f"the card refuses the terminal's proof of {right.name}", response, Cause.ACCESS)
         self._rights.add(right.reference)
@@ -275,24 +294,59 @@ class SocialSession:
 
     # --- security modules ------------------------------------------------------------------------------------------
 
-    @property
-    def version_byte(self) -> bytes:
-        """The key version as authentications carry it, or nothing (TRM-046)."""
-        return bytes((self.config.key_version,)) if self.config.key_version else b""
+    def version_byte(self, key: str) -> bytes:
+        """The key version as authentications carry it, or nothing (TRM-046).
 
-    def open_psam(self) -> Flow[None]:
-        """The PSAM, when it is needed for the first time."""
-        if self.config.psam and self.psam is None:
-            self.psam = Psam()
-            yield from self.psam.open(self.card)
+        A PSAM has one generation, and says which (TRM-237); it is named where it is not the first.
+        """
+        version = self.config.key_version
+        if self.psam is not None and (version or self.psam.key_version(key) > 1):
+            version = self.psam.key_version(key)
+        return bytes((version,)) if version else b""
+
+    def open_psam(self) -> Flow[Psam | None]:
+        """The PSAM, powered when it is needed for the first time; None where there is none for this card."""
+        if self.config.psam and self.psam is None and self._psam_problem is None:
+            self.psam = Psam(self.config.today)
+            try:
+                yield from self.psam.open(self.card)
+            except Stopped as stopped:
+                if stopped.failure.cause not in TO_THE_HOST:
+                    raise
+                yield from self.close()
+                self.psam, self._psam_problem = None, stopped
+        return self.psam
 
     def prove(self, key: str, factor: bytes, original: bytes) -> Flow[Proof]:
-        """Authentication data of the PSAM, or of the security module."""
-        yield from self.open_psam()
-        if self.psam is not None:
-            return (yield from self.psam.prove(ProveKey(key, self.card, factor, original)))
+        """Authentication data of the PSAM, or else of the host's module (TRM-197)."""
+        psam, refused = (yield from self.open_psam()), None
+        if psam is not None:
+            refused = yield from psam.prove(ProveKey(key, self.card, factor, original))
+            if refused.data is not None or refused.cause not in TO_THE_HOST:
+                return refused
         name = generation_name(key, self.config.key_version or 1)
-        return (yield from prove_key(ProveKey(name, self.card, factor, original)))
+        proof = yield from prove_key(ProveKey(name, self.card, factor, original))
+        return proof if proof.data is not None else self._refused(refused, proof)
+
+    def seal(self, key: str, header: bytes, plaintext: bytes | None = None) -> Flow[CommandApdu]:
+        """A command under secure messaging with a key of the card, and a fresh challenge (SSC part 7 §13)."""
+        challenge = yield from self.challenge("secure messaging")
+        request = SealCommand(key, self.card, challenge, header, plaintext)
+        psam, proof, refused = (yield from self.open_psam()), None, None
+        if psam is not None:
+            proof = refused = yield from psam.seal(request)
+        if proof is None or (proof.data is None and proof.cause in TO_THE_HOST):
+            proof = yield from seal_command(request)
+        if proof.data is None:
+            refused = self._refused(refused, proof)
+            stop(refused.cause, "secure messaging", f"the terminal cannot seal the command: {refused.problem}")
+        return CommandApdu(header[0], header[1], header[2], header[3], proof.data)
+
+    def _refused(self, by_psam: Proof | None, by_module: Proof) -> Proof:
+        """Why nobody computed: what the PSAM said stands first."""
+        if self._psam_problem is not None:
+            raise self._psam_problem
+        return by_psam or by_module
 
     def close(self) -> Flow[None]:
         """Take the PSAM's power away."""
