@@ -136,7 +136,7 @@ class Hsm:
         return self._with(who, use, address, card, lambda key: authentication_data(card.suite, key, factor, original))
 
     def seal(
-        self, who: str, address: int, card: CardIdentity, challenge: bytes, header: bytes, plaintext: bytes
+        self, who: str, address: int, card: CardIdentity, challenge: bytes, header: bytes, plaintext: bytes | None
     ) -> bytes:
         """Data field of a command under secure messaging: enciphered plaintext if any, then MAC (SSC part 4 §8).
 
@@ -146,7 +146,7 @@ class Hsm:
 
         def step(key: bytes) -> bytes:
             session = session_key(card.suite, key, challenge)
-            data = encipher(card.suite, session, plaintext) if plaintext else b""
+            data = b"" if plaintext is None else encipher(card.suite, session, plaintext)
             return data + mac4(card.suite, session, header + bytes((len(data) + MAC_LENGTH,)) + data)
 
         return self._with(who, Use.MESSAGE, address, card, step)

@@ -11,7 +11,7 @@ from cardsim.crypto.medical import Purchase, TransactionType
 from cardsim.crypto.social import SSF33, SSF33_REFUSED, Suite
 from cardsim.iso7816.atr import Atr, AtrError
 from terminal.effects import CardIdentity
-from terminal.hosts.hsm import Hsm, HsmRefused, authorise
+from terminal.hosts.hsm import MAC_LENGTH, Hsm, HsmRefused, authorise
 from terminal.keyaddresses import addresses_by_name
 
 _SUITES: Final = {f"{suite.algorithm_id:02X}": suite for suite in Suite}
@@ -76,7 +76,8 @@ class HsmStrings:
         header = _hex("header", header_text, 5)
         plain = _hex("plaintext", plaintext + "F" * (len(plaintext) % 2), None)
         factor = _hex("challenge", challenge, 4, 8, 16)
-        data = self._hsm.seal(self._who, _address(address), _of(algorithm, card), factor, header[:4], plain)
+        enciphered = plain if plain or header[4] > MAC_LENGTH else None
+        data = self._hsm.seal(self._who, _address(address), _of(algorithm, card), factor, header[:4], enciphered)
         if header[4] != len(data):
             raise HsmRefused(f"the header says {header[4]:02X} bytes, and the message has {len(data):02X}")
         return (header + data).hex().upper()
