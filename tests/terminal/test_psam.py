@@ -236,7 +236,7 @@ class TestLevels:
         outcome = run(social(SOCIAL), _Tapped(user, sent), services(user), psam=sam)
         assert outcome.card_authenticated, "IRK is a national root"
         assert outcome.failure is not None
-        assert outcome.failure.cause is Cause.KEY_MISSING
+        assert outcome.failure.cause is Cause.REGION
         assert area in outcome.reason
         assert not any(command[1] == 0x82 for command in sent)
 
