@@ -222,6 +222,8 @@ class Shelf(enum.Enum):
     """Social-security cards that are not accepted (黑名单)."""
     EXCEPTIONS = "exceptions"
     """Bank cards of the exception file (例外文件)."""
+    ADVICES = "advices"
+    """Declined transactions that the issuer wants to be told of (通知)."""
     PARAMETERS = "parameters"
     """Counters and settings that outlive a run."""
 

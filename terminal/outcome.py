@@ -44,6 +44,7 @@ class Cause(enum.Enum):
     OTHER_CARD = "the card is not the one that was here before"
     NOT_CHOSEN = "nobody chose"
     REQUEST = "the request is wrong"
+    CANCELLED = "the holder cancelled"
     PROTOCOL = "the card's answer breaks the rules"
 
 

@@ -60,7 +60,7 @@ class TerminalParameters:
     """Whether the amount is known when the application starts; else the PDOL gets zeros (KRN-ATM-006)."""
     confirms_amount: bool = False
     """Whether the holder confirms the amount where no PIN was entered (KRN-CVM-037)."""
-    bypass_lasts: bool = True
+    bypass_lasts: bool = False
     """Whether a PIN that was not entered is not asked for again by later rules (KRN-CVM-021)."""
     sda_selected_bit: bool = False
     """Whether TVR byte 1 bit 2 tells that SDA was chosen: EMV 4.3, not PBOC 2.0 (KRN-ODA-004)."""
@@ -88,7 +88,7 @@ class TerminalParameters:
     @property
     def atm(self) -> bool:
         """A bank's unattended terminal with cash (EMV Book 4 annex A1; KRN-RES-003)."""
-        return self.terminal_type[0] in (0x14, 0x15, 0x16)
+        return self.terminal_type[0] in (0x14, 0x15, 0x16) and bool(self.additional_capabilities[0] & 0x80)
 
 
 UNIONPAY_AIDS: Final = tuple(

@@ -11,7 +11,8 @@ from terminal.flows.financial.cvm import cardholder_verification
 from terminal.flows.financial.oda import offline_data_authentication
 from terminal.flows.financial.online import go_online, tell_host
 from terminal.flows.financial.reading import read_application_data
-from terminal.flows.financial.restrictions import processing_restrictions, terminal_risk_management
+from terminal.flows.financial.restrictions import processing_restrictions
+from terminal.flows.financial.risk import terminal_risk_management
 from terminal.flows.financial.transaction import Cryptogram, FinancialConfig, OdaResult, Transaction
 from terminal.messages.bank import MessageKind
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict

@@ -37,6 +37,8 @@ class FinancialConfig:
     """Cash that is paid out with a purchase (9F03)."""
     force_online: bool = False
     """The merchant wants this transaction online (KRN-TRM-013)."""
+    pin_pad_works: bool = True
+    """Whether the PIN pad works at the moment (KRN-CVM-022)."""
     revoked: tuple[Revoked, ...] = ()
     """Issuer certificates that are not accepted any more (KRN-ODA-013)."""
 
@@ -145,6 +147,8 @@ class Cryptogram:
     check: CryptogramCheck = CryptogramCheck.NOT_CHECKED
     tvr: bytes = bytes(5)
     """The TVR that this cryptogram was made with (KRN-TVR-005)."""
+    authentic: bool = True
+    """False where it was to be signed (CDA) and the signature is wrong; then `value` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +231,12 @@ class Transaction:
         self.electronic_cash: ElectronicCash | None = None
         """Set while this is a transaction with electronic cash."""
         self.pin_bypassed = False
+        self.pin_entered = False
+        self.signature_wanted = False
         self.pdol_values = b""
         self.cdol_values = b""
         """What was sent for the PDOL, and for CDOL1 (then CDOL2): CDA covers them."""
         self.icc_key: RsaPublicKey | None = None
-        self.issuer_key: RsaPublicKey | None = None
         self.combined = False
         """Whether cryptograms are asked for with CDA."""
         self.cvm_result = bytes.fromhex("3F0000")
@@ -252,7 +257,7 @@ class Transaction:
         """Begin with an application; nothing of one that was dropped stays (KRN-INI-011)."""
         self.application = application
         self.tvr, self.tsi = Bits(5), Bits(2)
-        self.pdol_values = b""
+        self.pdol_values = self.cdol_values = b""
         self.ec_requested = False
         self.amount_known = self.terminal.amount_at_start
 
