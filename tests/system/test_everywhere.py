@@ -41,7 +41,9 @@ def copies(made: Path, folder: Path) -> tuple[Path, Path]:
 
 def document(*words: str | Path) -> dict[str, Any]:
     """What the terminal says, run as a user runs it."""
-    ended = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        command(*map(str, words)), env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert isinstance(found, dict)
@@ -56,7 +58,7 @@ def in_process(run: tuple[str, ...], made: Path, folder: Path) -> dict[str, Any]
 
 def in_reader(run: tuple[str, ...], made: Path, folder: Path, via: str, names: tuple[str, str]) -> dict[str, Any]:
     card, sam = copies(made, folder)
-    slots = ("--reader", names[0], "--keys", f"{card}.keys.toml")
+    slots: tuple[str, ...] = ("--reader", names[0], "--keys", f"{card}.keys.toml")
     if run[0] != "financial":
         slots = (*slots, "--psam-reader", names[1])
     client = command("cardterm", *run, *slots, *FIXED)
