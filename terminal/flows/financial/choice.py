@@ -20,13 +20,26 @@ def choose_application(tx: Transaction) -> Flow[None]:
     Raises:
         Stopped: none is left, or none can be chosen.
     """
+    yield from _first_usable(tx, begin=True)
+
+
+def select_application(tx: Transaction) -> Flow[None]:
+    """Select one without a transaction.
+
+    Raises:
+        Stopped: as in `choose_application`.
+    """
+    yield from _first_usable(tx, begin=False)
+
+
+def _first_usable(tx: Transaction, *, begin: bool) -> Flow[None]:
     candidates = yield from find_candidates(tx.terminal)
     while candidates:
         candidate = yield from _choose(candidates, tx.terminal)
         application = yield from final_select(candidate, tx.terminal)
         if application is not None:
             tx.start_application(application)
-            if (yield from start(tx)):
+            if not begin or (yield from start(tx)):
                 return
             tx.application = None
         candidates.remove(candidate)
