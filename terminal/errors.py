@@ -19,6 +19,12 @@ class LinkError(TerminalError):
     exit_status = 3
 
 
+class PinTimeout(TerminalError):
+    """A PIN pad raises it where nobody entered a PIN in time; the run ends, and the card has no power then."""
+
+    exit_status = 1
+
+
 class Cancelled(TerminalError):
     """Someone stopped the run; the card has been powered off."""
 
