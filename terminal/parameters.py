@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from terminal.messages.bank import TransactionType
+
 CHINA: Final = bytes.fromhex("0156")
 
 
@@ -64,6 +66,18 @@ class TerminalParameters:
     """Whether a PIN that was not entered is not asked for again by later rules (KRN-CVM-021)."""
     sda_selected_bit: bool = False
     """Whether TVR byte 1 bit 2 tells that SDA was chosen: EMV 4.3, not PBOC 2.0 (KRN-ODA-004)."""
+    terminal_id: str = "CARDTERM"
+    """Terminal identification, eight characters (field 41)."""
+    merchant_id: str = "000000000000000"
+    """Merchant identification, fifteen characters (field 42)."""
+    transactions: frozenset[TransactionType] = frozenset({TransactionType.PURCHASE, TransactionType.INQUIRY})
+    """What the terminal offers (D36, KRN-ATM-008)."""
+    script_limit: int = 128
+    """Bytes of issuer scripts that are taken in one answer (KRN-SCR-010)."""
+    signature_always: bool = False
+    """Whether the slip has a line for the signature whatever the CVM: a joint terminal (TRM-014)."""
+    keeps_cards: bool = False
+    """Whether the reader can keep a card that the host does not want back (KRN-ATM-009)."""
 
     @property
     def unattended(self) -> bool:

@@ -95,7 +95,7 @@ def _heed_reason(tx: Transaction, cryptogram: Cryptogram) -> Flow[None]:
             "cryptogram": cryptogram.value.hex().upper(),
             "time": tx.config.now.isoformat(),
         }
-        yield from keep(Shelf.ADVICES, f"{tx.config.now:%Y%m%d}-{tx.config.sequence:06d}", content)
+        yield from keep(Shelf.ADVICES, f"{tx.config.now:%Y%m%d}-{tx.host.trace:06d}", content)
         yield from report("advice", Mark.INFO, "the card wants its issuer to be told; kept")
 
 

@@ -1,5 +1,6 @@
-"""The bank's host, issuer authentication, completion (EMV Book 3 §10.9 to §10.11; KRN-ONL, KRN-IAU, KRN-CMP)."""
+"""Going online: request, answer, issuer authentication, service of a blocked card (EMV Book 3 §10.9; KRN-ONL)."""
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cardsim.decode import Environment
@@ -9,67 +10,130 @@ from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.tlv import TlvError, parse
 from terminal.effects import Flow, Mark, ask_host, report
 from terminal.flows.common import send
-from terminal.flows.financial.action import approve_offline
-from terminal.flows.financial.cryptogram import Kind, generate_ac
+from terminal.flows.financial.completion import complete_online, complete_unable, script_notice
+from terminal.flows.financial.field55 import field_55
+from terminal.flows.financial.hostside import When
+from terminal.flows.financial.outbox import SCRIPT, deliver, new_message, store
+from terminal.flows.financial.scripts import Script, read_scripts, run_scripts, unprocessed
 from terminal.flows.financial.transaction import Aip, Cryptogram, Transaction, Tsi, Tvr
-from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, MessageKind
-from terminal.outcome import Stopped
+from terminal.messages.bank import (
+    CREDITS,
+    DEBITS,
+    CryptogramCheck,
+    HostAnswer,
+    MessageKind,
+    TransactionType,
+)
+from terminal.parameters import TerminalParameters
 
-_PSE = Environment.PSE
+_STEP: Final = "bank's host"
+_AUTHENTICATION: Final = 0x91
 APPROVALS: Final = ("00", "10", "11")
 REFERRALS: Final = ("01", "02")
 
 
-def tell_host(tx: Transaction, kind: MessageKind, cryptogram: Cryptogram) -> Flow[HostAnswer | None]:
-    """Send a message about a cryptogram, keep what the host found, and note a wrong one as a fault of the card."""
-    pin_block = tx.pin_block if kind is MessageKind.AUTHORISE else None
-    message = HostMessage(kind, tx.app.pan, tx.app.psn, tx.field_55(cryptogram), pin_block)
-    answer = yield from ask_host(message)
-    check = CryptogramCheck.NOT_CHECKED if answer is None else answer.cryptogram
-    cid, atc = cryptogram.cid, cryptogram.atc
-    if kind is not MessageKind.REVERSE:
-        tx.cryptograms.append(Cryptogram(cid, atc, cryptogram.value, cryptogram.iad, check))
-    if check is CryptogramCheck.WRONG:
-        tx.faults.append(f"the bank's host finds the {cryptogram_kind(cid).split()[0]} wrong")
-    return answer
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an answer means for the card: approval, issuer authentication data (91, may be empty), scripts."""
+
+    approves: bool
+    authentication: bytes
+    scripts: tuple[Script, ...]
 
 
-def go_online(tx: Transaction, request: Cryptogram) -> Flow[bool]:
-    """Ask the host, pass its authentication on, make the second cryptogram; whether the card approves (KRN-ONL)."""
-    step = "bank's host"
-    answer = yield from tell_host(tx, MessageKind.AUTHORISE, request)
-    authentication = b"" if answer is None else _issuer_authentication(answer)
-    if answer is None or authentication is None:
-        problem = "the host is not reached" if answer is None else "the host's answer is malformed"
-        approve = approve_offline(tx)
-        tx.arc = b"Y3" if approve else b"Z3"
-        yield from report(step, Mark.FAILED, f"unable to go online: {problem}; {'approve' if approve else 'decline'}")
-    else:
-        tx.arc = answer.arc.encode("ascii", "replace")[:2]
-        approve = answer.arc in APPROVALS or (answer.arc in REFERRALS and tx.terminal.accepts_referral)
-        mark = Mark.OK if approve else Mark.FAILED
-        text = f"response code {answer.arc}: {answer.reason or ('approved' if approve else 'declined')}"
-        yield from report(step, mark, text, ("ARQC", answer.cryptogram.value))
-        if authentication and tx.app.supports(Aip.ISSUER_AUTHENTICATION):
-            yield from _issuer_authenticate(tx, authentication, answer)
-    return (yield from _complete(tx, request, approve=approve, host_approved=answer is not None and approve))
-
-
-def _issuer_authentication(answer: HostAnswer) -> bytes | None:
-    """Tag 91 of the answer, empty if there is none; None if the answer is malformed (KRN-ONL-006 to 008)."""
+def read_orders(answer: HostAnswer, terminal: TerminalParameters) -> Orders | None:
+    """The orders of an answer; None if it is malformed (KRN-ONL-004 to 008). Field 39 wins over a tag 8A."""
     try:
-        items = {item.tag: item.value for item in parse(answer.chip_data)}
+        objects = parse(answer.chip_data)
     except TlvError:
         return None
-    data = items.get(0x91, b"")
-    return data if not data or 8 <= len(data) <= 16 else None
+    authentication = next((item.value for item in objects if item.tag == _AUTHENTICATION), b"")
+    if authentication and not 8 <= len(authentication) <= 16:
+        return None
+    if len(answer.arc) != 2 or not answer.arc.isascii():
+        return None
+    approves = answer.arc in APPROVALS or (answer.arc in REFERRALS and terminal.accepts_referral)
+    return Orders(approves, authentication, read_scripts(objects, terminal.script_limit))
+
+
+def note_check(tx: Transaction, index: int, check: CryptogramCheck) -> None:
+    """What the host says about a cryptogram; a wrong one is a fault of the card."""
+    tx.cryptograms[index] = replace(tx.cryptograms[index], check=check)
+    if check is CryptogramCheck.WRONG:
+        kind = cryptogram_kind(tx.cryptograms[index].cid).split()[0]
+        tx.faults.append(f"the bank's host finds the {kind} wrong")
+
+
+def go_online(tx: Transaction, cryptogram: Cryptogram) -> Flow[bool]:
+    """Ask the host, do what it orders, make the second cryptogram; whether the card approves."""
+    answer = yield from _request(tx, cryptogram)
+    orders = None if answer is None else read_orders(answer, tx.terminal)
+    if answer is None or orders is None:
+        problem = "the host is not reached" if answer is None else "the host's answer is malformed"
+        return (yield from complete_unable(tx, problem))
+    tx.host.answer = answer
+    tx.arc = answer.arc.encode("ascii")
+    note_check(tx, -1, answer.cryptogram)
+    mark, told = (Mark.OK, "approved") if orders.approves else (Mark.FAILED, "declined")
+    text = f"response code {answer.arc}: {answer.reason or told}"
+    yield from report(_STEP, mark, text, ("ARQC", answer.cryptogram.value))
+    yield from _take_scripts(tx, orders.scripts, cryptogram)
+    if orders.authentication and tx.app.supports(Aip.ISSUER_AUTHENTICATION):
+        yield from _issuer_authenticate(tx, orders.authentication, answer)
+    yield from run_scripts(tx, orders.scripts, When.BEFORE)
+    return (yield from complete_online(tx, orders.scripts, approve=orders.approves))
+
+
+def serve(tx: Transaction, cryptogram: Cryptogram) -> Flow[bool]:
+    """Let the issuer's scripts reach a card that gave an AAC; whether there were any and all went well (D37)."""
+    message = new_message(tx, MessageKind.SERVE, field_55(tx, MessageKind.SERVE, cryptogram))
+    answer = yield from ask_host(message)
+    orders = None if answer is None else read_orders(answer, tx.terminal)
+    if answer is None or orders is None:
+        yield from report(_STEP, Mark.FAILED, "the host is not reached, or its answer is malformed")
+        return False
+    tx.host.answer = answer
+    tx.arc = answer.arc.encode("ascii")
+    note_check(tx, -1, answer.cryptogram)
+    text = f"response code {answer.arc}: {answer.reason}; {len(orders.scripts)} script(s)"
+    yield from report(_STEP, Mark.OK if orders.approves else Mark.FAILED, text)
+    yield from _take_scripts(tx, orders.scripts, cryptogram)
+    for when in When:
+        yield from run_scripts(tx, orders.scripts, when)
+    if orders.scripts:
+        yield from store(script_notice(tx, cryptogram), SCRIPT)
+    return tx.host.scripts_successful
+
+
+def _request(tx: Transaction, cryptogram: Cryptogram) -> Flow[HostAnswer | None]:
+    """Send the request once. Reversals come first, and its own is stored before it leaves (KRN-ONL-001, 009)."""
+    delivered, _ = yield from deliver(tx.terminal, reversals_only=True)
+    if not delivered:
+        return None
+    change = tx.config.kind is TransactionType.PIN_CHANGE
+    kind = MessageKind.CHANGE_PIN if change else MessageKind.AUTHORISE
+    message = new_message(tx, kind, field_55(tx, kind, cryptogram))
+    if tx.config.kind in DEBITS | CREDITS:
+        yield from store(replace(message, kind=MessageKind.REVERSE))
+        tx.host.reversible = True
+    tx.host.request = message
+    track2 = tx.app.data.get(0x57, b"").hex().upper().rstrip("F")
+    secrets = replace(message, pin_block=tx.pin_block, new_pin_block=tx.host.new_pin_block, track2=track2)
+    return (yield from ask_host(secrets))
+
+
+def _take_scripts(tx: Transaction, scripts: tuple[Script, ...], cryptogram: Cryptogram) -> Flow[None]:
+    """Note that nothing is done yet, so that the host learns it if the card is taken away (KRN-SCR-014)."""
+    tx.host.scripts = unprocessed(scripts)
+    if scripts:
+        yield from store(script_notice(tx, cryptogram), SCRIPT)
 
 
 def _issuer_authenticate(tx: Transaction, data: bytes, answer: HostAnswer) -> Flow[None]:
     """EXTERNAL AUTHENTICATE, once; a refusal is noted and the transaction goes on (KRN-IAU)."""
     step = "issuer authentication"
     command = CommandApdu(0x00, 0x82, 0x00, 0x00, data)
-    response = yield from send(_PSE, "let the card check the bank's answer (ARPC)", command)
+    response = yield from send(Environment.PSE, "let the card check the bank's answer (ARPC)", command)
     tx.tsi.set(Tsi.ISSUER_AUTHENTICATION)
     if response.sw.value == status.OK:
         yield from report(step, Mark.OK, "the card accepts the bank's answer (ARPC)")
@@ -79,31 +143,3 @@ def _issuer_authenticate(tx: Transaction, data: bytes, answer: HostAnswer) -> Fl
         tx.faults.append(f"the card refuses the right ARPC ({response.sw})")
     text = f"the card refuses the bank's answer: {response.sw} ({response.sw.meaning})"
     yield from report(step, Mark.FAILED, text)
-
-
-def _complete(tx: Transaction, request: Cryptogram, *, approve: bool, host_approved: bool) -> Flow[bool]:
-    """Second GENERATE AC; what the card says counts, and an approval it does not take is reversed (KRN-CMP)."""
-    name = "second cryptogram"
-    try:
-        final = yield from generate_ac(tx, Kind.TC if approve else Kind.AAC, first=False)
-    except Stopped as stopped:  # KRN-CMP-004: this declines
-        tx.faults.append(stopped.failure.text)
-        yield from report(name, Mark.FAILED, stopped.failure.text)
-        if host_approved:
-            yield from _reverse(tx, request)
-        return False
-    approved = approve and final.cid & 0xC0 == Kind.TC
-    if not approve and final.cid & 0xC0 != Kind.AAC:
-        tx.faults.append(f"the terminal asked for AAC, the card gave {cryptogram_kind(final.cid)}")
-        yield from report(name, Mark.FAILED, "the card does not decline where the terminal does; declined all the same")
-    yield from tell_host(tx, MessageKind.CONFIRM, final)
-    if host_approved and not approved:
-        yield from _reverse(tx, request)
-    return approved
-
-
-def _reverse(tx: Transaction, request: Cryptogram) -> Flow[None]:
-    """Take an approval back (KRN-ONL-010, KRN-CMP-004)."""
-    tx.reversal = True
-    yield from tell_host(tx, MessageKind.REVERSE, request)
-    yield from report("reversal", Mark.INFO, "the host's approval is taken back")

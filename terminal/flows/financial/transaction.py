@@ -7,8 +7,9 @@ from typing import Final
 
 from cardsim.crypto.rsa import RsaPublicKey
 from cardsim.decode.items import COMPRESSED_TAGS, NUMERIC_TAGS
-from cardsim.iso7816.tlv import ber, fill_dol
+from cardsim.iso7816.tlv import fill_dol
 from cardsim.keyfile import CaKey
+from terminal.flows.financial.hostside import HostSide
 from terminal.messages.bank import CryptogramCheck, TransactionType
 from terminal.outcome import DataItem
 from terminal.parameters import ApplicationParameters, TerminalParameters
@@ -32,7 +33,6 @@ class FinancialConfig:
     amount: int
     now: datetime
     ca_keys: tuple[CaKey, ...] = ()
-    sequence: int = 1
     cashback: int = 0
     """Cash that is paid out with a purchase (9F03)."""
     force_online: bool = False
@@ -41,6 +41,10 @@ class FinancialConfig:
     """Whether the PIN pad works at the moment (KRN-CVM-022)."""
     revoked: tuple[Revoked, ...] = ()
     """Issuer certificates that are not accepted any more (KRN-ODA-013)."""
+    target: str = ""
+    """The account that receives a transfer, or pays a load from another account."""
+    terms: str = ""
+    """The name of preferential terms under which the amount was reckoned."""
 
 
 class Tvr(enum.Enum):
@@ -191,13 +195,6 @@ class Application:
         return self.data.get(0x5F34, b"").hex()
 
 
-_FIELD_55: Final = (
-    0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82,
-    0x9F1A, 0x9F03, 0x9F33, 0x9F34, 0x9F35, 0x9F1E, 0x84, 0x9F09, 0x9F41, 0x5F34,
-)  # fmt: skip
-"""KRN-F55-001; what is not there is left out (KRN-F55-009)."""
-
-
 _CASHBACK: Final = 0x09
 """Transaction type (9C) of a purchase with cashback (ISO 8583, processing code 09)."""
 _MERCHANT_NAME_LENGTH: Final = 20
@@ -246,6 +243,8 @@ class Transaction:
         self.cryptograms: list[Cryptogram] = []
         self.faults: list[str] = []
         self.reversal = False
+        """Whether the host is asked to take the authorisation back."""
+        self.host = HostSide()
 
     @property
     def app(self) -> Application:
@@ -283,7 +282,7 @@ class Transaction:
             0x9F40: terminal.additional_capabilities,
             0x9F09: terminal.application_version,
             0x9F1E: terminal.serial_number,
-            0x9F41: bytes.fromhex(f"{config.sequence:08d}"),
+            0x9F41: numeric(self.host.trace, 4),
             0x9F7A: bytes((self.ec_requested,)),
             0x8A: self.arc,
         }
@@ -303,19 +302,6 @@ class Transaction:
             TlvError: the list is broken.
         """
         return fill_dol(dol, self.app.data | self.terminal_values(), numeric=NUMERIC_TAGS, compressed=COMPRESSED_TAGS)
-
-    def field_55(self, cryptogram: Cryptogram) -> bytes:
-        """The chip data of a host message about a cryptogram (KRN-F55)."""
-        values = self.app.data | self.terminal_values()
-        values |= {
-            0x9F26: cryptogram.value,
-            0x9F27: bytes((cryptogram.cid,)),
-            0x9F36: cryptogram.atc.to_bytes(2, "big"),
-            0x9F10: cryptogram.iad,
-            0x82: self.app.aip,
-            0x84: self.app.aid,
-        }
-        return b"".join(ber(tag, values[tag]) for tag in _FIELD_55 if values.get(tag))
 
     def items(self) -> tuple[DataItem, ...]:
         """The card's data items in the order in which they were read."""

@@ -1,0 +1,134 @@
+"""What must still be told to the bank's host (待发报文): stored before it is sent, taken away when acknowledged.
+
+A message stands on `Shelf.PENDING` under its transaction and a slot. The slot of the transaction itself holds, one in
+the place of the other, the reversal from the moment of the request on, and then the card's last word: whenever a run
+is cut off, what is stored there is right to send.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from terminal.effects import Entry, Flow, Mark, Shelf, ask_host, discard, keep, recall, report
+from terminal.flows.financial.transaction import Transaction
+from terminal.messages.bank import HostAnswer, HostMessage, MessageKind, TransactionType
+from terminal.parameters import TerminalParameters
+
+_BANK: Final = "bank"
+_LAST_TRACE: Final = 999_999
+AGAIN: Final = frozenset({"68", "90", "91", "96", "98"})
+"""Response codes that ask for the same message later: answer too late, day's end, issuer not in service, fault of the
+system, no answer in time. Every other one acknowledges a message that is not a request."""
+
+TRANSACTION: Final = "transaction"
+SCRIPT: Final = "script"
+
+
+def next_trace() -> Flow[int]:
+    """The next trace number of the terminal, 1 to 999999; it is stored before it is used (KRN-CMP-007)."""
+    entries = yield from recall(Shelf.PARAMETERS)
+    last = next((entry.content.get("trace", "") for entry in entries if entry.key == _BANK), "")
+    number = int(last) % _LAST_TRACE + 1 if last.isdecimal() else 1
+    yield from keep(Shelf.PARAMETERS, _BANK, {"trace": f"{number:06d}"})
+    return number
+
+
+def new_message(tx: Transaction, kind: MessageKind, chip_data: bytes, *, trace: int | None = None) -> HostMessage:
+    """A message about the transaction, without PIN block and track data."""
+    config, terminal = tx.config, tx.terminal
+    return HostMessage(
+        kind,
+        tx.app.pan,
+        tx.app.psn,
+        chip_data,
+        transaction=config.kind,
+        amount=config.amount,
+        time=config.now,
+        trace=tx.host.trace if trace is None else trace,
+        terminal=terminal.terminal_id,
+        merchant=terminal.merchant_id,
+        target=config.target,
+        terms=config.terms,
+    )
+
+
+def store(message: HostMessage, slot: str = TRANSACTION) -> Flow[None]:
+    """Keep a message until it is acknowledged, in the place of what the slot held."""
+    yield from keep(Shelf.PENDING, _name(message, slot), _to_record(message, slot))
+
+
+def drop(message: HostMessage, slot: str = TRANSACTION) -> Flow[None]:
+    """The slot has nothing to tell."""
+    yield from discard(Shelf.PENDING, _name(message, slot))
+
+
+def deliver(
+    terminal: TerminalParameters, *, reversals_only: bool = False
+) -> Flow[tuple[bool, list[tuple[HostMessage, HostAnswer]]]]:
+    """Send what is pending in the order in which it was stored; it ends at the first message that gets no answer.
+
+    Returns whether all was acknowledged, and the messages with their answers.
+    """
+    answered: list[tuple[HostMessage, HostAnswer]] = []
+    for entry in (yield from recall(Shelf.PENDING)):
+        if not entry.key.startswith(f"{_BANK} {terminal.terminal_id} "):
+            continue
+        message = _from_record(entry)
+        if message is None:
+            yield from report("pending messages", Mark.FAILED, f"the record {entry.key} is damaged and not sent")
+            continue
+        if reversals_only and message.kind is not MessageKind.REVERSE:
+            continue
+        answer = yield from ask_host(message)
+        if answer is None or answer.arc in AGAIN:
+            text = f"the {message.kind.value} of {message.trace:06d} is not acknowledged; it is sent again later"
+            yield from report("pending messages", Mark.INFO, text)
+            return False, answered
+        yield from discard(Shelf.PENDING, entry.key)
+        answered.append((message, answer))
+    return True, answered
+
+
+def _name(message: HostMessage, slot: str) -> str:
+    terminal, day, trace = message.key
+    return f"{_BANK} {terminal} {day} {trace:06d} {slot}"
+
+
+def _to_record(message: HostMessage, slot: str) -> dict[str, str]:
+    """What is stored: neither PIN block nor track data (KRN-ONL-011)."""
+    return {
+        "slot": slot,
+        "kind": message.kind.name,
+        "pan": message.pan,
+        "psn": message.psn,
+        "chip_data": message.chip_data.hex().upper(),
+        "transaction": message.transaction.name,
+        "amount": str(message.amount),
+        "time": message.time.isoformat(),
+        "trace": str(message.trace),
+        "terminal": message.terminal,
+        "merchant": message.merchant,
+        "target": message.target,
+        "terms": message.terms,
+    }
+
+
+def _from_record(entry: Entry) -> HostMessage | None:
+    content: Mapping[str, str] = entry.content
+    try:
+        return HostMessage(
+            MessageKind[content["kind"]],
+            content["pan"],
+            content["psn"],
+            bytes.fromhex(content["chip_data"]),
+            transaction=TransactionType[content["transaction"]],
+            amount=int(content["amount"]),
+            time=datetime.fromisoformat(content["time"]),
+            trace=int(content["trace"]),
+            terminal=content["terminal"],
+            merchant=content["merchant"],
+            target=content["target"],
+            terms=content["terms"],
+        )
+    except (KeyError, ValueError):
+        return None
