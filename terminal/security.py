@@ -106,6 +106,18 @@ class PinCipher:
         """The same PIN block under the key of another zone (PIN 转换); 8 bytes."""
         return des_ecb_encrypt(zone._key, des_ecb_decrypt(self._key, block))
 
+    def pin(self, block: bytes, pan: str) -> str:
+        """The digits in an enciphered PIN block; the bank's host alone asks for them.
+
+        Raises:
+            ValueError: the block does not hold a PIN for this card number under this key.
+        """
+        digits = xor(des_ecb_decrypt(self._key, block), bytes.fromhex("0000" + pan[-13:-1])).hex().upper()
+        pin = digits[2 : 2 + int(digits[1], 16)]
+        if des_ecb_decrypt(self._key, block) != pin_block_format0(pin, pan):
+            raise ValueError("the PIN block is not of format 0")
+        return pin
+
     def matches(self, block: bytes, pin: str, pan: str) -> bool:
         """Whether an enciphered block holds that PIN."""
         try:

@@ -275,6 +275,15 @@ class Ledger:
         legs = {account: -amount for account, amount in connection.execute(self._legs, {"id": number})}
         return self.post(connection, name, legs, day=day, text="reversal", reverses=number)
 
+    def repeat(self, connection: Connection, number: int, name: str, *, day: str) -> int:
+        """Make a posting with the legs of another one, once more; the number of that.
+
+        Raises:
+            IntegrityError: the name is taken.
+        """
+        legs = dict(connection.execute(self._legs, {"id": number}).tuples().all())
+        return self.post(connection, name, legs, day=day, text="repetition")
+
     def audit(self, books: Engine) -> list[str]:
         """What is wrong in the ledger, in words; nothing where all is well.
 

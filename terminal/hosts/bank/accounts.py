@@ -1,0 +1,262 @@
+"""Accounts and cards of the bank: opening, the counter, and the operator's desk (柜面).
+
+Every function takes a connection in a transaction (`terminal.hosts.books.transact`).
+"""
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select
+
+from terminal.hosts.bank.parameters import PARAMETERS
+from terminal.hosts.bank.tables import (
+    ACCOUNTS,
+    CARDS,
+    INTERNAL_ACCOUNTS,
+    LEDGER,
+    OPENING,
+    AccountState,
+    CardState,
+    cash_code,
+    holder_code,
+)
+
+_PIN_VALUE_SIZE: Final = 32
+
+
+class AccountError(Exception):
+    """An account or card is not there, or what is asked is not allowed for it; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an account begins with that a host opens by itself for a card that it has not seen before.
+
+    A test bench needs no other opening of accounts; a host without an enrolment declines such cards.
+    """
+
+    name: str = ""
+    id_number: str = ""
+    pin: str | None = field(default=None, repr=False)
+    offline_pin: bool = False
+    balance: int = PARAMETERS.opening_balance
+    """Fen."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to be opened, with its card. `pin` is the initial PIN; None: the host takes any.
+
+    `initial` marks the PIN as one that has to be changed before anything else (D35).
+    """
+
+    number: str
+    pan: str
+    psn: str
+    name: str = ""
+    id_number: str = ""
+    pin: str | None = field(default=None, repr=False)
+    initial: bool = True
+    offline_pin: bool = False
+    expires: str = ""
+    balance: int = 0
+    cash_balance: int = 0
+    """What the card's electronic cash begins with, in fen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A card with its account, and the balances of both in fen."""
+
+    pan: str
+    psn: str
+    expires: str
+    card_state: CardState
+    pin: str | None = field(repr=False)
+    pin_initial: int
+    pin_tries: int
+    offline_pin: int
+    atc: int
+    cash_limit: int
+    cash_ledger: str
+    number: str
+    name: str
+    id_number: str
+    account_state: AccountState
+    withholding: int
+    ledger: str
+    balance: int
+    cash_balance: int
+
+    @property
+    def can_pay(self) -> bool:
+        """Whether the account's finance function is active (金融功能)."""
+        return self.account_state is AccountState.ACTIVE
+
+
+def pin_value(key: bytes, pan: str, pin: str) -> str:
+    """The verification value of a PIN (PIN 校验值), 32 hex digits: what the books hold in the place of the PIN.
+
+    HMAC-SHA-256 of card number and PIN under a key of the issuer, cut to 16 bytes: without the key nobody can try
+    PINs against it.
+    """
+    return hmac.digest(key, f"{pan}:{pin}".encode(), "sha256").hex()[:_PIN_VALUE_SIZE]
+
+
+_OWN, _CASH = LEDGER.accounts.alias("own"), LEDGER.accounts.alias("cash")
+_HOLDINGS: Final = (
+    select(
+        CARDS.c.pan,
+        CARDS.c.psn,
+        CARDS.c.expires,
+        CARDS.c.state.label("card_state"),
+        CARDS.c.pin,
+        CARDS.c.pin_initial,
+        CARDS.c.pin_tries,
+        CARDS.c.offline_pin,
+        CARDS.c.atc,
+        CARDS.c.cash_limit,
+        CARDS.c.ledger.label("cash_ledger"),
+        ACCOUNTS.c.number,
+        ACCOUNTS.c.name,
+        ACCOUNTS.c.id_number,
+        ACCOUNTS.c.state.label("account_state"),
+        ACCOUNTS.c.withholding,
+        ACCOUNTS.c.ledger,
+        _OWN.c.balance,
+        _CASH.c.balance.label("cash_balance"),
+    )
+    .join(ACCOUNTS, ACCOUNTS.c.number == CARDS.c.account)
+    .join(_OWN, _OWN.c.code == ACCOUNTS.c.ledger)
+    .join(_CASH, _CASH.c.code == CARDS.c.ledger)
+)
+_BY_CARD: Final = _HOLDINGS.where(CARDS.c.pan == bindparam("pan"))
+_BY_ACCOUNT: Final = _HOLDINGS.where(or_(ACCOUNTS.c.number == bindparam("number"), CARDS.c.pan == bindparam("number")))
+_SET_CARD: Final = CARDS.update().where(CARDS.c.pan == bindparam("card"))
+
+
+def find(connection: Connection, pan: str) -> Holding | None:
+    """The holding of a card number."""
+    row = connection.execute(_BY_CARD, {"pan": pan}).mappings().first()
+    return None if row is None else _holding(row)
+
+
+def find_account(connection: Connection, number: str) -> Holding | None:
+    """The holding of an account number or a card number."""
+    row = connection.execute(_BY_ACCOUNT, {"number": number}).mappings().first()
+    return None if row is None else _holding(row)
+
+
+def _holding(row: RowMapping) -> Holding:
+    states = {"card_state": CardState(row["card_state"]), "account_state": AccountState(row["account_state"])}
+    return Holding(**{**row, **states})
+
+
+def open_account(connection: Connection, new: NewAccount, pin_key: bytes, day: str) -> None:
+    """Open an account with its card (开户).
+
+    Raises:
+        AccountError: account or card number are taken; there are no supplementary cards (SCHEME-108).
+    """
+    if find_account(connection, new.number) is not None or find(connection, new.pan) is not None:
+        raise AccountError(f"account {new.number} or card {new.pan[:6]}…{new.pan[-4:]} is there already")
+    LEDGER.ensure_accounts(connection, INTERNAL_ACCOUNTS)
+    ledger, cash = holder_code(new.number), cash_code(new.pan)
+    LEDGER.open_account(connection, ledger)
+    LEDGER.open_account(connection, cash, floor=0)
+    state = AccountState.NOT_ACTIVATED if new.initial else AccountState.ACTIVE
+    connection.execute(
+        ACCOUNTS.insert(),
+        {
+            "number": new.number, "name": new.name, "id_number": new.id_number, "state": state.value, "points": 0,
+            "withholding": 0, "ledger": ledger,
+        },
+    )  # fmt: skip
+    value = None if new.pin is None else pin_value(pin_key, new.pan, new.pin)
+    connection.execute(
+        CARDS.insert(),
+        {
+            "pan": new.pan, "psn": new.psn, "account": new.number, "expires": new.expires,
+            "state": CardState.ACTIVE.value, "pin": value, "pin_initial": int(new.initial),
+            "pin_tries": PARAMETERS.pin_tries, "offline_pin": int(new.offline_pin), "atc": 0,
+            "cash_limit": PARAMETERS.cash_limit, "ledger": cash,
+        },
+    )  # fmt: skip
+    total = new.balance + new.cash_balance
+    if total:
+        legs = {ledger: new.balance, cash: new.cash_balance, OPENING: -total}
+        LEDGER.post(connection, f"opening {new.number}", legs, day=day, text="opening balance")
+
+
+def set_account_state(connection: Connection, number: str, state: AccountState) -> None:
+    """Activate, block or close an account, as the counter does.
+
+    Raises:
+        AccountError: there is no such account.
+    """
+    done = connection.execute(ACCOUNTS.update().where(ACCOUNTS.c.number == number), {"state": state.value})
+    _require(done.rowcount, f"account {number}")
+
+
+def set_card_state(connection: Connection, pan: str, state: CardState) -> None:
+    """Report a card lost or stolen (挂失), block or close it, or take that back.
+
+    Raises:
+        AccountError: there is no such card.
+    """
+    done = connection.execute(_SET_CARD, {"card": pan, "state": state.value})
+    _require(done.rowcount, "the card")
+
+
+def agree_to_withholding(connection: Connection, number: str, *, agreed: bool = True) -> None:
+    """Note that the holder agreed to the withholding of contributions (代扣协议), or no longer does.
+
+    Raises:
+        AccountError: there is no such account.
+    """
+    done = connection.execute(ACCOUNTS.update().where(ACCOUNTS.c.number == number), {"withholding": int(agreed)})
+    _require(done.rowcount, f"account {number}")
+
+
+def unlock_pin(connection: Connection, pan: str) -> None:
+    """Give the online PIN all its tries back (密码解锁).
+
+    Raises:
+        AccountError: there is no such card.
+    """
+    done = connection.execute(_SET_CARD, {"card": pan, "pin_tries": PARAMETERS.pin_tries})
+    _require(done.rowcount, "the card")
+
+
+def set_pin(connection: Connection, pan: str, value: str, *, initial: bool) -> None:
+    """Set the verification value of a PIN; all tries are there again.
+
+    Raises:
+        AccountError: there is no such card.
+    """
+    row = {"card": pan, "pin": value, "pin_initial": int(initial), "pin_tries": PARAMETERS.pin_tries}
+    _require(connection.execute(_SET_CARD, row).rowcount, "the card")
+
+
+def note_card(connection: Connection, pan: str, *, atc: int, pin_tries: int) -> None:
+    """Keep the highest counter and the PIN tries of a card."""
+    connection.execute(_SET_CARD, {"card": pan, "atc": atc, "pin_tries": pin_tries})
+
+
+def set_cash_limit(connection: Connection, pan: str, limit: int) -> None:
+    """Note that a card has another limit of electronic cash (9F77)."""
+    connection.execute(_SET_CARD, {"card": pan, "cash_limit": limit})
+
+
+def add_points(connection: Connection, number: str, points: int) -> None:
+    """Book merchant points (SCHEME-101); negative ones are taken back."""
+    if points:
+        connection.execute(
+            ACCOUNTS.update().where(ACCOUNTS.c.number == number).values(points=ACCOUNTS.c.points + points)
+        )
+
+
+def _require(rows: int, what: str) -> None:
+    if not rows:
+        raise AccountError(f"{what} is not there")

@@ -1,0 +1,56 @@
+"""The bank's view of a card's electronic cash: the shadow account (影子账户), loads and offline transactions.
+
+The shadow account has what the bank owes to whoever the card pays. A load raises it, an offline transaction that
+arrives lowers it. Card and shadow differ by what is still under way. JR/T 0025.13; fact sheet §2.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from terminal.hosts.bank import accounts, records
+from terminal.hosts.bank.accounts import Holding
+from terminal.hosts.bank.checks import Case
+from terminal.hosts.bank.tables import CASH_DIFFERENCES, CLEARING, LEDGER, TransactionState
+from terminal.messages.bank import HostMessage
+
+ISSUER_CODE_TAG: Final = 0x9F74
+"""Stands in the chip data of transactions with electronic cash alone (fact sheet §2.1)."""
+
+
+def balance_value(fen: int) -> bytes:
+    """An amount as 9F79 has it: 6 bytes BCD."""
+    return bytes.fromhex(f"{fen:012d}")
+
+
+def reconcile(connection: Connection, message: HostMessage, holding: Holding, told: int | None) -> Holding:
+    """Compare the shadow with the balance that the card tells in a new online transaction.
+
+    A card that has less has spent what has not arrived yet. A card that has more took a load that was taken back, since
+    nobody saw that it had taken it: that load is booked again. What no load explains stands among the differences.
+    """
+    if told is None or told <= holding.cash_balance:
+        return holding
+    surplus, day = told - holding.cash_balance, message.key[1]
+    for record in records.taken_back(connection, holding.pan):
+        if record.amount == surplus and record.posting is not None:
+            LEDGER.repeat(connection, record.posting, f"claim of transaction {record.id}", day=day)
+            records.set_state(connection, record.id, TransactionState.CLAIMED)
+            break
+    else:
+        legs = {CASH_DIFFERENCES: -surplus, holding.cash_ledger: surplus}
+        terminal, _, trace = message.key
+        name = f"difference of {terminal} {day} {trace:06d}"
+        LEDGER.post(connection, name, legs, day=day, text="the card has more than is known")
+    found = accounts.find(connection, holding.pan)
+    assert found is not None
+    return found
+
+
+def upload_legs(case: Case) -> dict[str, int]:
+    """The legs of an offline transaction: the bank owes the merchant whatever the card has approved."""
+    amount, card = case.message.amount, case.card
+    if ISSUER_CODE_TAG not in case.chip.items:
+        return {card.ledger: -amount, CLEARING: amount}
+    covered = min(amount, card.cash_balance)
+    return {card.cash_ledger: -covered, CASH_DIFFERENCES: covered - amount, CLEARING: amount}
