@@ -1,5 +1,6 @@
 """The social-security host: each message to its handler, in one transaction, with an answer in every case."""
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -38,6 +39,7 @@ from terminal.messages import social
 from terminal.messages.seal import BENCH_UPDATE_KEY
 from terminal.messages.social import PaidOut, PayBenefit, Refused, SocialAnswer, SocialMessage
 
+_log: Final = logging.getLogger(__name__)
 _Handler = Callable[[Desk, Any], SocialAnswer]
 _Result = TypeVar("_Result")
 HANDLERS: Final[Mapping[type, _Handler]] = {
@@ -123,7 +125,8 @@ class SocialSecurityHost:
             return Refused(refusal.code, refusal.reason)
         except ValueError as error:
             return Refused(Code.MALFORMED, str(error))
-        except (BooksError, IntegrityError):
+        except (BooksError, IntegrityError) as error:
+            _log.error("%s: %s", type(message).__name__, getattr(error, "orig", error))
             return Refused(Code.BUSY, self.rules.codes[Code.BUSY])
 
     def work(self, step: Callable[[Desk], _Result]) -> _Result:

@@ -156,8 +156,7 @@ def _redirect(desk: Desk, purchase: int, record: PurchaseRecord, creditor: str) 
     entries = LEDGER.entries.c
     owed = select(entries.amount).where(entries.posting == number, entries.account == other)
     if desk.books.execute(owed).scalar():
-        legs = {other: -moved, creditor: moved}
-        LEDGER.post(desk.books, f"purchase {purchase} redirected", legs, day=desk.day, text="owed by the settlement")
+        post_to(desk, f"purchase {purchase} redirected", {other: -moved}, creditor, "owed by the settlement")
 
 
 def _take_payment(desk: Desk, settlement: int, reference: str, amount: int) -> None:
