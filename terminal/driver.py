@@ -212,7 +212,12 @@ class Session:
             while True:
                 if cancelled():
                     raise Cancelled("cancelled; the card has been powered off")
-                effect = flow.send(self.perform(effect))
+                try:
+                    result = self.perform(effect)
+                except LinkError as lost:
+                    effect = flow.throw(lost)  # A flow may ask for the card again; one that does not, ends with it.
+                else:
+                    effect = flow.send(result)
         except StopIteration as end:
             outcome: _Outcome = end.value
             return outcome

@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, assert_never
 
 from cardsim.cos.access import PIN, AccessRule, bit_of
-from cardsim.making.plan import DfPlan, FilePlan, Item, SsseStructure
+from cardsim.making.plan import DfPlan, FilePlan, Item, ItemType, SsseStructure
 from cardsim.making.rules import references_of
 from cardsim.making.structure import load_structure
 
 SSSE_DF: Final = 0xDDF1
+PRESENT_VERSION: Final = "2.0"
+"""The version that gives items their present meaning (V2)."""
 _ADDRESS: Final = re.compile(r"(SSSE|MF|DDF1|DF0[0-9A-F])EF([0-9A-F]{2})")
 _ENVIRONMENT_NAMES: Final = frozenset({"SSSE", "MF", "DDF1"})
 """Older drivers write MF or DDF1 for the environment (API-063)."""
@@ -153,3 +155,56 @@ def file_table(version: str) -> FileTable:
 def record_number(file: FilePlan, item: Item) -> int:
     """The record in which an item stands: records are in the order of creation (fact sheet §1.4)."""
     return file.items.index(item) + 1
+
+
+class IllegalCharacters(ValueError):
+    """A text has characters that its item does not take."""
+
+
+class WrongLength(ValueError):
+    """A text is longer than its item, or no whole number of bytes."""
+
+
+def value_of(item: Item, text: str) -> bytes:
+    """The bytes of an item for a text, filled to its length: an with 00, cn with F (API-096 to API-098).
+
+    Binary and nested items are hex.
+
+    Raises:
+        IllegalCharacters: the text does not fit the item's type.
+        WrongLength: it does not fit the item's length.
+    """
+    match item.type:
+        case ItemType.TEXT:
+            try:
+                value = text.encode("gb18030")
+            except UnicodeEncodeError:
+                raise IllegalCharacters("the text has characters that are not of GB 18030") from None
+        case ItemType.BCD:
+            if not (text.isascii() and text.isdigit()) and text:
+                raise IllegalCharacters("digits alone stand there")
+            value = bytes.fromhex(text + "F" * (len(text) % 2))
+        case ItemType.BINARY | ItemType.NESTED:
+            try:
+                value = bytes.fromhex(text)
+            except ValueError:
+                raise IllegalCharacters("hex stands there") from None
+        case _:
+            assert_never(item.type)
+    return filled(item, value)
+
+
+def filled(item: Item, value: bytes) -> bytes:
+    """A value filled to the length of its item: cn with F, the others with 00.
+
+    Raises:
+        WrongLength: it is longer.
+    """
+    if len(value) > item.length:
+        raise WrongLength(f"there are {item.length} bytes, and the value has {len(value)}")
+    return value.ljust(item.length, b"\xff" if item.type is ItemType.BCD else b"\0")
+
+
+def item_of(file: FilePlan, tag: int, copy: int = 1) -> Item | None:
+    """The n-th item of a tag in a file, from 1."""
+    return next((item for item in file.items if item.tag == tag and item.copy == copy - 1), None)

@@ -72,6 +72,8 @@ class Psam:
         self._today = today
         self.terminal_number = ""
         """Twelve digits of EF0016 (终端机编号); the first six are the area of those who issued the PSAM."""
+        self.purchase_open = False
+        """Whether it waits for the MAC2 of a purchase."""
         self._information: dict[int, SamInformation] = {}
         self._found: dict[str, tuple[SamKey, int]] = {}
 
@@ -167,6 +169,7 @@ class Psam:
             response = yield from self._send("MAC1 of the purchase", command)
             if response.sw.value == status.OK and len(response.data) == 8:
                 self._found[row.name] = row, levels
+                self.purchase_open = True
                 return PurchaseProof(response.data[:4], response.data[4:])
             problem = f"the PSAM does not authorise the purchase: it answered {response.sw} ({response.sw.meaning})"
             cause = Cause.KEY_MISSING if response.sw.value in _LEVEL_ERRORS else Cause.PSAM
@@ -176,6 +179,7 @@ class Psam:
 
     def credit(self, mac2: bytes) -> Flow[ResponseApdu]:
         """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2 (TRM-162, TRM-163)."""
+        self.purchase_open = False
         return (yield from self._send("MAC2 of the card", CommandApdu(0x80, 0x72, 0x00, 0x00, mac2)))
 
     # --- inside ----------------------------------------------------------------------------------------------------

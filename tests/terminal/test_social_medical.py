@@ -12,8 +12,9 @@ from cardsim.crypto.medical import Purchase, TypeCoding
 from cardsim.keyfile import generation_name
 from terminal.driver import Services, run
 from terminal.effects import Flow, power_on
+from terminal.flows.social.config import Amounts
 from terminal.flows.social.flow import begin
-from terminal.flows.social.medical import Amounts, purchase
+from terminal.flows.social.medical import purchase
 from terminal.flows.social.session import SocialSession
 from terminal.messages.social import PurchaseRecord
 from terminal.security import KeyFileModule

@@ -11,13 +11,15 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.tlv import TlvError, parse_simple, simple
 from cardsim.making.plan import FilePlan, Item
-from terminal.effects import Flow, Mark, report
-from terminal.filetable import Address, NoSuchFile, Right, record_number
+from terminal.effects import Flow, Mark, Shelf, discard, keep, report
+from terminal.filetable import Address, NoSuchFile, Right, filled, item_of, record_number
 from terminal.flows.common import need_ok, read_record, refuse, stop
 from terminal.flows.social.config import Prefer
 from terminal.flows.social.pin import verify_pin
+from terminal.flows.social.records import WriteRecord, digest
 from terminal.flows.social.session import SocialSession
 from terminal.outcome import Cause
+from terminal.reuseditems import has_new_meaning, judged_by, with_filler, without_filler
 
 _PREVIOUS: Final = 0x03
 """P2 of a record command: the previous record of a cyclic file; an update adds one (TRM-107)."""
@@ -145,7 +147,11 @@ def _value_of(address: Address, number: int, record: bytes, tag: int | None) -> 
 
 
 def open_for_writing(session: SocialSession, address: Address) -> Flow[FilePlan]:
-    """Select the application, gain the key that writes the file, and select the file (TRM-101)."""
+    """Select the application, gain the key that writes the file, and select the file (TRM-101).
+
+    Raises:
+        Stopped: nobody may write it (API-091), or the card refuses.
+    """
     file = need_file(session, address)
     if not session.table.ways(address.df, file.write):
         stop(Cause.ACCESS, str(address), f"nobody may write {address}")
@@ -155,34 +161,95 @@ def open_for_writing(session: SocialSession, address: Address) -> Flow[FilePlan]
     return file
 
 
+def fitted(session: SocialSession, address: Address, item: Item, value: bytes) -> bytes:
+    """A value filled to its item's length; a new meaning on an old card with EE (TRM-186)."""
+    try:
+        if judged_by(session.version, address, item.tag or 0) is not None:
+            return with_filler(value, item.length)
+        return filled(item, value)
+    except ValueError as error:
+        stop(Cause.REQUEST, str(address), f"item {item.tag or 0:02X} of {address}: {error}")
+
+
 def write_item(session: SocialSession, address: Address, item: Item, value: bytes) -> Flow[None]:
-    """UPDATE RECORD of one item; `value` has the item's length (TRM-102)."""
+    """UPDATE RECORD of one item (TRM-102)."""
+    value = fitted(session, address, item, value)
     file = yield from open_for_writing(session, address)
-    assert item.tag is not None
-    number = record_number(file, item)
-    record = simple(item.tag, value)
+    number, record = record_number(file, item), simple(item.tag or 0, value)
     command = CommandApdu(0x00, 0xDC, number, 0x04, record)
-    yield from _confirm(session, address, f"write record {number} of {address}", command)
+    yield from _update(session, WriteRecord(address, number, digest(record)), command)
 
 
 def add_record(session: SocialSession, address: Address, record: bytes) -> Flow[None]:
     """A new entry of a cyclic file; it becomes record 1 (TRM-107)."""
     yield from open_for_writing(session, address)
     command = CommandApdu(0x00, 0xDC, 0x00, _PREVIOUS, record)
-    yield from _confirm(session, address, f"add a record to {address}", command)
+    yield from _update(session, WriteRecord(address, 1, digest(record)), command)
 
 
 def write_binary(session: SocialSession, address: Address, content: bytes) -> Flow[None]:
-    """UPDATE BINARY of a whole transparent file (TRM-102)."""
-    yield from open_for_writing(session, address)
+    """UPDATE BINARY of a whole transparent file, the rest of it filled with 00 (TRM-102)."""
+    file = yield from open_for_writing(session, address)
+    if len(content) > file.size:
+        stop(Cause.REQUEST, str(address), f"{address} has {file.size} bytes, and the value {len(content)}")
+    content = content.ljust(file.size, b"\0")
     for offset in range(0, len(content), _CHUNK):
-        command = CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, content[offset : offset + _CHUNK])
-        yield from _confirm(session, address, f"write {address} from byte {offset} on", command)
+        part = content[offset : offset + _CHUNK]
+        command = CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, part)
+        yield from _update(session, WriteRecord(address, offset, digest(part), len(part)), command)
 
 
-def _confirm(session: SocialSession, address: Address, purpose: str, command: CommandApdu) -> Flow[None]:
-    """Send an update. 63Cx too confirms it: it was done after x tries of the memory (TRM-104)."""
+def _update(session: SocialSession, record: WriteRecord, command: CommandApdu) -> Flow[None]:
+    """Send an update. 63Cx too confirms it: it was done after x tries of the memory (TRM-104).
+
+    What was sent is remembered until the card has answered, so that it can be compared with the card if that is pulled
+    (TRM-171).
+    """
+    place = str(record.address)
+    purpose = f"write {place}, {'byte' if record.length else 'record'} {record.number}"
+    yield from keep(Shelf.INTERRUPTED, session.write_key, record.content(session.social_card))
     response = yield from session.send(purpose, command)
+    yield from discard(Shelf.INTERRUPTED, session.write_key)
     if response.sw.value != status.OK and response.sw.tries_left is None:
-        refuse(str(address), f"{address} was not written", response.sw)
-    yield from report(str(address), Mark.OK, f"done: {purpose}")
+        refuse(place, f"{place} was not written", response.sw)
+    yield from report(place, Mark.OK, f"done: {purpose}")
+
+
+def was_written(session: SocialSession, record: WriteRecord) -> Flow[bool]:
+    """Whether an update whose answer was lost happened: what the card holds now tells (TRM-171)."""
+    file = need_file(session, record.address)
+    yield from _open_for_reading(session, record.address, file, Prefer.KEY)
+    if record.length:
+        command = CommandApdu(0x00, 0xB0, record.number >> 8, record.number & 0xFF, le=record.length)
+    else:
+        command = read_record(record.number)
+    response = yield from session.send(f"compare {record.address} with what was written", command)
+    return digest(response.data) == record.digest
+
+
+# --- items of old cards (V2 annex C) ----------------------------------------------------------------------------------
+
+
+def read_meaning(
+    session: SocialSession, address: Address, tag: int, prefer: Prefer, *, new_alone: bool = False
+) -> Flow[bytes]:
+    """The value of an item, without the filler of a new meaning on an old card (TRM-185, TRM-187).
+
+    `new_alone` gives nothing for a value that has the old meaning.
+    """
+    file = need_file(session, address)
+    item = item_of(file, tag)
+    if item is None:
+        stop(Cause.REQUEST, str(address), f"{address} has no item {tag:02X}")
+    judge = judged_by(session.version, address, tag)
+    (value,) = yield from read_items(session, address, (item,), prefer)
+    if judge is None:
+        return value
+    judging = value
+    if judge != tag:
+        sibling = item_of(file, judge)
+        assert sibling is not None
+        (judging,) = yield from read_items(session, address, (sibling,), prefer)
+    if has_new_meaning(judging):
+        return without_filler(value)
+    return b"" if new_alone else value

@@ -5,14 +5,17 @@ external authentication (the terminal proves its key; 3.0x cards), holder data E
 """
 
 from dataclasses import dataclass
-from typing import assert_never
 
 from cardsim.crypto.social import Suite
 from terminal.effects import Flow, Mark, power_off, power_on, report
+from terminal.errors import LinkError
+from terminal.flows.social.applications import find_applications
 from terminal.flows.social.config import NO_TERMINAL_NUMBER, SocialConfig, SocialService
-from terminal.flows.social.pin import verify_pin
+from terminal.flows.social.recovery import ask_again, finish_open, send_pending
+from terminal.flows.social.services import Result, serve
 from terminal.flows.social.session import SocialSession
-from terminal.flows.social.validity import check_validity
+from terminal.flows.social.validity import ask_host, check_validity
+from terminal.messages.social import PurchaseRecord
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict
 
 __all__ = ["SocialConfig", "SocialOutcome", "SocialService", "social", "social_session"]
@@ -34,6 +37,10 @@ class SocialOutcome:
     pin_verified: bool
     terminal_number: str = NO_TERMINAL_NUMBER
     """Of the PSAM's EF0016 (终端机编号), twelve digits."""
+    service: SocialService = SocialService.IDENTITY
+    result: Result = ()
+    """What the service found or did, as names and texts."""
+    purchase: PurchaseRecord | None = None
 
     @property
     def reason(self) -> str:
@@ -57,10 +64,10 @@ def social(config: SocialConfig) -> Flow[SocialOutcome]:
 def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
     """The social-security part of a card session that is open already."""
     session = SocialSession(config)
-    failure = None
+    failure: Failure | None = None
+    result: Result = ()
     try:
-        yield from begin(session, atr)
-        yield from serve(session)
+        result = yield from _run(session, atr)
     except Stopped as stopped:
         failure = stopped.failure
         yield from report(failure.step, Mark.FAILED, failure.text)
@@ -77,13 +84,29 @@ def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
         terminal_authenticated=session.terminal_authenticated,
         pin_verified=session.pin_verified,
         terminal_number=session.terminal_number,
+        service=config.service,
+        result=result,
+        purchase=session.purchase,
     )
+
+
+def _run(session: SocialSession, atr: bytes) -> Flow[Result]:
+    """The session, and once more what the card had not done when it was pulled (TRM-172)."""
+    try:
+        yield from begin(session, atr)
+        return (yield from serve(session, session.config.service))
+    except LinkError as lost:
+        if (yield from ask_again(session, lost)):
+            return ()
+    return (yield from serve(session, session.config.service))
 
 
 def begin(session: SocialSession, atr: bytes) -> Flow[None]:
     """From the reset to the holder's data: after it the card is known, genuine and valid."""
     yield from session.read_atr(atr)
     yield from session.select_environment()
+    if session.config.service.chooses_application:
+        session.applications = yield from find_applications(session)
     yield from session.read_issuer()
     yield from session.identify()
     yield from check_validity(session)
@@ -91,14 +114,7 @@ def begin(session: SocialSession, atr: bytes) -> Flow[None]:
     if session.version == "3.0":
         yield from session.authenticate_terminal()
     yield from session.read_holder()
-
-
-def serve(session: SocialSession) -> Flow[None]:
-    """What the holder or operator asked for."""
-    match session.config.service:
-        case SocialService.IDENTITY:
-            return
-        case SocialService.VERIFY_PIN:
-            yield from verify_pin(session)
-        case other:
-            assert_never(other)
+    if session.config.online:
+        yield from ask_host(session)
+        yield from send_pending()
+    yield from finish_open(session)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from cardsim.crypto.medical import TransactionType
+from cardsim.decode.values import yuan
 from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from terminal.effects import (
@@ -25,7 +26,7 @@ from terminal.effects import (
 )
 from terminal.filetable import Address
 from terminal.flows.common import need_ok, stop
-from terminal.flows.social.config import Prefer
+from terminal.flows.social.config import Amounts, Prefer
 from terminal.flows.social.files import read_records
 from terminal.flows.social.pin import verify_pin
 from terminal.flows.social.records import LoadRecord, purchase_content
@@ -64,6 +65,13 @@ class LogEntry:
     self_paid: int
     pool: int
 
+    @property
+    def text(self) -> str:
+        """For people."""
+        what = {"1": "load", "2": "medical settlement"}.get(self.type, f"type {self.type}")
+        amounts = f"account {yuan(self.account)}, holder {yuan(self.self_paid)}, pool {yuan(self.pool)}"
+        return f"{what} at {self.terminal} on {self.time}: {amounts}"
+
     @classmethod
     def parse(cls, record: bytes) -> "LogEntry":
         """Read a record of 28 bytes, or of 20 (account alone)."""
@@ -72,18 +80,6 @@ class LogEntry:
         return cls(
             int.from_bytes(record[:2], "big"), kind, record[3:9].hex().upper(), record[9:16].hex().upper(), *amounts
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """What a purchase takes: from the account (个人账户), from the holder (个人自付), from the pool (统筹), in fen."""
-
-    account: int
-    self_paid: int = 0
-    pool: int = 0
-
-    def __bytes__(self) -> bytes:
-        return b"".join(amount.to_bytes(4, "big") for amount in (self.account, self.self_paid, self.pool))
 
 
 def bcd_time(now: datetime) -> bytes:
@@ -224,7 +220,7 @@ def _debit(session: SocialSession, record: PurchaseRecord, proof: PurchaseProof)
 
 
 def finish_purchase(
-    session: SocialSession, record: PurchaseRecord, mac2: bytes, expected: bytes
+    session: SocialSession, record: PurchaseRecord, mac2: bytes, expected: bytes = b""
 ) -> Flow[PurchaseRecord]:
     """Let who gave MAC1 check the card's MAC2, and keep the record for the host (TRM-162 to TRM-164).
 
@@ -233,7 +229,7 @@ def finish_purchase(
     problem = ""
     if expected:
         problem = "" if mac2 == expected else "the card's MAC2 is wrong"
-    elif session.psam is not None:
+    elif session.psam is not None and session.psam.purchase_open:
         response = yield from session.psam.credit(mac2)
         if response.sw.value != status.OK:
             problem = f"the PSAM refuses the card's MAC2: it answered {response.sw}"
@@ -241,6 +237,7 @@ def finish_purchase(
     mark = "suspicious" if problem else "done"
     yield from keep(Shelf.TRANSACTIONS, key, purchase_content(session.social_card, record, mark))
     yield from discard(Shelf.INTERRUPTED, key)
+    session.purchase = record
     if problem:
         stop(Cause.NOT_AUTHENTIC, _STEP, f"{problem}; the purchase is kept as suspicious")
     yield from report(
@@ -271,12 +268,14 @@ def load(session: SocialSession, amount: int, key_index: int = 0) -> Flow[LoadRe
     key = transaction_key(session, TransactionType.LOAD, record.sequence)
     yield from keep(Shelf.INTERRUPTED, key, record.content(session.social_card))
     permission = yield from _permission(session, record, request, answer)
+    record = replace(record, time=permission.time)
+    yield from keep(Shelf.INTERRUPTED, key, record.content(session.social_card))
     data = permission.time + permission.mac2
     response = yield from session.send("book the load", CommandApdu(0xB0, 0x2A, 0x00, 0x00, data, 4))
     if response.sw.value != status.OK:
-        yield from finish_load(session, record)
+        yield from finish_load(session, replace(record, tac=b""))
     tac = need_ok(_STEP, "the card does not book the load", response)
-    record = replace(record, time=permission.time, tac=tac)
+    record = replace(record, tac=tac)
     yield from finish_load(session, record)
     return record
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
+from terminal.filetable import Address
 from terminal.messages.social import PurchaseRecord, SocialCard
 
 PURCHASE = "purchase"
@@ -88,3 +90,29 @@ class LoadRecord:
             bytes.fromhex(content["time"]),
             bytes.fromhex(content["tac"]),
         )
+
+
+def digest(content: bytes) -> str:
+    """By which a content is known again; the holder's data themselves are not kept in the terminal."""
+    return sha256(content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """An update that was sent: the file, the record number or (with a length) the first byte, and its digest."""
+
+    address: Address
+    number: int
+    digest: str
+    length: int = 0
+
+    def content(self, card: SocialCard) -> dict[str, str]:
+        """As the storage has it."""
+        place = {"file": str(self.address), "place": str(self.number), "length": str(self.length)}
+        return {**card_content(card), "kind": WRITE, **place, "digest": self.digest}
+
+    @classmethod
+    def of(cls, content: Mapping[str, str]) -> "WriteRecord":
+        """The update of a record."""
+        address = Address.parse(content["file"])
+        return cls(address, int(content["place"]), content["digest"], int(content["length"]))

@@ -31,8 +31,8 @@ from terminal.effects import (
 from terminal.filetable import SSSE_DF, FileTable, Right, file_table
 from terminal.flows.common import BLOCKED_WORDS, need_ok, read_record, refuse, select_by_name, send, stop
 from terminal.flows.psam import Psam
-from terminal.flows.social.config import NO_TERMINAL_NUMBER, SocialConfig
-from terminal.messages.social import SocialCard
+from terminal.flows.social.config import NO_TERMINAL_NUMBER, Application, SocialConfig
+from terminal.messages.social import PurchaseRecord, SocialCard
 from terminal.outcome import Cause, DataItem, Stopped
 
 SUITES: Final = {1: Suite.DES, 3: Suite.SM4}
@@ -68,7 +68,13 @@ class SocialSession:
         """Whether the holder gave the right PIN."""
         self.pin_unset = False
         """Whether the card has no PIN: what the PIN opens is open."""
+        self.applications: list[Application] = []
+        """What card and terminal have in common, where the service asks for it."""
+        self.host_reached = False
+        """Whether the social-security host knows the card and answered."""
         self.psam: Psam | None = None
+        self.purchase: PurchaseRecord | None = None
+        """The purchase of this session."""
         self._psam_problem: Stopped | None = None
         """Why the PSAM does not serve this card."""
         self.df = SSSE_DF
@@ -116,6 +122,11 @@ class SocialSession:
     def terminal_number(self) -> str:
         """Twelve digits: that of the PSAM, or zeros."""
         return (self.psam.terminal_number if self.psam else "") or NO_TERMINAL_NUMBER
+
+    @property
+    def write_key(self) -> str:
+        """Under which an update is remembered until the card has answered."""
+        return f"{self.social_card.identification.hex().upper()}-write"
 
     @property
     def pin_open(self) -> bool:

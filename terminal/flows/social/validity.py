@@ -3,16 +3,20 @@
 from datetime import date
 
 from cardsim.decode.values import bcd_digits, gbk_text
-from terminal.effects import Flow, Mark, report
+from terminal.effects import Flow, Mark, ask_social_host, report
 from terminal.flows.common import stop
+from terminal.flows.social.blacklist import check_blacklist
 from terminal.flows.social.session import SocialSession
+from terminal.messages.social import CardChecked, CardState, CheckCard
 from terminal.outcome import Cause
 
 _STEP = "validity"
+_REFUSED = frozenset({CardState.LOST, CardState.CANCELLED, CardState.BLACKLISTED})
 
 
 def check_validity(session: SocialSession) -> Flow[None]:
-    """Institution, card type, specification version and dates; each must be one that the terminal supports."""
+    """Blacklist, institution, card type, specification version, dates: each as the terminal supports it."""
+    yield from check_blacklist(session)
     parameters = session.config.parameters
     institution = bcd_digits(session.issuer[0x04].value) or ""
     if parameters.institutions and not institution.startswith(parameters.institutions):
@@ -44,3 +48,23 @@ def _date(session: SocialSession, tag: int) -> date:
         return date.fromisoformat(item.value.hex())
     except ValueError:
         stop(Cause.CARD_DATA, _STEP, f"{item.name} {item.value.hex().upper()} is no date")
+
+
+def ask_host(session: SocialSession) -> Flow[None]:
+    """Ask the host for the state of the card; a host that is not reached stops nothing (API-133, TRM-182).
+
+    Raises:
+        Stopped: lost, cancelled, blacklisted, or refused.
+    """
+    step = "host"
+    answer = yield from ask_social_host(CheckCard(session.social_card))
+    if answer is None:
+        yield from report(step, Mark.INFO, "the host was not reached")
+        return
+    if not isinstance(answer, CardChecked):
+        stop(Cause.HOST, step, f"the host refuses the card: {answer.reason} ({answer.code})")
+    if answer.state in _REFUSED:
+        blacklisted = answer.state is CardState.BLACKLISTED
+        stop(Cause.BLACKLISTED if blacklisted else Cause.NOT_VALID, step, f"the host says: {answer.state.value}")
+    session.host_reached = True
+    yield from report(step, Mark.OK, f"the host says: {answer.state.value}")
