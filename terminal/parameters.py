@@ -15,9 +15,10 @@ class ApplicationParameters:
     aid: bytes
     partial: bool = True
     """Application selection indicator 00: a longer AID of the card matches too."""
-    tac_default: bytes = bytes.fromhex("D84000A800")
-    tac_denial: bytes = bytes.fromhex("0010000000")
-    tac_online: bytes = bytes.fromhex("D84004F800")
+    # Missing terminal action codes are zeros (KRN-CFG-008).
+    tac_default: bytes = bytes(5)
+    tac_denial: bytes = bytes(5)
+    tac_online: bytes = bytes(5)
     floor_limit: int = 0
     """Tag 9F1B in fen; an amount of this or more goes online."""
     random_percent: int = 0
@@ -103,18 +104,3 @@ class TerminalParameters:
     def atm(self) -> bool:
         """A bank's unattended terminal with cash (EMV Book 4 annex A1; KRN-RES-003)."""
         return self.terminal_type[0] in (0x14, 0x15, 0x16) and bool(self.additional_capabilities[0] & 0x80)
-
-
-UNIONPAY_AIDS: Final = tuple(
-    bytes.fromhex(aid) for aid in ("A000000333010101", "A000000333010102", "A000000333010103", "A000000333010106")
-)
-"""Debit, credit, quasi-credit, electronic cash (KRN-CFG-009); the order is the terminal's priority."""
-
-_APPLICATIONS: Final = tuple(ApplicationParameters(aid) for aid in UNIONPAY_AIDS)
-
-POS: Final = TerminalParameters(
-    "POS", bytes.fromhex("22"), bytes.fromhex("E0E9C8"), _APPLICATIONS, electronic_cash=True
-)
-ATM: Final = TerminalParameters(
-    "ATM", bytes.fromhex("14"), bytes.fromhex("604800"), _APPLICATIONS, amount_at_start=False
-)

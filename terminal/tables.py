@@ -36,16 +36,22 @@ def rows(tables: Mapping[str, Any], name: str, row: type[_Row], where: str) -> t
     found = tables.get(name, [])
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise UsageError(f"{where}: {name} is written as rows, [[{name}]]")
-    return tuple(_row(entry, row, f"{where}: {name} {number}") for number, entry in enumerate(found, 1))
+    return tuple(row_of(entry, row, f"{where}: {name} {number}") for number, entry in enumerate(found, 1))
 
 
-def _row(entry: Mapping[str, Any], row: type[_Row], where: str) -> _Row:
-    wanted = get_type_hints(row)
+def row_of(entry: Mapping[str, Any], row: type[_Row], where: str, **given: object) -> _Row:
+    """One table as a dataclass; `given` are fields that it does not write itself.
+
+    Raises:
+        UsageError: as for `rows`.
+    """
+    wanted = {word: kind for word, kind in get_type_hints(row).items() if word not in given}
     if unknown := sorted(set(entry) - set(wanted)):
         raise UsageError(f"{where}: {', '.join(unknown)} is not known")
-    if missing := sorted(_mandatory(row) - set(entry)):
+    if missing := sorted(_mandatory(row) - set(entry) - set(given)):
         raise UsageError(f"{where}: {', '.join(missing)} is missing")
-    return row(**{word: _value(value, wanted[word], f"{where}: {word}") for word, value in entry.items()})
+    values = {word: _value(value, wanted[word], f"{where}: {word}") for word, value in entry.items()}
+    return row(**values, **given)
 
 
 def _mandatory(row: type[Any]) -> frozenset[str]:
@@ -53,14 +59,16 @@ def _mandatory(row: type[Any]) -> frozenset[str]:
 
 
 def _value(value: object, kind: Any, where: str) -> object:
-    """A TOML value as the field's type has it: lists are tuples, names of an enum its members."""
+    """A TOML value as the field's type has it: lists are tuples, names of an enum its members, hex is bytes."""
     origin = get_origin(kind)
     if origin is types.UnionType:
         return _value(value, next(part for part in get_args(kind) if part is not types.NoneType), where)
-    if origin is tuple:
+    if origin in (tuple, frozenset):
         if not isinstance(value, list):
             raise UsageError(f"{where} is a list")
-        return tuple(_value(part, get_args(kind)[0], where) for part in value)
+        return origin(_value(part, get_args(kind)[0], where) for part in value)
+    if kind is bytes:
+        return _bytes(value, where)
     if issubclass(kind, enum.Enum):
         names = {str(member.name).lower().replace("_", "-"): member for member in kind}
         if not isinstance(value, str) or value not in names:
@@ -72,3 +80,10 @@ def _value(value: object, kind: Any, where: str) -> object:
     if isinstance(value, int) and value < 0:
         raise UsageError(f"{where} is not below zero")
     return value
+
+
+def _bytes(value: object, where: str) -> bytes:
+    try:
+        return bytes.fromhex(value if isinstance(value, str) else "?")
+    except ValueError as error:
+        raise UsageError(f"{where} is hex in pairs of digits") from error

@@ -29,8 +29,8 @@ from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Verdict
-from terminal.parameters import ATM, POS
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
+from terminal.terminals import ATM, POS
 from terminal.transcript import Listener, tee
 
 Outcome = SocialOutcome | FinancialOutcome | FullOutcome

@@ -12,8 +12,9 @@ from terminal.flows.full.flow import FullConfig, FullOutcome, full
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
 from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, TransactionType
-from terminal.parameters import POS, TerminalParameters
+from terminal.parameters import TerminalParameters
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
+from terminal.terminals import POS
 from terminal.transcript import Listener, ignore
 from tests.terminal.fakes import NOW, PIN, FakeCard, ca_key, keyfile
 

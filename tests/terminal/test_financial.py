@@ -8,8 +8,8 @@ from terminal.flows.financial.flow import FinancialOutcome, Result
 from terminal.flows.financial.transaction import OdaMethod
 from terminal.messages.bank import HostAnswer, TransactionType
 from terminal.outcome import Cause, Verdict
-from terminal.parameters import ATM
 from terminal.security import PinCipher
+from terminal.terminals import ATM
 from tests.terminal.fakes import AID, PAN, FakeCard, debit_records
 from tests.terminal.helpers import FINANCIAL, ScriptedHost, at_terminal, on_command, run_financial, services
 
@@ -33,9 +33,10 @@ def test_honest_card_is_approved_online() -> None:
 
 
 def test_gpo_carries_the_amount() -> None:
+    """The PDOL of the card is 9F7A 9F02 5F2A: a small purchase asks for electronic cash."""
     card = FakeCard()
     run_financial(card)
-    assert bytes.fromhex("80A800000B8309000000000012340156") in card.log
+    assert bytes.fromhex("80A800000B8309010000000012340156") in card.log
 
 
 def test_sda_where_the_card_has_no_dda() -> None:

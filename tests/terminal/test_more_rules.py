@@ -13,7 +13,7 @@ from terminal.links import pcsc
 from terminal.links.target import Target, open_target
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Verdict
-from terminal.parameters import ATM
+from terminal.terminals import ATM
 from tests.terminal.fakes import FakeCard
 from tests.terminal.helpers import FINANCIAL, at_terminal, run_financial, services
 

@@ -13,9 +13,9 @@ from terminal.flows.financial.flow import FinancialOutcome, Result, financial
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.messages.bank import HostAnswer, HostMessage, MessageKind, TransactionType
 from terminal.outcome import Verdict
-from terminal.parameters import ATM
 from terminal.security import BenchPinPad, PinCipher
 from terminal.storage import MemoryStorage
+from terminal.terminals import ATM
 from terminal.transcript import Event, Stored
 from tests.terminal.fakes import MDK_AC, PAN, PIN, PSN, FakeCard
 from tests.terminal.helpers import FINANCIAL, at_terminal, on_command, run_financial, services

@@ -25,9 +25,9 @@ from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialServic
 from terminal.hosts.bank import BankHost
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause, Verdict
-from terminal.parameters import POS
 from terminal.security import BenchPinPad, PinCipher, say_once
 from terminal.slots import Slot
+from terminal.terminals import POS
 from terminal.transcript import Event, Exchange, PoweredOff, PoweredOn
 from tests.cards import Bench, card
 from tests.psams import NATIONAL, psam

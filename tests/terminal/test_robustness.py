@@ -17,7 +17,8 @@ from terminal.flows.financial.transaction import FinancialConfig, OdaMethod
 from terminal.links.recording import read_recording
 from terminal.messages.bank import HostAnswer, TransactionType
 from terminal.outcome import Cause, Verdict
-from terminal.parameters import ATM, POS, TerminalParameters
+from terminal.parameters import TerminalParameters
+from terminal.terminals import ATM, POS
 from tests.cards import card
 from tests.terminal.fakes import NOW
 from tests.terminal.helpers import ScriptedHost

@@ -13,7 +13,8 @@ from terminal.flows.financial.reading import read_application_data
 from terminal.flows.financial.transaction import Application, FinancialConfig, Transaction
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause
-from terminal.parameters import ATM, TerminalParameters
+from terminal.parameters import TerminalParameters
+from terminal.terminals import ATM
 from tests.terminal.fakes import AFL, AID, CDOL1, PAN, template
 from tests.terminal.helpers import FINANCIAL
 from tests.terminal.kernel.stage import CREDIT, OK, KernelCard, entry, fci, play, record, with_application

@@ -9,7 +9,8 @@ from cardsim.iso7816.tlv import ber
 from terminal.effects import Display
 from terminal.flows.financial.flow import Result
 from terminal.outcome import Cause
-from terminal.parameters import ATM, ApplicationParameters
+from terminal.parameters import ApplicationParameters
+from terminal.terminals import ATM
 from tests.terminal.fakes import AID, FakeCard
 from tests.terminal.helpers import FINANCIAL, at_terminal
 from tests.terminal.kernel.stage import (
