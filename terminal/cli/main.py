@@ -23,6 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.conform import conform_command
 
                 return conform_command(arguments)
+            case "service":
+                from terminal.cli.service import service_command
+
+                return service_command(arguments)
             case _:
                 from terminal.cli.flows import flow_command
 

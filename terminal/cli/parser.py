@@ -99,6 +99,28 @@ def _social_options() -> Parser:
     return options
 
 
+def _service_options() -> Parser:
+    options = Parser(add_help=False)
+    target = options.add_argument_group("target")
+    where = target.add_mutually_exclusive_group(required=True)
+    where.add_argument("--card", metavar="IMAGE", help="a card image, or python:MODULE:FACTORY")
+    where.add_argument("--reader", metavar="NAME|INDEX", help="a card in a PC/SC reader (extra: pcsc)")
+    target.add_argument("--seed", type=int, metavar="N", help="seed of the terminal's and the card's random numbers")
+    service = options.add_argument_group("service")
+    service.add_argument("--port", type=int, default=12342, metavar="N", help="TCP port (default 12342; 0: a free one)")
+    service.add_argument(
+        "--origin", action="append", default=[], metavar="URL", help="pages of this origin may call too (repeatable)"
+    )
+    service.add_argument("--device-number", default="", metavar="TEXT", help="terminal device number (终端设备号)")
+    pins = options.add_argument_group("PIN pad")
+    pins.add_argument("--keys", metavar="FILE", help="key file with the holder's PIN (default: IMAGE.keys.toml)")
+    pins.add_argument("--pin", metavar="DIGITS", help="the holder's PIN (default: ask, or the key file's)")
+    pins.add_argument("--new-pin", metavar="DIGITS", help="what the holder enters where a new PIN is asked for")
+    options.add_argument("--now", metavar="TIME", help="date and time of the terminal, as 2026-11-21T12:00:00")
+    options.add_argument("--show-secrets", action="store_true", help="show PINs and key data in the transcript")
+    return options
+
+
 def build_parser() -> Parser:
     """The whole tree."""
     parser = Parser(
@@ -145,6 +167,12 @@ def build_parser() -> Parser:
     )
     full.add_argument(
         "--order", choices=("social-first", "bank-first"), default="social-first", help="which side first"
+    )
+    add(
+        "service",
+        "The national interface (38号文) as a local WebSocket service for counter software.",
+        "service --card me.card --psam me.psam --port 12342",
+        (_service_options(), psam),
     )
     add(
         "conform",

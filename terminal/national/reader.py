@@ -40,23 +40,23 @@ class ReaderSlot:
     """One slot: what is in it, and whether there is power on it. It answers bytes as a card does."""
 
     def __init__(self, card: Card | None = None) -> None:
-        self._card = card
+        self.card = card
         self.powered = False
 
     @property
     def occupied(self) -> bool:
         """Whether a card is there."""
-        return self._card is not None
+        return self.card is not None
 
     def insert(self, card: Card) -> None:
         """Put a card in; it has no power yet."""
         self.remove()
-        self._card = card
+        self.card = card
 
     def remove(self) -> None:
         """Take the card out."""
         self.power_off()
-        self._card = None
+        self.card = None
 
     def power_on(self) -> bytes:
         """Cold reset, and one warm reset where the answer is no ATR (SSC part 8 A1.3).
@@ -98,15 +98,15 @@ class ReaderSlot:
 
     def power_off(self) -> None:
         """No power any more."""
-        if self.powered and self._card is not None:
-            self._card.power_off()
+        if self.powered and self.card is not None:
+            self.card.power_off()
         self.powered = False
 
     def _present(self) -> Card:
-        if self._card is None:
+        if self.card is None:
             self.powered = False
             raise ReaderError(Code.NO_CARD)
-        return self._card
+        return self.card
 
 
 def _problem(atr: bytes) -> Code | None:
