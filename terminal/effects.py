@@ -226,6 +226,8 @@ class Shelf(enum.Enum):
     """Declined transactions that the issuer wants to be told of (通知)."""
     PARAMETERS = "parameters"
     """Counters and settings that outlive a run."""
+    BUSINESS = "business"
+    """Settlements and contributions that both sides of a full-function terminal take part in, with what is done."""
 
 
 @dataclass(frozen=True, slots=True)

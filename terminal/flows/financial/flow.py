@@ -18,6 +18,7 @@ from terminal.flows.financial.reading import read_application_data
 from terminal.flows.financial.receipt import print_slips, yuan
 from terminal.flows.financial.restrictions import processing_restrictions
 from terminal.flows.financial.risk import terminal_risk_management
+from terminal.flows.financial.terms import apply_terms
 from terminal.flows.financial.transaction import Cryptogram, FinancialConfig, OdaResult, Transaction
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause, DataItem, Failure, Stopped, Verdict
@@ -155,6 +156,7 @@ def _transaction(tx: Transaction) -> Flow[tuple[Result, str]]:
     yield from read_application_data(tx)
     if tx.app.blocked:
         return (yield from _serve_blocked(tx))
+    yield from apply_terms(tx)
     yield from offline_data_authentication(tx)
     yield from processing_restrictions(tx)
     yield from cardholder_verification(tx)

@@ -10,6 +10,7 @@ from cardsim.decode.items import COMPRESSED_TAGS, NUMERIC_TAGS
 from cardsim.iso7816.tlv import fill_dol
 from cardsim.keyfile import CaKey
 from terminal.flows.financial.hostside import HostSide
+from terminal.merchant import MerchantBook, Terms
 from terminal.messages.bank import CryptogramCheck, TransactionType
 from terminal.outcome import DataItem
 from terminal.parameters import ApplicationParameters, TerminalParameters
@@ -45,6 +46,10 @@ class FinancialConfig:
     """The account that receives a transfer, or pays a load from another account."""
     terms: str = ""
     """The name of preferential terms under which the amount was reckoned."""
+    merchants: MerchantBook | None = None
+    """Registered merchants and what holders are given there; without one there are no terms."""
+    purpose: str = ""
+    """What is paid, for the slip: the number of a settlement or a contribution."""
 
 
 class Tvr(enum.Enum):
@@ -245,6 +250,8 @@ class Transaction:
         self.reversal = False
         """Whether the host is asked to take the authorisation back."""
         self.host = HostSide()
+        self.terms = Terms(config.amount)
+        """What the merchant's terms give; nothing where there are none."""
 
     @property
     def app(self) -> Application:

@@ -1,63 +1,77 @@
-"""The full-function terminal: both environments in one card session (TRM-255 to TRM-264, SCHEME §1.2)."""
+"""The full-function terminal: both environments in one card session (scheme §1(2)3, TRM-255 to TRM-264)."""
 
-import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import assert_never
 
 from terminal.effects import Flow, power_off, power_on
-from terminal.flows.financial.flow import FinancialOutcome, financial_session
-from terminal.flows.financial.transaction import FinancialConfig
-from terminal.flows.social.flow import SocialConfig, SocialOutcome, social_session
-from terminal.outcome import Verdict
+from terminal.flows.full.benefits import receive
+from terminal.flows.full.config import (
+    Contribute,
+    End,
+    FullConfig,
+    FullOutcome,
+    Identify,
+    LogIn,
+    LookUp,
+    Receive,
+    ServiceConfig,
+    ServiceOutcome,
+    ServiceRun,
+    SettleBill,
+    Side,
+    Task,
+)
+from terminal.flows.full.contribution import contribute
+from terminal.flows.full.identity import identify, log_in
+from terminal.flows.full.query import look_up
+from terminal.flows.full.settlement import settle
+from terminal.flows.full.visit import Visit
+from terminal.outcome import Stopped
 
-
-class Side(enum.Enum):
-    """The two environments."""
-
-    SOCIAL = "social"
-    FINANCIAL = "financial"
-
-
-@dataclass(frozen=True, slots=True)
-class FullConfig:
-    """A run of the full-function terminal; `order` says which side comes first."""
-
-    social: SocialConfig
-    financial: FinancialConfig
-    order: Sequence[Side] = (Side.SOCIAL, Side.FINANCIAL)
-
-
-@dataclass(frozen=True, slots=True)
-class FullOutcome:
-    """The outcome of each side."""
-
-    social: SocialOutcome
-    financial: FinancialOutcome
-
-    @property
-    def verdict(self) -> Verdict:
-        """Passed if neither side failed; a decline of the bank's side alone is no failure."""
-        failed = Verdict.FAILED in (self.social.verdict, self.financial.verdict)
-        return Verdict.FAILED if failed else Verdict.PASSED
-
-    @property
-    def reason(self) -> str:
-        """Both reasons in words."""
-        return f"social security: {self.social.reason}; bank: {self.financial.reason}"
+__all__ = ["FullConfig", "FullOutcome", "Side", "full", "full_service"]
 
 
 def full(config: FullConfig) -> Flow[FullOutcome]:
     """Both sides, each with its own rules and data; what one side says never stops the other (TRM-263, D10)."""
     atr = yield from power_on()
-    social: SocialOutcome | None = None
-    financial: FinancialOutcome | None = None
+    visit = Visit(atr, config.social, config.financial)
     for side in config.order:
         match side:
             case Side.SOCIAL:
-                social = yield from social_session(config.social, atr)
+                yield from visit.whole_social()
             case Side.FINANCIAL:
-                financial = yield from financial_session(config.financial)
+                yield from visit.pay()
     yield from power_off()
-    assert social is not None
-    assert financial is not None
-    return FullOutcome(social, financial)
+    assert visit.social_outcome is not None
+    assert visit.financial_outcome is not None
+    return FullOutcome(visit.social_outcome, visit.financial_outcome)
+
+
+def full_service(config: ServiceConfig) -> Flow[ServiceRun]:
+    """A service for the holder in one card session; where both sides take part, first the one, then the other."""
+    atr = yield from power_on()
+    visit = Visit(atr, config.social, config.financial, config.catalogue)
+    try:
+        service = yield from _serve(visit, config.task)
+    except Stopped as stopped:
+        service = ServiceOutcome(End.REFUSED, stopped.failure.text)
+    yield from visit.leave_social()
+    yield from power_off()
+    return ServiceRun(service, visit.social_outcome, visit.financial_outcome)
+
+
+def _serve(visit: Visit, task: Task) -> Flow[ServiceOutcome]:
+    match task:
+        case Identify():
+            return (yield from identify(visit, task))
+        case LookUp():
+            return (yield from look_up(visit, task))
+        case LogIn():
+            return (yield from log_in(visit, task))
+        case SettleBill():
+            return (yield from settle(visit, task))
+        case Contribute():
+            return (yield from contribute(visit, task))
+        case Receive():
+            return (yield from receive(visit, task))
+        case _:
+            assert_never(task)

@@ -72,6 +72,11 @@ def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
         failure = stopped.failure
         yield from report(failure.step, Mark.FAILED, failure.text)
     yield from session.close()
+    return outcome_of(session, failure, result)
+
+
+def outcome_of(session: SocialSession, failure: Failure | None, result: Result = ()) -> SocialOutcome:
+    """What a session found, and why it ended early if it did."""
     return SocialOutcome(
         verdict=Verdict.PASSED if failure is None else Verdict.FAILED,
         failure=failure,
@@ -84,7 +89,7 @@ def social_session(config: SocialConfig, atr: bytes) -> Flow[SocialOutcome]:
         terminal_authenticated=session.terminal_authenticated,
         pin_verified=session.pin_verified,
         terminal_number=session.terminal_number,
-        service=config.service,
+        service=session.config.service,
         result=result,
         purchase=session.purchase,
     )

@@ -1,0 +1,67 @@
+"""Contributions (社会保险费缴纳) paid from the card's bank account (scheme §2(2)1; SCHEME-075 to 079, SCHEME-089)."""
+
+from terminal.effects import Flow, Mark, print_slip, report
+from terminal.flows.financial.flow import Result
+from terminal.flows.full.config import Contribute, End, ServiceOutcome
+from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered, yuan
+from terminal.messages.bank import TransactionType
+from terminal.messages.social import Accepted, Due, DuePaid, Dues, FindDues
+
+
+def contribute(visit: Visit, task: Contribute) -> Flow[ServiceOutcome]:
+    """What is due: one debit for each, and the insurance system's mark with the bank's reference."""
+    yield from visit.identified()
+    found = yield from visit.ask(FindDues(visit.card))
+    if not isinstance(found, Dues):
+        return refused("contributions cannot be looked up", found)
+    wanted = [due for due in found.dues if not task.numbers or due.number in task.numbers]
+    if not wanted:
+        return ServiceOutcome(End.REFUSED, "nothing is due")
+    references: list[tuple[str, str]] = []
+    amounts: list[tuple[str, int]] = []
+    for due in wanted:
+        ended = yield from _pay(visit, due)
+        references += ended.references
+        amounts += ended.amounts
+        if ended.end is not End.DONE:
+            end = End.OPEN if amounts else ended.end
+            return ServiceOutcome(end, ended.reason, tuple(references), tuple(amounts))
+    return ServiceOutcome(End.DONE, f"{len(wanted)} paid", tuple(references), tuple(amounts))
+
+
+def _pay(visit: Visit, due: Due) -> Flow[ServiceOutcome]:
+    """One contribution. What the bank has paid is kept until the insurance system knows: it is never paid twice."""
+    kind = visit.catalogue.contribution.get(due.scheme)
+    if kind is None:
+        return ServiceOutcome(End.REFUSED, f"contributions of the kind {due.scheme} are not known here")
+    if kind.withheld:
+        return ServiceOutcome(End.REFUSED, f"{kind.name}: the bank withholds it, nothing is paid at a terminal")
+    if not kind.via_card_account:
+        notice = (("Notice", due.number), ("Amount", yuan(due.amount)), ("Due", due.due.isoformat()))
+        yield from print_slip(f"{kind.chinese} notice of payment", *notice)
+        return ServiceOutcome(End.REFUSED, f"{kind.name} has not moved to the card's account; a notice was printed")
+    key = f"contribution-{due.number}"
+    paid = yield from remembered(key)
+    if not paid:
+        bank = yield from visit.pay(
+            kind=TransactionType.PURCHASE, amount=due.amount, purpose=f"contribution {due.number}"
+        )
+        if bank.result is not Result.APPROVED:
+            return ServiceOutcome(End.REFUSED, f"{kind.name} not paid: {bank_reason(bank)}")
+        paid = {"reference": payment_reference(bank, visit.config.now), "amount": str(due.amount)}
+        yield from remember(key, paid)
+    references, amounts = ((due.number, paid["reference"]),), ((due.number, due.amount),)
+    told = yield from visit.ask(DuePaid(visit.card, due.number, paid["reference"], due.amount))
+    if not isinstance(told, Accepted):
+        reason = f"{kind.name} is paid, and the insurance system does not know yet; it is told at the next try"
+        return ServiceOutcome(End.OPEN, reason, references, amounts)
+    yield from forget(key)
+    yield from report("contribution", Mark.OK, f"{kind.name} paid", ("bank reference", paid["reference"]))
+    lines = (
+        ("Number", due.number),
+        ("Amount", yuan(due.amount)),
+        ("Bank reference", paid["reference"]),
+        ("Reference", told.reference),
+    )
+    yield from print_slip(f"{kind.chinese} {kind.name}", *lines)
+    return ServiceOutcome(End.DONE, f"{kind.name} paid", references, amounts)

@@ -1,0 +1,177 @@
+"""A medical bill in one card session: the card's account by B0 commands, the rest from the bank account, once."""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from cardsim.decode import Environment
+from terminal.businesses import Catalogue
+from terminal.flows.full.config import End, ServiceRun, SettleBill
+from terminal.hosts.social.audit import audit
+from terminal.messages.social import CloseSettlement, Fee, FeeKind, Settle, SocialMessage
+from terminal.outcome import Verdict
+from tests.terminal.full.bench import World
+
+HOSPITAL: Final = "519900080620001"
+BILL: Final = SettleBill(
+    "B1",
+    (Fee("门诊费", FeeKind.COVERED, 30000), Fee("特需服务", FeeKind.OWN_EXPENSE, 1234)),
+    HOSPITAL,
+)
+REST: Final = 11000 + 1234
+
+
+def world(account: int = 5000, profile: str = "dual-3.0-sm4") -> World:
+    """A holder with so much on the card's account."""
+    found = World(profile)
+    found.load(account)
+    return found
+
+
+def sound(found: World) -> None:
+    """The department's books are right."""
+    assert audit(found.department.host.books) == []
+
+
+def amounts(run: ServiceRun) -> dict[str, int]:
+    """Amounts by name."""
+    return dict(run.service.amounts)
+
+
+@pytest.mark.parametrize("profile", ["dual-3.0-sm4", "dual-3.0-des", "dual-2.0-des"])
+def test_settled_in_the_region(profile: str) -> None:
+    """SCHEME-071: INITIALIZE and DEBIT, a record in EF08, a TAC that the host finds right, and equal totals."""
+    holder = world(50000, profile)
+    bill = replace(BILL, fees=BILL.fees[:1])
+    run = holder.visit(bill)
+    assert run.service.end is End.DONE, run.service.reason
+    names = [sent.name for sent in holder.commands if sent.environment is Environment.SSSE]
+    assert [name for name in names if "PURCHASE" in name] == ["INITIALIZE FOR PURCHASE", "DEBIT FOR PURCHASE"]
+    assert amounts(run) == {
+        "personal account": 16000, "personal share": 0, "pooled fund": 14000, "own expense": 0,
+        "paid by the bank": 0, "unpaid": 0,
+    }  # fmt: skip
+    after = holder.balances()
+    assert (after.account, after.self_paid, after.pool) == (50000 - 16000, 0, 14000)
+    (closed,) = (m for m in holder.department.messages if isinstance(m, CloseSettlement) and m.purchase)
+    assert closed.purchase is not None
+    assert (closed.purchase.account, closed.purchase.pool) == (16000, 14000)
+    log = holder.log()
+    assert [(entry.type, entry.account, entry.self_paid, entry.pool) for entry in log[:2]] == [
+        ("2", 16000, 0, 14000),
+        ("1", 50000, 0, 0),
+    ]
+    sound(holder)
+
+
+def test_the_rest_comes_from_the_bank_account() -> None:
+    """SCHEME-086: the account is short; B0 commands take what is there, the bank the remainder; the slips refer."""
+    holder = world(5000)
+    run = holder.visit(BILL)
+    assert (run.verdict, run.service.end) == (Verdict.PASSED, End.DONE), run.reason
+    assert amounts(run)["personal account"] == 5000
+    assert amounts(run)["paid by the bank"] == REST
+    assert holder.bank is not None
+    assert holder.bank.sum == REST
+    assert holder.balances().account == 0
+    references = dict(run.service.references)
+    medical, bank = holder.slip("医疗费用结算单"), holder.slip("Slip, holder copy")
+    assert medical["Bank reference"] == bank["reference 参考号"] == references["bank"] != ""
+    assert medical["Settlement"] in bank["for 用途"]
+    assert bank["amount 金额"] == "CNY 122.34"
+    sound(holder)
+
+
+def test_own_expense_is_the_banks_alone() -> None:
+    """SCHEME-087: a finance debit of that amount, and no B0 amount for it: no purchase of the card at all."""
+    holder = world(5000)
+    run = holder.visit(replace(BILL, fees=BILL.fees[1:]))
+    assert run.service.end is End.DONE, run.service.reason
+    assert holder.bank is not None
+    assert holder.bank.sum == 1234
+    assert not any("PURCHASE" in sent.name for sent in holder.commands)
+    assert holder.balances().account == 5000
+
+
+def test_a_declined_rest_stays_open_and_is_paid_later() -> None:
+    """SCHEME-088, D39: open with the unpaid rest on both sides; card money is not given back; later the rest alone."""
+    holder = world(5000)
+    assert holder.bank is not None
+    holder.bank.decline = "51"
+    run = holder.visit(BILL)
+    assert (run.verdict, run.service.end) == (Verdict.DECLINED, End.OPEN)
+    assert amounts(run)["unpaid"] == REST
+    assert "51" in run.service.reason
+    assert holder.slip("医疗费用结算单")["Unpaid"] == "122.34"
+    assert (holder.balances().account, holder.bank.sum) == (0, 0)
+    sound(holder)
+    holder.bank.decline = ""
+    again = holder.visit(BILL)
+    assert again.service.end is End.DONE, again.service.reason
+    assert holder.bank.sum == REST
+    assert not any("DEBIT" in sent.name for sent in holder.commands), "the card's part is booked already"
+    assert len(holder.log()) == 2
+    sound(holder)
+
+
+def test_a_bill_is_settled_once() -> None:
+    """The same bill once more is what it was: nothing goes to card or bank."""
+    holder = world(5000)
+    first = holder.visit(BILL)
+    again = holder.visit(BILL)
+    assert (again.service.end, again.service.reason) == (End.DONE, "the bill was settled before")
+    assert again.service.references == first.service.references[:2]
+    assert holder.bank is not None
+    assert holder.bank.sum == REST
+    assert len(holder.log()) == 2
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_line_that_loses_one_message(number: int, when: str) -> None:
+    """SCHEME-073: whichever message or answer to the department is lost, the next visit ends it, booked once."""
+    holder = world(5000)
+    seen = 0
+
+    def lose(message: SocialMessage) -> bool:
+        nonlocal seen
+        if not isinstance(message, Settle | CloseSettlement):
+            return False
+        seen += 1
+        return seen == number + 1
+
+    setattr(holder.department, when, lose)
+    holder.visit(BILL)
+    setattr(holder.department, when, lambda _: False)
+    run = holder.visit(BILL)
+    assert run.service.end is End.DONE, run.service.reason
+    assert holder.bank is not None
+    assert holder.bank.sum == REST
+    assert holder.balances().account == 0
+    assert len(holder.log()) == 2
+    sound(holder)
+
+
+def test_the_business_has_not_moved_to_the_cards_account() -> None:
+    """SCHEME-089: with the switch off the bank is not asked, and the rest is open."""
+    holder = world(5000)
+    rule = holder.catalogue.settlement["medical"]
+    holder.catalogue = replace(holder.catalogue, settlement={"medical": replace(rule, via_card_account=False)})
+    assert isinstance(holder.catalogue, Catalogue)
+    run = holder.visit(BILL)
+    assert run.service.end is End.OPEN
+    assert amounts(run)["unpaid"] == REST
+    assert "AUTHORISE" not in holder.asked
+
+
+def test_the_psam_has_no_traffic_in_the_payment_part() -> None:
+    """SCHEME-032, TRM-258: after SELECT of the payment environment nothing goes to the PSAM, and it has no power."""
+    holder = world(5000)
+    holder.visit(BILL)
+    sides = [sent.environment for sent in holder.commands]
+    first = sides.index(Environment.PSE)
+    assert Environment.PSAM in sides[:first]
+    assert Environment.PSE not in sides[:first]
+    assert set(sides[first:]) == {Environment.PSE}
+    assert not holder.sam.powered
