@@ -53,7 +53,15 @@ _LOAD: Final = (
     .order_by(LOADS.c.id.desc())
     .limit(1)
 )
-_OPEN: Final = select(LOADS.c.id).where(LOADS.c.card == bindparam("card"), LOADS.c.state == "granted")
+_SAME: Final = select(LOADS).where(
+    LOADS.c.card == bindparam("card"),
+    LOADS.c.sequence == bindparam("sequence"),
+    LOADS.c.request == bindparam("request"),
+    LOADS.c.card_answer == bindparam("card_answer"),
+)
+_OPEN: Final = select(LOADS).where(LOADS.c.card == bindparam("card"), LOADS.c.state.in_(("granted", "taken back")))
+_STATE: Final = LOADS.update().where(LOADS.c.id == bindparam("load")).values(state=bindparam("now"))
+_POSTING: Final = LOADS.update().where(LOADS.c.id == bindparam("load")).values(posting=bindparam("number"))
 _PURCHASE: Final = select(PURCHASES).where(
     PURCHASES.c.card == bindparam("card"),
     PURCHASES.c.sequence == bindparam("sequence"),
@@ -61,7 +69,6 @@ _PURCHASE: Final = select(PURCHASES).where(
     PURCHASES.c.terminal_sequence == bindparam("terminal_sequence"),
     PURCHASES.c.time == bindparam("time"),
 )
-LoadRow = Row[*tuple[object, ...]]
 
 
 # --- loads
@@ -83,27 +90,27 @@ def load_account(desk: Desk, message: LoadAccount) -> LoadPermission:
     person = holder_of(row)
     card = row.identity(message.area, message.historical, message.algorithm)
     sequence = int.from_bytes(answer[4:6], "big")
-    known = desk.books.execute(_LOAD, {"card": row.identification, "sequence": sequence}).first()
-    if known is not None and _same(known, message):
-        if known.state != "granted":
-            raise Refusal(Code.CONFLICT, f"the load of that sequence is {known.state}")
-        return LoadPermission(bytes.fromhex(known.time), bytes.fromhex(known.mac2))
+    key = {"card": row.identification, "sequence": sequence}
+    same = desk.books.execute(_SAME, key | _named(message)).first()
+    if same is not None:
+        if same.state != "granted":
+            raise Refusal(Code.CONFLICT, f"that load is {same.state}")
+        return LoadPermission(bytes.fromhex(same.time), bytes.fromhex(same.mac2))
     load = Load(int.from_bytes(request[1:5], "big"), request[5:])
     _check_mac1(desk, card, request, answer, load)
     remember_derivation(desk, row, card.historical, card.suite.algorithm_id)
     if not load.amount:
         raise Refusal(Code.AMOUNT, "a load has an amount")
-    if known is not None and known.state == "done":
-        raise Refusal(Code.CONFLICT, "the load of that sequence is done")
-    if sequence < row.load_counter - 1:
+    known = desk.books.execute(_LOAD, key).first()
+    if sequence < row.load_counter - 1 or (known is not None and known.state == "done"):
         raise Refusal(Code.CONFLICT, "the card's load sequence has been used before")
     _settle_open(desk, row, sequence)
     return _grant(desk, message, row, card, load, sequence, person)
 
 
-def _same(known: Row[tuple[object, ...]], message: LoadAccount) -> bool:
-    given = (message.request.hex().upper(), message.card_answer.hex().upper())
-    return (known.request, known.card_answer) == given
+def _named(message: LoadAccount) -> dict[str, str]:
+    """What names a load besides card and sequence: the card's random number is in its answer."""
+    return {"request": message.request.hex().upper(), "card_answer": message.card_answer.hex().upper()}
 
 
 def _check_mac1(desk: Desk, card: CardIdentity, request: bytes, answer: bytes, load: Load) -> None:
@@ -130,13 +137,23 @@ def _address(name: str, key_index: int) -> int:
 
 
 def _settle_open(desk: Desk, row: CardRow, sequence: int) -> None:
-    """End the loads whose end nobody told: the card's sequence, which MAC1 proves, rises with each CREDIT alone."""
-    for key in desk.books.scalars(_OPEN, {"card": row.identification}).all():
-        load = desk.books.execute(select(LOADS).where(LOADS.c.id == key)).one()
-        if load.sequence < sequence:
-            desk.books.execute(LOADS.update().where(LOADS.c.id == key).values(state="done"))
+    """End loads by the card's sequence, which MAC1 proves and which rises with each CREDIT alone.
+
+    One of the same sequence was never taken: it is void. One of a lower sequence was taken, whatever was said since.
+    """
+    for load in desk.books.execute(_OPEN, {"card": row.identification}).all():
+        if load.sequence >= sequence:
+            if load.state == "granted":
+                _take_back(desk, load)
+            _set_state(desk, load.id, "void")
         else:
-            _take_back(desk, load)
+            if load.state == "taken back":
+                _debit_again(desk, load, row)
+            _set_state(desk, load.id, "done")
+
+
+def _set_state(desk: Desk, load: int, state: str) -> None:
+    desk.books.execute(_STATE, {"load": load, "now": state})
 
 
 def _grant(
@@ -173,12 +190,21 @@ def _grant(
 def _debit(desk: Desk, load: int, source: str, identification: str, amount: int, again: str = "") -> None:
     legs = {source: -amount, card_code(identification): amount}
     posting = LEDGER.post(desk.books, f"load {load}{again}", legs, day=desk.day, text="load of a card")
-    desk.books.execute(LOADS.update().where(LOADS.c.id == load).values(posting=posting))
+    desk.books.execute(_POSTING, {"load": load, "number": posting})
+
+
+def _debit_again(desk: Desk, load: Row[tuple[object, ...]], row: CardRow) -> None:
+    """The card has the money of a load that was taken back: the holder's account pays, or he owes it."""
+    source = central_code(holder_of(row))
+    if (LEDGER.balance(desk.books, source) or 0) < load.amount:
+        source = CLAIMS
+        ensure_account(desk, source)
+    _debit(desk, load.id, source, row.identification, load.amount, f" again after {load.posting}")
 
 
 def _take_back(desk: Desk, load: Row[tuple[object, ...]]) -> None:
-    LEDGER.reverse(desk.books, load.posting, f"load {load.id} taken back", day=desk.day)
-    desk.books.execute(LOADS.update().where(LOADS.c.id == load.id).values(state="taken back"))
+    LEDGER.reverse(desk.books, load.posting, f"load {load.id} taken back {load.posting}", day=desk.day)
+    _set_state(desk, load.id, "taken back")
 
 
 def load_done(desk: Desk, message: LoadDone) -> Accepted:
@@ -203,11 +229,7 @@ def load_done(desk: Desk, message: LoadDone) -> Accepted:
     if not hmac.compare_digest(_load_tac(desk, load, row), message.tac):
         raise Refusal(Code.WRONG_MAC, "the TAC is wrong")
     if load.state == "taken back":
-        source = central_code(holder_of(row))
-        if (LEDGER.balance(desk.books, source) or 0) < load.amount:
-            source = CLAIMS
-            ensure_account(desk, source)
-        _debit(desk, load.id, source, row.identification, load.amount, " again")
+        _debit_again(desk, load, row)
     desk.books.execute(LOADS.update().where(LOADS.c.id == load.id).values(state="done", tac=message.tac.hex().upper()))
     return accepted
 

@@ -39,16 +39,21 @@ def _loads(books: Connection) -> Iterator[str]:
     for load in books.execute(select(LOADS)):
         if not names.get(load.posting, "").startswith(f"load {load.id}"):
             yield f"load {load.id} has the posting of something else"
-        if (load.state == "taken back") != (load.posting in reversed_ones):
+        undone = load.state in ("taken back", "void")
+        if undone != (load.posting in reversed_ones):
             yield f"load {load.id} is {load.state}, and its posting says otherwise"
-        if load.state != "taken back" and (load.card, load.sequence) in done:
+        if not undone and (load.card, load.sequence) in done:
             yield f"card {load.card} has two loads of sequence {load.sequence}"
-        if load.state != "taken back":
+        if not undone:
             done.add((load.card, load.sequence))
 
 
 def _cards(books: Connection) -> Iterator[str]:
-    loaded = select(LOADS.c.card, func.sum(LOADS.c.amount)).where(LOADS.c.state != "taken back").group_by(LOADS.c.card)
+    loaded = (
+        select(LOADS.c.card, func.sum(LOADS.c.amount))
+        .where(LOADS.c.state.in_(("granted", "done")))
+        .group_by(LOADS.c.card)
+    )
     moved = {card: int(amount) for card, amount in books.execute(loaded)}
     names = set(books.scalars(select(LEDGER.postings.c.name)))
     for purchase in books.execute(select(PURCHASES)):

@@ -8,6 +8,7 @@ from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite
 from terminal.hosts.social.codes import Code
 from terminal.hosts.social.desk import known_card
+from terminal.hosts.social.tables import LEDGER
 from terminal.messages.social import Accepted, LoadDone, LoadPermission, PurchaseRecord, Verified, VerifyPurchases
 from tests.terminal.department.bench import Bench, other_card, refused
 from tests.terminal.department.vectors import HISTORICAL, IDENTIFICATION
@@ -115,12 +116,11 @@ def test_a_late_tac_is_a_claim_where_the_account_is_empty() -> None:
     request = bench.load_request(OPENING)
     answer = granted(bench.host.handle(request))
     bench.host.handle(LoadDone(bench.card, 3, None))
-    card, tac = bench.card, bench.credit(request, answer.time)
-    other = Bench()
-    other.host, other.sequence = bench.host, 4
-    assert isinstance(bench.host.handle(other.load_request(OPENING)), LoadPermission)
-    assert isinstance(bench.host.handle(LoadDone(card, 3, tac)), Accepted)
-    assert (bench.ledger(CENTRAL), bench.ledger("claims")) == (0, -OPENING)
+    tac = bench.credit(request, answer.time)
+    paid_out = {CENTRAL: -1, "opening": 1}
+    bench.host.work(lambda desk: LEDGER.post(desk.books, "paid out", paid_out, day=desk.day))
+    assert isinstance(bench.host.handle(LoadDone(bench.card, 3, tac)), Accepted)
+    assert (bench.ledger(CENTRAL), bench.ledger("claims")) == (OPENING - 1, -OPENING)
     bench.sound()
 
 
@@ -130,7 +130,7 @@ def test_a_new_random_number_shows_that_the_load_before_was_not_taken() -> None:
     bench.host.handle(bench.load_request(10000))
     assert isinstance(bench.host.handle(bench.load_request(10000, b"\1\2\3\4")), LoadPermission)
     assert bench.ledger(CENTRAL) == OPENING - 10000
-    assert bench.postings() == ["load 1", "load 1 taken back", "load 2"]
+    assert bench.postings() == ["load 1", "load 1 taken back 2", "load 2"]
     bench.sound()
 
 
@@ -141,6 +141,32 @@ def test_a_higher_sequence_shows_that_the_load_before_was_taken() -> None:
     assert isinstance(bench.host.handle(bench.load_request(5000)), LoadPermission)
     assert bench.ledger(CENTRAL) == OPENING - 15000
     refused(bench.host.handle(LoadDone(bench.card, 3, None)), Code.CONFLICT)
+    bench.sound()
+
+
+def test_a_sequence_that_rose_is_stronger_than_taking_back() -> None:
+    """A stale "not taken" came after the load was granted again: the next load shows by its sequence who is right."""
+    bench = Bench()
+    bench.host.handle(bench.load_request(10000))
+    bench.host.handle(LoadDone(bench.card, 3, None))
+    request = bench.load_request(7000, b"\1\2\3\4")
+    bench.credit(request, granted(bench.host.handle(request)).time)
+    bench.host.handle(LoadDone(bench.card, 3, None))
+    assert bench.ledger(CENTRAL) == OPENING
+    assert isinstance(bench.host.handle(bench.load_request(1)), LoadPermission)
+    assert bench.ledger(CENTRAL) == OPENING - 7001
+    bench.sound()
+
+
+def test_an_old_request_does_not_undo_a_newer_one() -> None:
+    """A request of long ago comes again, of the same sequence: it is refused, and what the card took stays."""
+    bench = Bench()
+    old = bench.load_request(10000)
+    bench.host.handle(old)
+    request = bench.load_request(7000, b"\1\2\3\4")
+    bench.credit(request, granted(bench.host.handle(request)).time)
+    refused(bench.host.handle(old), Code.CONFLICT)
+    assert bench.ledger(CENTRAL) == OPENING - 7000
     bench.sound()
 
 
