@@ -10,7 +10,7 @@ from terminal.flows.common import need_ok
 from terminal.flows.social.session import EF05_TAGS
 from terminal.national.address import fields_of
 from terminal.national.card import CardSession, Paused, Setup
-from terminal.national.codes import NationalError
+from terminal.national.codes import Code, NationalError
 
 _AUTHENTICATED: Final = 32
 """Hex digits of authentication data and original."""
@@ -24,7 +24,7 @@ def read_basic(setup: Setup) -> Flow[str]:
     yield from card.begin()
     yield from card.need_psam()
     if card.version == _READ_KEY_VERSION:
-        yield from card.need_rkssse()
+        yield from card.need_key("RKSSSE", Code.PSAM_NO_RKSSSE)
     yield from card.authenticate_card()
     if card.version == _READ_KEY_VERSION:
         yield from card.authenticate_terminal()

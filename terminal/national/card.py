@@ -182,16 +182,17 @@ class CardSession(SocialSession):
         stated = 0 if self.psam is None else self.psam.purchase_index
         return self.setup.purchase_key_index or stated or 1
 
-    def need_rkssse(self) -> Flow[None]:
-        """Look for RKSSSE in the PSAM before any authentication (API-045).
+    def need_key(self, name: str, missing: int) -> Flow[None]:
+        """Look for a key in the PSAM before the card or the holder is asked for anything (API-045).
 
         Raises:
-            NationalError: -2203, it is not there.
+            NationalError: -24, the PSAM's root serves another place; `missing`, it is not there.
         """
+        yield from self.need_psam()
         assert self.psam is not None
-        proof = yield from self.psam.prove(ProveKey("RKSSSE", self.card, bytes(8), bytes(8)))
+        proof = yield from self.psam.prove(ProveKey(name, self.card, bytes(8), bytes(8)))
         if proof.data is None:
-            raise NationalError(Code.PSAM_LEVEL if proof.cause is Cause.REGION else Code.PSAM_NO_RKSSSE)
+            raise NationalError(Code.PSAM_LEVEL if proof.cause is Cause.REGION else missing)
 
     def gain_with_psam(self, right: Right) -> Flow[None]:
         """EXTERNAL AUTHENTICATE under a key of the PSAM."""

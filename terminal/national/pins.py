@@ -14,7 +14,7 @@ from terminal.flows.social.pin import OLD_PROMPT, pin_bcd
 from terminal.keyaddresses import address_text, addresses_by_name
 from terminal.national.address import hex_digits, parse_card_info
 from terminal.national.card import CardSession, Paused, Setup, pin_error
-from terminal.national.codes import Code, NationalError
+from terminal.national.codes import Code, NationalError, of_status
 from terminal.outcome import Cause
 
 PUK: Final = "PUK"
@@ -81,6 +81,7 @@ def with_psam(setup: Setup, form: _Form, info: str) -> Flow[str]:
     expected = parse_card_info(info)
     card = CardSession(setup)
     yield from card.begin_with(expected)
+    yield from card.need_key(PUK, of_status(status.REFERENCE_NOT_FOUND))
     plaintext = None
     if form.service is PinService.RELOAD:
         plaintext = pin_bcd((yield from card.ask_new_pin()).digits)
@@ -91,7 +92,7 @@ def with_psam(setup: Setup, form: _Form, info: str) -> Flow[str]:
     seal = SealCommand(STK, card.card, challenge, header[:4], plaintext)
     sealed = yield from card.psam.seal(seal)
     if sealed.data is None:
-        missing = Code.PSAM_LEVEL if sealed.cause is Cause.REGION else -status.REFERENCE_NOT_FOUND
+        missing = Code.PSAM_LEVEL if sealed.cause is Cause.REGION else of_status(status.REFERENCE_NOT_FOUND)
         raise NationalError(missing)
     yield from _send(card, header[:4] + bytes((len(sealed.data),)) + sealed.data)
     yield from card.close()

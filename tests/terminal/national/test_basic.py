@@ -12,7 +12,7 @@ from terminal.national.reader import CONTACT, SAM
 from tests.cards import DUAL, DUAL_DES, HISTORICAL, card
 from tests.psams import NATIONAL, psam
 from tests.terminal.fakes import FakeCard
-from tests.terminal.national.counter import Counter, Tap, counter
+from tests.terminal.national.counter import Counter, Tap, counter, info
 
 DEMO = "519900|51990019850617853X|A00004282|{code}|张三|00814A444686605199000001AC|{version}|20240101|20340131|"
 CODES = {Suite.SM4: "519900D156000005000001ACD18203C0", Suite.DES: "519900D156000005000001AC38295E88"}
@@ -152,6 +152,16 @@ class TestWithPsam:
     def test_national_psam(self, profile: str) -> None:
         """API-041: older cards need IRK alone, which a PSAM of table B1 has."""
         assert counter(profile, NATIONAL).call("iReadCardBas", 1).code == 0
+
+    def test_psam_of_another_place(self) -> None:
+        """API-158: a PSAM whose roots serve another province is not used: its answer would spend a try of the card."""
+        for function, arguments in (("iReadCardBas", ()), ("iReadCard", (2, info(), "DF03EF07|70|$DF01EF07|29|$"))):
+            desk = counter()
+            assert desk.sam is not None
+            number = bytes.fromhex("110100000001")
+            desk.sam.override = lambda command: number + b"\x90\x00" if command[:3] == b"\x00\xb0\x96" else None
+            assert desk.call(function, 1, *arguments) == (-24, "PSAM卡密钥级别不够")
+            assert desk.closed
 
     @pytest.mark.parametrize("profile", NAMES)
     def test_foreign_card(self, profile: str) -> None:

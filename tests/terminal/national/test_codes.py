@@ -103,7 +103,7 @@ class TestFunctions:
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_python_functions(self, name: str) -> None:
-        """API-001: the Python functions have exact names, and the input parameters of the table."""
+        """API-040, API-069, API-086, API-115: the Python functions have exact names, and the input parameters of the table."""
         function = getattr(functions, name)
         assert function.__name__ == name
         parameters = inspect.signature(function).parameters.values()
@@ -113,7 +113,7 @@ class TestFunctions:
         ]
 
     def test_current_interface(self) -> None:
-        """API-001: they work on the interface that is current, and say so where there is none."""
+        """API-028: they work on the interface that is current, and say so where there is none."""
         functions.use(None)
         with pytest.raises(functions.NoInterface):
             functions.iReadCardBas(1)

@@ -162,10 +162,13 @@ class TestWithPsam:
             desk = counter("social-2.0", NATIONAL, pins)
             assert desk.call(function, 1, info("social-2.0")).code == -27272
             assert not any(c.startswith("8424") for c in desk.sent)
+            assert desk.pad.prompts == []
 
     def test_no_psam(self) -> None:
         """API-043, API-105: without a PSAM -2201."""
-        assert counter(sam=None, pins=["777777", "777777"]).call("iReloadPIN", 1, info()).code == -2201
+        desk = counter(sam=None, pins=["777777", "777777"])
+        assert desk.call("iReloadPIN", 1, info()).code == -2201
+        assert desk.pad.prompts == []
 
     def test_other_card(self) -> None:
         """API-105, API-156: the card is compared before the holder is asked."""
