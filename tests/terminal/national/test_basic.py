@@ -155,10 +155,10 @@ class TestWithPsam:
 
     def test_psam_of_another_place(self) -> None:
         """API-158: a PSAM whose roots serve another province is not used: its answer would spend a try of the card."""
+        number = bytes.fromhex("110100000001")
         for function, arguments in (("iReadCardBas", ()), ("iReadCard", (2, info(), "DF03EF07|70|$DF01EF07|29|$"))):
             desk = counter()
             assert desk.sam is not None
-            number = bytes.fromhex("110100000001")
             desk.sam.override = lambda command: number + b"\x90\x00" if command[:3] == b"\x00\xb0\x96" else None
             assert desk.call(function, 1, *arguments) == (-24, "PSAM卡密钥级别不够")
             assert desk.closed

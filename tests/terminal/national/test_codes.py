@@ -103,7 +103,7 @@ class TestFunctions:
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_python_functions(self, name: str) -> None:
-        """API-040, API-069, API-086, API-115: the Python functions have exact names, and the input parameters of the table."""
+        """API-040, API-069, API-086, API-115: the Python functions have the names and input parameters of the table."""
         function = getattr(functions, name)
         assert function.__name__ == name
         parameters = inspect.signature(function).parameters.values()
