@@ -102,6 +102,8 @@ class Compartments:
                 if effect.slot is Slot.PSAM and side is Side.FINANCIAL:
                     return "the PSAM serves the social-security side alone"
                 if effect.slot is Slot.CARD:
+                    if isinstance(effect, PowerOff):
+                        return "the card's power is not a side's own"
                     self._inside = None  # a card that was put in again is in no environment
                 return ""
             case ProveKey() | SealCommand() | AuthorisePurchase() | SocialHostRequest():

@@ -33,7 +33,7 @@ from tests.terminal.test_psam import Wire
 
 NOW: Final = datetime(2026, 11, 21, 12, 0, 0)
 _Found = TypeVar("_Found")
-PERSON: Final = "510101199001011234"
+PERSON: Final = "51990019850617853X"
 NAME: Final = "张三"
 """Of the demo card's holder; the account of the bank's bench is in that name."""
 

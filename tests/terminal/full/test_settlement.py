@@ -1,16 +1,20 @@
 """A medical bill in one card session: the card's account by B0 commands, the rest from the bank account, once."""
 
+import contextlib
 from dataclasses import replace
 from typing import Final
 
 import pytest
 
 from cardsim.decode import Environment
+from cardsim.iso7816.card import Card
 from terminal.businesses import Catalogue
+from terminal.errors import LinkError
 from terminal.flows.full.config import End, ServiceRun, SettleBill
 from terminal.hosts.social.audit import audit
 from terminal.messages.social import CloseSettlement, Fee, FeeKind, Settle, SocialMessage
 from terminal.outcome import Verdict
+from terminal.slots import Slot
 from tests.terminal.full.bench import World
 
 HOSPITAL: Final = "519900080620001"
@@ -175,3 +179,56 @@ def test_the_psam_has_no_traffic_in_the_payment_part() -> None:
     assert Environment.PSE not in sides[:first]
     assert set(sides[first:]) == {Environment.PSE}
     assert not holder.sam.powered
+
+
+class _Pulled:
+    """A card that is pulled after the n-th APDU was carried out: the answer is lost."""
+
+    def __init__(self, card: Card, after: int) -> None:
+        self._card = card
+        self.left = after
+        self.last = b""
+
+    def power_on(self) -> bytes:
+        """The ATR."""
+        return self._card.power_on()
+
+    def power_off(self) -> None:
+        """No power."""
+        self._card.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        """The answer, or none any more."""
+        answer = self._card.transmit(command)
+        self.left -= 1
+        if not self.left:
+            self._card.power_off()
+            self.last = command
+            raise LinkError("the card was pulled")
+        return answer
+
+
+def exchanges_of_a_settlement() -> list[bytes]:
+    """The card's APDUs of a settlement with both parts."""
+    holder = world(5000)
+    holder.visit(BILL)
+    return [e.command for e in holder.exchanges if e.slot is Slot.CARD]
+
+
+def test_a_card_that_is_pulled_anywhere() -> None:
+    """SCHEME-073: whichever answer of the card is lost, the next visit ends the bill: one record, one booking each."""
+    all_commands = exchanges_of_a_settlement()
+    debit = next(n for n, command in enumerate(all_commands, 1) if command[:2] == b"\xb0\x2c")
+    for after in sorted({*range(1, len(all_commands) + 1, 7), debit - 1, debit, debit + 1}):
+        holder = world(5000)
+        holder.link = _Pulled(holder.user.model, after)
+        with contextlib.suppress(LinkError):
+            holder.visit(BILL)
+        holder.link = holder.user.model
+        run = holder.visit(BILL)
+        assert run.service.end is End.DONE, (after, run.service.reason)
+        assert holder.bank is not None
+        assert holder.bank.sum == REST, after
+        assert holder.balances().account == 0, after
+        assert len(holder.log()) == 2, after
+        sound(holder)
