@@ -7,6 +7,7 @@ from cardsim.decode.commands import mask
 from cardsim.decode.explain import Line, explain_answer, explain_ber
 from terminal.effects import Discard, Display, Keep, Print, Report
 from terminal.flows.financial.flow import FinancialOutcome
+from terminal.flows.financial.inquiry import CardInquiry
 from terminal.flows.full.flow import FullOutcome
 from terminal.flows.social.flow import SocialOutcome
 from terminal.messages.plain import plain_fields
@@ -104,6 +105,23 @@ def financial_part(outcome: FinancialOutcome) -> Document:
             for c in outcome.cryptograms
         ],
         "reversal": outcome.reversal,
+        "trace": outcome.trace,
+        "reference": outcome.reference,
+        "authorisation": outcome.authorisation,
+        "balance": outcome.balance,
+        "fee": outcome.fee,
+        "electronic_cash_balance": outcome.cash_balance,
+        "scripts": [
+            {
+                "template": f"{script.when:X}",
+                "identifier": _hex(script.identifier),
+                "ending": script.ending.name.lower().replace("_", " "),
+                "failed_at": script.failed_at,
+                "result": _hex(bytes(script)),
+            }
+            for script in outcome.scripts
+        ],
+        "card_kept": outcome.card_kept,
         "items": _items(outcome.items),
     }
 
@@ -126,6 +144,20 @@ def full_document(outcome: FullOutcome, transcript: list[Document]) -> Document:
     """`cardterm full --json`: a verdict for each side."""
     parts = {"social": social_part(outcome.social), "financial": financial_part(outcome.financial)}
     return _envelope("full", {"verdict": outcome.verdict.value, "reason": outcome.reason, **parts}, transcript)
+
+
+def inquiry_document(outcome: CardInquiry, transcript: list[Document]) -> Document:
+    """`cardterm financial --type balance` and `log`: what the card tells without a transaction."""
+    part = {
+        "verdict": outcome.verdict.value,
+        "failure": _failure(outcome.failure),
+        "aid": _hex(outcome.aid),
+        "label": outcome.label,
+        "electronic_cash_balance": outcome.balance,
+        "transactions": [_items(entry) for entry in outcome.transactions],
+        "loads": [_items(entry) for entry in outcome.loads],
+    }
+    return _envelope("inquiry", part, transcript)
 
 
 def lines_data(lines: list[Line]) -> list[Document]:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import getpass
 import random
 import re
@@ -15,26 +14,32 @@ from typing import Final, TextIO
 
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
-from terminal.cli.documents import Document, JsonTranscript, financial_document, full_document, social_document
+from terminal.cli.documents import (
+    Document,
+    JsonTranscript,
+    financial_document,
+    full_document,
+    inquiry_document,
+    social_document,
+)
+from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry, financial_config
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
 from terminal.errors import UsageError, output_path
 from terminal.flows.financial.flow import FinancialOutcome, financial
-from terminal.flows.financial.transaction import FinancialConfig
+from terminal.flows.financial.inquiry import CardInquiry, inquire
+from terminal.flows.financial.pinchange import NEW_PIN
 from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
 from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
-from terminal.messages.bank import TransactionType
 from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
-from terminal.terminals import ATM, POS
 from terminal.transcript import Listener, tee
 
-Outcome = SocialOutcome | FinancialOutcome | FullOutcome
-_AMOUNT: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,2}))?")
+Outcome = SocialOutcome | FinancialOutcome | FullOutcome | CardInquiry
 _ORDERS: Final = {
     "social-first": (Side.SOCIAL, Side.FINANCIAL),
     "bank-first": (Side.FINANCIAL, Side.SOCIAL),
@@ -46,10 +51,14 @@ def flow_command(arguments: argparse.Namespace) -> int:
     now = _now(arguments.now)
     if arguments.pin is not None and not re.fullmatch(r"[0-9]{4,12}", arguments.pin):
         raise UsageError("--pin takes 4 to 12 digits")
+    if (new := getattr(arguments, "new_pin", None)) is not None and not re.fullmatch(r"[0-9]{4,12}", new):
+        raise UsageError("--new-pin takes 4 to 12 digits")
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     keys = _keys(arguments, target, psam=sam.given)
     start = _starter(arguments, keys, now)
     services = _services(arguments, keys)
+    if arguments.command != "social":
+        services = at_terminal(arguments, services)
     with contextlib.ExitStack() as stack:
         link = stack.enter_context(open_target(target))
         psam = stack.enter_context(open_target(sam)) if sam.given else None
@@ -113,41 +122,20 @@ def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFi
     return keys
 
 
-def _fen(text: str) -> int:
-    match = _AMOUNT.fullmatch(text)
-    if match is None:
-        raise UsageError(f"--amount {text}: write it in yuan, as 12.34")
-    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-
-
-def _code(name: str, text: str) -> bytes:
-    if not re.fullmatch(r"[0-9]{4}", text):
-        raise UsageError(f"--{name} {text}: write four digits, as 0156")
-    return bytes.fromhex(text)
-
-
-def _financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime) -> FinancialConfig:
-    kind = TransactionType[arguments.type.upper()]
-    terminal = dataclasses.replace(
-        ATM if arguments.terminal == "atm" else POS,
-        country=_code("country", arguments.country),
-        currency=_code("currency", arguments.currency),
-    )
-    amount = 0 if kind is TransactionType.INQUIRY else _fen(arguments.amount)
-    return FinancialConfig(terminal, kind, amount, now, () if keys.bank is None else keys.bank.ca)
-
-
 def _starter(
     arguments: argparse.Namespace, keys: KeyFile, now: datetime
 ) -> Callable[[Card, Card | None, Services, Listener], Outcome]:
     """The flow that the subcommand means, ready to run."""
     if arguments.command == "financial":
-        bank = _financial_config(arguments, keys, now)
-        return lambda link, psam, services, listener: run(financial(bank), link, services, listener, psam=psam)
+        bank = financial_config(arguments, keys, now)
+        if arguments.type in INQUIRIES:
+            log = arguments.type == LOG
+            return lambda link, _, services, listener: run(inquire(bank, log=log), link, services, listener)
+        return lambda link, _, services, listener: run(financial(bank), link, services, listener)
     service = SocialConfig(now, SocialService(arguments.service), psam_target(arguments).given)
     if arguments.command == "social":
         return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
-    both = FullConfig(service, _financial_config(arguments, keys, now), _ORDERS[arguments.order])
+    both = FullConfig(service, financial_config(arguments, keys, now), _ORDERS[arguments.order])
     return lambda link, psam, services, listener: run(full(both), link, services, listener, psam=psam)
 
 
@@ -159,7 +147,7 @@ def _services(arguments: argparse.Namespace, keys: KeyFile) -> Services:
     return Services(
         random=draw,
         security_module=None if keys.ssse is None else KeyFileModule(keys.ssse),
-        pin_pad=BenchPinPad(_holder(arguments.pin, keys), cipher),
+        pin_pad=BenchPinPad(_new_pin(arguments, _holder(arguments.pin, keys)), cipher),
         host=None if keys.bank is None else BankHost(keys.bank, cipher, online_pin),
     )
 
@@ -184,6 +172,16 @@ def _holder(pin: str | None, keys: KeyFile) -> Callable[[PinEntry], str | None]:
     return answer
 
 
+def _new_pin(
+    arguments: argparse.Namespace, holder: Callable[[PinEntry], str | None]
+) -> Callable[[PinEntry], str | None]:
+    """A holder who gives `--new-pin` where the bank's new PIN is asked for."""
+    new: str | None = getattr(arguments, "new_pin", None)
+    if new is None:
+        return holder
+    return lambda request: new if request.prompt.startswith(NEW_PIN) else holder(request)
+
+
 def _prompt(request: PinEntry) -> str | None:
     tries = "" if request.tries_left is None else f" ({request.tries_left} tries left)"
     try:
@@ -201,10 +199,14 @@ def _document(outcome: Outcome, transcript: list[Document]) -> Document:
             return financial_document(outcome, transcript)
         case FullOutcome():
             return full_document(outcome, transcript)
+        case CardInquiry():
+            return inquiry_document(outcome, transcript)
 
 
 def _conclude(writer: Writer, outcome: Outcome) -> None:
     writer.line()
+    if isinstance(outcome, CardInquiry):
+        conclude_inquiry(writer, outcome)
     if isinstance(outcome, SocialOutcome | FullOutcome):
         part = outcome if isinstance(outcome, SocialOutcome) else outcome.social
         verdict_line(writer, "Social security", part.verdict, part.reason)
@@ -221,7 +223,7 @@ def _status(outcome: Outcome, expected: str | None) -> int:
     """0 or 1: a failed card is 1 whatever was expected; `--expect` looks at how the transaction ended besides."""
     if outcome.verdict is Verdict.FAILED:
         return 1
-    if expected is None or isinstance(outcome, SocialOutcome):
+    if expected is None or isinstance(outcome, SocialOutcome | CardInquiry):
         return 0
     bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
     return 1 if bank.result.value != expected else 0

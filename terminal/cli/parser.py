@@ -7,7 +7,11 @@ from cardsim.commandline import Parser, add_general_options
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
-TYPES: Final = ("purchase", "cash", "inquiry")
+TYPES: Final = (
+    "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
+    "balance", "log",
+)  # fmt: skip
+"""Transactions, and what is asked of the card alone. The terminal's file says which transactions it offers."""
 
 
 def _psam() -> Parser:
@@ -82,11 +86,17 @@ def _financial_options() -> Parser:
     options = Parser(add_help=False)
     group = options.add_argument_group("transaction")
     group.add_argument("--amount", default="1.00", metavar="YUAN", help="amount in yuan (default 1.00)")
-    group.add_argument("--type", choices=TYPES, default="purchase", help="kind of transaction (default purchase)")
+    group.add_argument("--type", choices=TYPES, help="kind of transaction (default purchase, or cash without it)")
     kind = group.add_mutually_exclusive_group()
-    kind.add_argument("--pos", action="store_const", dest="terminal", const="pos", help="a POS terminal (default)")
+    kind.add_argument(
+        "--terminal", default="pos", metavar="FILE", help="pos (default), atm, counter, or a file with a terminal"
+    )
+    kind.add_argument("--pos", action="store_const", dest="terminal", const="pos", help="a POS terminal")
     kind.add_argument("--atm", action="store_const", dest="terminal", const="atm", help="an ATM")
-    group.set_defaults(terminal="pos")
+    kind.add_argument("--counter", action="store_const", dest="terminal", const="counter", help="a bank's counter")
+    group.add_argument("--to", metavar="ACCOUNT", help="the other account of a transfer or of --type load-other")
+    group.add_argument("--new-pin", metavar="DIGITS", help="the new PIN of --type pin-change")
+    group.add_argument("--offline", action="store_true", help="the bank's host is not reached")
     group.add_argument("--country", default="0156", metavar="CODE", help="terminal country, four digits")
     group.add_argument("--currency", default="0156", metavar="CODE", help="transaction currency, four digits")
     group.add_argument("--expect", choices=("approved", "declined"), help="exit 1 unless it ends so")

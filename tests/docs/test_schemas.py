@@ -60,16 +60,39 @@ def test_defects() -> None:
         (["financial"], 0),
         (["financial", "--country", "0840"], 0),
         (["financial", "--atm", "--type", "cash", "--amount", "100"], 0),
+        (["financial", "--offline"], 0),
+        (["financial", "--atm", "--type", "load", "--amount", "100"], 0),
+        (["financial", "--counter", "--type", "deposit"], 0),
         (["full"], 0),
         (["full", "--now", "2050-01-01"], 1),
     ],
-    ids=["social", "PIN", "expired", "financial", "abroad", "cash", "full", "both expired"],
+    ids=[
+        "social",
+        "PIN",
+        "expired",
+        "financial",
+        "abroad",
+        "cash",
+        "offline",
+        "load",
+        "deposit",
+        "full",
+        "both expired",
+    ],
 )
 def test_terminals(card: Path, argv: list[str], status: int) -> None:
     """cardterm social, financial and full, well and not well."""
     ended, output = run(["cardterm", *argv, "--card", str(card), "--json"])
     assert ended == status
     check(f"cardterm-{argv[0]}", json.loads(output))
+
+
+@pytest.mark.parametrize("kind", ["balance", "log"])
+def test_inquiry(card: Path, kind: str) -> None:
+    """cardterm financial --type balance and log --json."""
+    ended, output = run(["cardterm", "financial", "--type", kind, "--card", str(card), "--json"])
+    assert ended == 0
+    check("cardterm-inquiry", json.loads(output))
 
 
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])

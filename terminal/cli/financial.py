@@ -1,0 +1,111 @@
+"""`cardterm financial`: from options and the terminal's file to a configuration; card inquiries as documents."""
+
+import argparse
+import dataclasses
+import re
+from datetime import datetime
+from typing import Final
+
+from cardsim.keyfile import KeyFile
+from terminal.cli.output import Writer, verdict_line
+from terminal.driver import Services
+from terminal.effects import Shelf
+from terminal.errors import UsageError
+from terminal.flows.financial.inquiry import CardInquiry
+from terminal.flows.financial.receipt import yuan
+from terminal.flows.financial.transaction import FinancialConfig
+from terminal.messages.bank import TransactionType
+from terminal.terminals import FinancialTerminal, load_terminal
+
+_AMOUNT: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,2}))?")
+BALANCE, LOG = "balance", "log"
+INQUIRIES: Final = (BALANCE, LOG)
+"""What is asked of the card alone, without a transaction."""
+_WITHOUT_AMOUNT: Final = (TransactionType.INQUIRY, TransactionType.PIN_CHANGE)
+_WITH_TARGET: Final = (TransactionType.TRANSFER, TransactionType.LOAD_OTHER)
+
+
+def type_word(kind: TransactionType) -> str:
+    """A transaction as `--type` and terminal files have it."""
+    return kind.name.lower().replace("_", "-")
+
+
+def fen(text: str) -> int:
+    """An amount in yuan, as 12.34.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--amount {text}: write it in yuan, as 12.34")
+    return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def _code(name: str, text: str) -> bytes:
+    if not re.fullmatch(r"[0-9]{4}", text):
+        raise UsageError(f"--{name} {text}: write four digits, as 0156")
+    return bytes.fromhex(text)
+
+
+def _kind(word: str | None, terminal: FinancialTerminal) -> TransactionType:
+    """The transaction that was asked for; without a word a purchase, or cash where there are none."""
+    offered = terminal.parameters.transactions
+    if word is None:
+        return TransactionType.PURCHASE if TransactionType.PURCHASE in offered else TransactionType.CASH
+    if word in INQUIRIES:
+        return TransactionType.INQUIRY
+    kind = TransactionType[word.upper().replace("-", "_")]
+    if kind not in offered:
+        words = ", ".join(sorted(map(type_word, offered)))
+        raise UsageError(f"--type {word}: the {terminal.parameters.name} offers {words}")
+    return kind
+
+
+def at_terminal(arguments: argparse.Namespace, services: Services) -> Services:
+    """The services of the bank's part: its exception file in the storage (例外文件); no host with `--offline`."""
+    for number in load_terminal(arguments.terminal).exceptions:
+        services.storage.keep(Shelf.EXCEPTIONS, number, {})
+    return dataclasses.replace(services, host=None) if arguments.offline else services
+
+
+def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime) -> FinancialConfig:
+    """The configuration of a run.
+
+    Raises:
+        UsageError: an option or the terminal's file is wrong.
+    """
+    terminal = load_terminal(arguments.terminal)
+    if arguments.type in INQUIRIES and arguments.command != "financial":
+        raise UsageError(f"--type {arguments.type} is asked with `cardterm financial`")
+    kind = _kind(arguments.type, terminal)
+    if kind in _WITH_TARGET and not arguments.to:
+        raise UsageError(f"--type {type_word(kind)} needs the other account: --to ACCOUNT")
+    if arguments.to and not re.fullmatch(r"[0-9]{1,28}", arguments.to):
+        raise UsageError(f"--to {arguments.to}: an account has up to 28 digits")
+    parameters = dataclasses.replace(
+        terminal.parameters,
+        country=_code("country", arguments.country),
+        currency=_code("currency", arguments.currency),
+    )
+    own = () if keys.bank is None else keys.bank.ca
+    return FinancialConfig(
+        parameters,
+        kind,
+        0 if kind in _WITHOUT_AMOUNT else fen(arguments.amount),
+        now,
+        # The key file is the card's own: its authority wins over one of ours with the same index.
+        own + terminal.ca_keys,
+        revoked=terminal.revoked,
+        target=arguments.to or "",
+    )
+
+
+def conclude_inquiry(writer: Writer, outcome: CardInquiry) -> None:
+    """The end of the transcript of an inquiry."""
+    for name, entries in (("Transaction", outcome.transactions), ("Load", outcome.loads)):
+        for number, entry in enumerate(entries, 1):
+            writer.line(f"{name} {number}: " + ", ".join(f"{item.name} {item.text}" for item in entry))
+    balance = "" if outcome.balance is None else f"electronic cash {yuan(outcome.balance)} yuan"
+    reason = outcome.failure.text if outcome.failure else balance or "asked without a transaction"
+    verdict_line(writer, "Card", outcome.verdict, reason)
