@@ -15,7 +15,7 @@ from terminal.flows.social.session import SocialSession
 from terminal.messages.social import SocialAnswer, SocialMessage
 from terminal.security import KeyFileModule
 from terminal.storage import MemoryStorage
-from terminal.transcript import Event
+from terminal.transcript import Answered, Event
 from tests.cards import PIN, Bench, card
 from tests.terminal.fakes import NOW
 from tests.terminal.test_psam import Wire
@@ -142,6 +142,16 @@ class Terminal:
         return Services(
             Random(1).randbytes, module, self.pad, self.bank, self.department, self.chooser, storage=self.storage
         )
+
+    @property
+    def last_challenge(self) -> bytes:
+        """The random number that the card gave last."""
+        challenges = [event for event in self.events if isinstance(event, Answered) and event.sent.command.ins == 0x84]
+        return challenges[-1].response.data
+
+    def with_digits(self, longest: int) -> SocialConfig:
+        """The configuration of a terminal that takes longer PINs."""
+        return replace(self.config, parameters=replace(self.config.parameters, pin_digits=(4, longest)))
 
     def run(self, flow: Flow[_T]) -> _T:
         """Run a flow."""

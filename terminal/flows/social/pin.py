@@ -23,7 +23,7 @@ def pin_bcd(digits: str) -> bytes:
 
 def probe_pin(session: SocialSession) -> Flow[StatusWord]:
     """VERIFY without data: 9000 no PIN is set, 63Cx the tries that are left; nothing is counted (TRM-063, TRM-064)."""
-    response = yield from session.send("ask whether a PIN is set", CommandApdu(0x00, 0x20, 0x00, 0x00))
+    response = yield from session.send("ask whether a PIN is set", CommandApdu(0x00, 0x20, 0x00, 0x00, le=256))
     session.pin_unset = response.sw.value == status.OK and not session.pin_verified
     return response.sw
 
