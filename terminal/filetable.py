@@ -17,6 +17,8 @@ from cardsim.making.rules import references_of
 from cardsim.making.structure import load_structure
 
 SSSE_DF: Final = 0xDDF1
+_FURTHER: Final[Mapping[str, tuple[Mapping[str, str], ...]]] = {"1.0": ({"medical": "on-line"},)}
+"""Options of a version with files that its usual form does not have."""
 PRESENT_VERSION: Final = "2.0"
 """The version that gives items their present meaning (V2)."""
 _ADDRESS: Final = re.compile(r"(SSSE|MF|DDF1|DF0[0-9A-F])EF([0-9A-F]{2})")
@@ -88,13 +90,14 @@ class Right:
 
 
 class FileTable:
-    """The files of one version of the specification."""
+    """The files of one version of the specification; of the others what the first one does not have."""
 
-    def __init__(self, structure: SsseStructure) -> None:
+    def __init__(self, structure: SsseStructure, *others: SsseStructure) -> None:
         self._structure = structure
-        self._files = {(plan.df, plan.fid): plan for plan in structure.files if plan.sfi}
+        all_ = (*others, structure)
+        self._files = {(plan.df, plan.fid): plan for one in all_ for plan in one.files if plan.sfi}
         self._dfs: Mapping[int, DfPlan] = {df.fid: df for df in structure.dfs}
-        self._keys = {(key.df, structure.key_id(key)): key.name for key in structure.keys}
+        self._keys = {(key.df, one.key_id(key)): key.name for one in all_ for key in one.keys}
 
     @property
     def addresses(self) -> Iterator[Address]:
@@ -149,7 +152,8 @@ class FileTable:
 @cache
 def file_table(version: str) -> FileTable:
     """The table of a version, "1.0", "2.0" or "3.0"."""
-    return FileTable(load_structure(f"ssse-{version}"))
+    name = f"ssse-{version}"
+    return FileTable(load_structure(name), *(load_structure(name, choice) for choice in _FURTHER.get(version, ())))
 
 
 def record_number(file: FilePlan, item: Item) -> int:

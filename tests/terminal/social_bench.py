@@ -82,10 +82,16 @@ class Contacts:
     then: Bench | None = None
     log: list[bytes] = field(default_factory=list)
     power_cycles: int = 0
+    no_card: int = 0
+    """How often no card comes after it was pulled."""
+    _pulled: bool = False
 
     def power_on(self) -> bytes:
         """The ATR."""
         self.power_cycles += 1
+        if self._pulled and self.no_card:
+            self.no_card -= 1
+            raise LinkError("no card")
         return self.user.model.power_on()
 
     def power_off(self) -> None:
@@ -106,7 +112,7 @@ class Contacts:
         return answer
 
     def _gone(self) -> None:
-        self.pull = None
+        self.pull, self._pulled = None, True
         self.user.model.power_off()
         if self.then is not None:
             self.user = self.then

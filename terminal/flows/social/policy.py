@@ -101,8 +101,6 @@ def temporary_use(session: SocialSession) -> Flow[TemporaryUse]:
 
 def end_temporary_use(session: SocialSession) -> Flow[None]:
     """Set sum and number to zero after an online settlement, where they are not."""
-    if session.version == "1.0" and OFFLINE not in session.table.addresses:
-        return
     temporary = yield from temporary_use(session)
     if temporary.total or temporary.count:
         yield from _keep_temporary(session, 0, 0)
