@@ -64,6 +64,15 @@ class Access:
     granted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """One line of the inventory: where a root stands, its name with its generation, and for which algorithm."""
+
+    address: str
+    name: str
+    algorithm: str
+
+
 def use_of(name: str) -> Use:
     """What a key of that name is for."""
     return next(use for beginning, use in USES if name.startswith(beginning))
@@ -102,11 +111,12 @@ class Hsm:
         next_sequence: gives the next terminal sequence of a purchase without PSAM; counts from 1 if missing.
     """
 
-    __slots__ = ("_codings", "_compute", "_next", "_numbers", "_register")
+    __slots__ = ("_codings", "_compute", "_held", "_next", "_numbers", "_register")
 
     def __init__(self, *keysets: SsseKeys, next_sequence: Callable[[], int] | None = None) -> None:
         self._compute = _vault(keysets)
         self._codings = {keys.suite: keys.medical_type for keys in keysets}
+        self._held = {keys.suite: frozenset(keys.roots) for keys in keysets}
         self._next: Callable[[], int] = itertools.count(1).__next__ if next_sequence is None else next_sequence
         self._numbers = itertools.count(1)
         self._register: deque[Access] = deque(maxlen=REGISTER_LENGTH)
@@ -116,6 +126,18 @@ class Hsm:
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError("an HSM cannot be copied")
+
+    def inventory(self) -> tuple[HeldKey, ...]:
+        """The roots that it holds, by algorithm and address, without values (SCHEME-037).
+
+        Keys behind a key file's command are not among them: that HSM keeps its own inventory.
+        """
+        return tuple(
+            HeldKey(address_text(address), name, f"{suite.algorithm_id:02X}")
+            for suite, names in self._held.items()
+            for address, name in sorted(names_by_address().items())
+            if name in names
+        )
 
     @property
     def register(self) -> tuple[Access, ...]:

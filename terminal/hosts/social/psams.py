@@ -105,6 +105,11 @@ class PsamRegister:
             self._note(serial, PsamAction.DEVICE_SCRAPPED, person, device)
         return serials
 
+    def assignments(self) -> tuple[tuple[str, str, str], ...]:
+        """Serial number, terminal number and holder of each PSAM; its cabinet where nobody has it (SCHEME-037)."""
+        rows = self._books.execute(select(PSAMS).order_by(PSAMS.c.serial))
+        return tuple((row.serial, row.terminal, row.holder or row.cabinet) for row in rows)
+
     def problems(self) -> list[str]:
         """Returns that are missing, and checks that are overdue, in words."""
         found = []

@@ -13,7 +13,7 @@ from cardsim.crypto.medical import TypeCoding
 from cardsim.crypto.social import Suite
 from cardsim.keyfile import SsseKeys
 from terminal.effects import AuthorisePurchase, ProveKey, SealCommand
-from terminal.hosts.hsm import REGISTER_LENGTH, USES, Hsm, HsmModule, HsmRefused, Use, use_of
+from terminal.hosts.hsm import REGISTER_LENGTH, USES, HeldKey, Hsm, HsmModule, HsmRefused, Use, use_of
 from terminal.hosts.hsmstrings import HsmStrings, historical_bytes
 from terminal.keyaddresses import names_by_address
 from terminal.security import KeyFileModule
@@ -233,6 +233,16 @@ def test_the_register_says_who_asked_for_what() -> None:
     assert (first.who, first.use, first.address, first.algorithm) == ("counter 7", Use.MESSAGE, "0173", "01")
     assert (first.card, first.granted) == (card, True)
     assert (second.number, second.who, second.address, second.granted) == (2, "kiosk", "FFFF", False)
+
+
+def test_the_inventory_lists_keys_without_values() -> None:
+    """SCHEME-037: sets and versions of the keys that are there, at their addresses."""
+    inventory = _hsm().inventory()
+    assert HeldKey("00B3", "DLK.2", "01") in inventory
+    assert HeldKey("0173", "STKSSSE", "03") in inventory
+    assert len(inventory) == 2 * len(v.keys(Suite.DES).roots)
+    for secret in _secrets():
+        assert secret.hex().upper() not in repr(inventory).upper()
 
 
 def test_the_register_does_not_grow_without_end() -> None:

@@ -45,6 +45,14 @@ def test_every_movement_is_an_entry() -> None:
     assert {entry.serial for entry in entries} == {SERIAL}
 
 
+def test_assignments_are_listed() -> None:
+    """SCHEME-037: which PSAM is where."""
+    office = Office()
+    assert office.do(lambda register: register.assignments()) == ((SERIAL, "519900000428", "cabinet 3"),)
+    office.do(lambda register: register.issue(SERIAL, "赵六", "terminal 7"))
+    assert office.do(lambda register: register.assignments()) == ((SERIAL, "519900000428", "赵六"),)
+
+
 def test_checks_that_are_overdue_are_reported() -> None:
     """PSAM-188: periodic checks."""
     office = Office()
