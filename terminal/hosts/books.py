@@ -188,6 +188,7 @@ class Ledger:
             .values(balance=accounts.balance + bindparam("amount"))
         )
         self._legs = select(entries.account, entries.amount).where(entries.posting == bindparam("id"))
+        self._named = select(self.postings.c.id).where(self.postings.c.name == bindparam("name"))
         self._answer = select(self.answers.c.answer).where(self.answers.c.name == bindparam("name"))
 
     def once(self, books: Engine, name: str, work: Callable[[Connection], str]) -> str:
@@ -214,7 +215,10 @@ class Ledger:
             return transact(books, answered)
         except IntegrityError:
             # The same message came over two lines at once, and the other one was first.
-            return transact(books, answered)
+            try:
+                return transact(books, answered)
+            except IntegrityError as error:
+                raise BooksError(f"the books refuse what {name} would post: {error.orig}") from error
 
     def open_account(self, connection: Connection, code: str, *, floor: int | None = None) -> None:
         """Open an account with a balance of zero, at most 64 characters of code.
@@ -266,6 +270,10 @@ class Ledger:
         connection.execute(self._add, [{"named": code, "amount": amount} for code, amount in moved.items()])
         return number
 
+    def find(self, connection: Connection, name: str) -> int | None:
+        """The number of the posting of a name, or None where there is none."""
+        return connection.execute(self._named, {"name": name}).scalar()
+
     def reverse(self, connection: Connection, number: int, name: str, *, day: str) -> int:
         """Take a posting back with one of the opposite legs; the number of that.
 
@@ -281,7 +289,7 @@ class Ledger:
         Raises:
             IntegrityError: the name is taken.
         """
-        legs = dict(connection.execute(self._legs, {"id": number}).tuples().all())
+        legs = {row[0]: row[1] for row in connection.execute(self._legs, {"id": number})}
         return self.post(connection, name, legs, day=day, text="repetition")
 
     def audit(self, books: Engine) -> list[str]:

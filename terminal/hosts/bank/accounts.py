@@ -3,12 +3,12 @@
 Every function takes a connection in a transaction (`terminal.hosts.books.transact`).
 """
 
-import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, bindparam, or_, select
 
+from terminal.hosts.bank.chip import IssuerKeys
 from terminal.hosts.bank.parameters import PARAMETERS
 from terminal.hosts.bank.tables import (
     ACCOUNTS,
@@ -21,8 +21,6 @@ from terminal.hosts.bank.tables import (
     cash_code,
     holder_code,
 )
-
-_PIN_VALUE_SIZE: Final = 32
 
 
 class AccountError(Exception):
@@ -95,15 +93,6 @@ class Holding:
         return self.account_state is AccountState.ACTIVE
 
 
-def pin_value(key: bytes, pan: str, pin: str) -> str:
-    """The verification value of a PIN (PIN 校验值), 32 hex digits: what the books hold in the place of the PIN.
-
-    HMAC-SHA-256 of card number and PIN under a key of the issuer, cut to 16 bytes: without the key nobody can try
-    PINs against it.
-    """
-    return hmac.digest(key, f"{pan}:{pin}".encode(), "sha256").hex()[:_PIN_VALUE_SIZE]
-
-
 _OWN, _CASH = LEDGER.accounts.alias("own"), LEDGER.accounts.alias("cash")
 _HOLDINGS: Final = (
     select(
@@ -148,12 +137,19 @@ def find_account(connection: Connection, number: str) -> Holding | None:
     return None if row is None else _holding(row)
 
 
+def find_person(connection: Connection, id_number: str) -> Holding | None:
+    """The holding of a person by social-security number, the first one where there are several."""
+    query = _HOLDINGS.where(ACCOUNTS.c.id_number == id_number).order_by(ACCOUNTS.c.number)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _holding(row)
+
+
 def _holding(row: RowMapping) -> Holding:
     states = {"card_state": CardState(row["card_state"]), "account_state": AccountState(row["account_state"])}
     return Holding(**{**row, **states})
 
 
-def open_account(connection: Connection, new: NewAccount, pin_key: bytes, day: str) -> None:
+def open_account(connection: Connection, new: NewAccount, keys: IssuerKeys, day: str) -> None:
     """Open an account with its card (开户).
 
     Raises:
@@ -173,7 +169,7 @@ def open_account(connection: Connection, new: NewAccount, pin_key: bytes, day: s
             "withholding": 0, "ledger": ledger,
         },
     )  # fmt: skip
-    value = None if new.pin is None else pin_value(pin_key, new.pan, new.pin)
+    value = None if new.pin is None else keys.pin_value(new.pan, new.pin)
     connection.execute(
         CARDS.insert(),
         {

@@ -9,8 +9,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from terminal.hosts.bank import accounts, records, terms
-from terminal.hosts.bank.accounts import Holding, pin_value
-from terminal.hosts.bank.chip import CardSession, ChipData
+from terminal.hosts.bank.accounts import Holding
+from terminal.hosts.bank.chip import CardSession, ChipData, IssuerKeys
 from terminal.hosts.bank.codes import Code
 from terminal.hosts.bank.parameters import PARAMETERS
 from terminal.hosts.bank.tables import AccountState, CardState
@@ -67,7 +67,7 @@ class Case:
     cryptogram: CryptogramCheck
     holding: Holding | None
     pin_cipher: PinCipher
-    pin_key: bytes
+    keys: IssuerKeys
 
     @property
     def transaction(self) -> TransactionType:
@@ -127,7 +127,7 @@ class Case:
             given = self.pin_cipher.pin(block, holding.pan)
         except ValueError:
             return Pin.WRONG
-        return Pin.RIGHT if pin_value(self.pin_key, holding.pan, given) == holding.pin else Pin.WRONG
+        return Pin.RIGHT if self.keys.pin_value(holding.pan, given) == holding.pin else Pin.WRONG
 
     @property
     def pin_holder(self) -> Holding | None:

@@ -3,6 +3,7 @@
 JR/T 0025.5-2010 annexes D and E; fact sheet §1.8, §1.9.
 """
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ _COVERED: Final = (0x9F02, 0x9F03, 0x9F1A, 0x95, 0x5F2A, 0x9A, 0x9C, 0x9F37, 0x8
 """What a cryptogram of version 01 covers, before the CVR (fact sheet §1.9)."""
 _VERSION: Final = 0x01
 _BASIC_LENGTH: Final = 7
+_PIN_VALUE_SIZE: Final = 32
 _CASH_BALANCE: Final = (0x01, 0x03)
 """Identifiers of discretionary data that begin with the balance of electronic cash."""
 
@@ -113,10 +115,14 @@ class IssuerKeys:
         keys = self._versions.get(chip.key_index)
         return None if keys is None or chip.version != _VERSION else CardSession(keys, pan, psn, chip)
 
-    def pin_key(self) -> bytes:
-        """The key of PIN verification values: derived from the encryption key of the first set."""
-        first = self._versions[min(self._versions)]
-        return first.mdk_enc + b"PIN verification value"
+    def pin_value(self, pan: str, pin: str) -> str:
+        """The verification value of a PIN (PIN 校验值), 32 hex digits: what the books hold in the place of the PIN.
+
+        HMAC-SHA-256 of card number and PIN under the encryption key of the first set, cut to 16 bytes: without that
+        key nobody can try PINs against it.
+        """
+        key = self._versions[min(self._versions)].mdk_enc
+        return hmac.digest(key, f"PIN verification value {pan} {pin}".encode(), "sha256").hex()[:_PIN_VALUE_SIZE]
 
 
 class CardSession:

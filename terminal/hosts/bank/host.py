@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from cardsim.iso7816.tlv import TlvError, ber, find
 from cardsim.keyfile import BankKeys
 from terminal.hosts.bank import accounts, booking, cash, checks, records, scripts, terms
-from terminal.hosts.bank.accounts import Enrolment, Holding, NewAccount, pin_value
+from terminal.hosts.bank.accounts import Enrolment, Holding, NewAccount
 from terminal.hosts.bank.answers import digest, from_text, to_text
 from terminal.hosts.bank.checks import AUTHENTICITY, LOADS, MONEY, USE, Case, Check, Pin
 from terminal.hosts.bank.chip import ChipData, ChipDataError, IssuerKeys
@@ -52,7 +52,6 @@ class BankHost:
         self.keys = IssuerKeys({DEFAULT_KEY_INDEX: keys} if isinstance(keys, BankKeys) else keys)
         self.books = open_books("sqlite://", METADATA) if books is None else books
         self._pin_cipher = pin_cipher
-        self._pin_key = self.keys.pin_key()
         if enrolment is not None and online_pin is not None:
             enrolment = dataclasses.replace(enrolment, pin=online_pin)
         self._enrolment = enrolment
@@ -81,7 +80,7 @@ class BankHost:
         Raises:
             AccountError: account or card number are taken.
         """
-        transact(self.books, lambda connection: accounts.open_account(connection, new, self._pin_key, day))
+        transact(self.books, lambda connection: accounts.open_account(connection, new, self.keys, day))
 
     def at_desk(self, work: Callable[..., object], *arguments: object, **options: object) -> None:
         """Do one of the operator's functions of `accounts` or `scripts` in a transaction."""
@@ -117,7 +116,7 @@ class BankHost:
         except (ChipDataError, ValueError) as error:
             return HostAnswer(Code.FORMAT_ERROR, reason=f"malformed chip data: {error}")
         holding = accounts.find(connection, message.pan)
-        case = Case(connection, message, chip, session, check, holding, self._pin_cipher, self._pin_key)
+        case = Case(connection, message, chip, session, check, holding, self._pin_cipher, self.keys)
         if holding is None and check is CryptogramCheck.RIGHT and self._enrolment is not None:
             case.holding = self._enrol(case, self._enrolment)
         return work(case)
@@ -131,7 +130,7 @@ class BankHost:
             message.pan, message.pan, message.psn, start.name, start.id_number, start.pin, initial=False,
             offline_pin=start.offline_pin, balance=start.balance, cash_balance=told,
         )  # fmt: skip
-        accounts.open_account(case.connection, new, self._pin_key, message.key[1])
+        accounts.open_account(case.connection, new, self.keys, message.key[1])
         return accounts.find(case.connection, message.pan)
 
     def _decide(self, case: Case) -> HostAnswer:
@@ -179,7 +178,7 @@ class BankHost:
             new = self._pin_cipher.pin(case.message.new_pin_block or b"", card.pan)
         except ValueError:
             return _declined(case, Check(Code.FORMAT_ERROR, "there is no new PIN", bool))
-        value = pin_value(self._pin_key, card.pan, new)
+        value = self.keys.pin_value(card.pan, new)
         if value == card.pin:
             return _declined(case, Check(Code.INVALID_TRANSACTION, "the new PIN is the old one", bool))
         accounts.set_pin(case.connection, card.pan, value, initial=False)
