@@ -192,7 +192,9 @@ TRANSACTIONS: Final = Table(
     TransactionColumns,
     ForeignKeyConstraint(["posting"], ["bank_posting.id"]),
     Index("bank_transaction_key", "terminal", "day", "trace", "kind", unique=True),
-    Index("bank_transaction_card", "pan", "day"),
+    Index("bank_transaction_card", "pan", "day", "type", "state", "amount"),
+    Index("bank_transaction_counter", "pan", "atc", "kind"),
+    Index("bank_transaction_batch", "terminal", "batch", "state"),
 )
 SCRIPTS: Final = Table("bank_script", METADATA, ScriptColumns, Index("bank_script_card", "pan"))
 SETTLEMENTS: Final = Table("bank_settlement", METADATA, SettlementColumns)
