@@ -181,6 +181,9 @@ class Ledger:
         )
         self.answers = Table(f"{host}_answer", metadata, AnswerColumns)
         accounts, entries = self.accounts.c, self.entries.c
+        # Made once: SQLAlchemy recognises a statement that it has compiled already by the object.
+        self._new_posting, self._new_entry = self.postings.insert(), self.entries.insert()
+        self._new_answer = self.answers.insert()
         self._balance = select(accounts.balance).where(accounts.code == bindparam("code"))
         self._add = (
             self.accounts.update()
@@ -208,7 +211,7 @@ class Ledger:
             if known is not None:
                 return known
             answer = work(connection)
-            connection.execute(self.answers.insert(), {"name": name, "answer": answer})
+            connection.execute(self._new_answer, {"name": name, "answer": answer})
             return answer
 
         try:
@@ -262,11 +265,11 @@ class Ledger:
         if sum(moved.values()) or len(moved) < 2:
             raise BooksError(f"{name}: a posting has two legs or more that sum to zero")
         row = {"name": name, "day": day, "text": text, "reverses": reverses}
-        key = connection.execute(self.postings.insert(), row).inserted_primary_key
+        key = connection.execute(self._new_posting, row).inserted_primary_key
         assert key is not None
         number = int(key[0])
         entries = [{"posting": number, "account": code, "amount": amount} for code, amount in moved.items()]
-        connection.execute(self.entries.insert(), entries)
+        connection.execute(self._new_entry, entries)
         connection.execute(self._add, [{"named": code, "amount": amount} for code, amount in moved.items()])
         return number
 

@@ -23,6 +23,7 @@ _UPLOADED: Final = select(_T.id).where(
     _T.pan == bindparam("pan"), _T.atc == bindparam("atc"), _T.kind == MessageKind.UPLOAD.value,
     _T.state == TransactionState.BOOKED.value,
 )  # fmt: skip
+_NEW: Final = TRANSACTIONS.insert()
 _SET: Final = TRANSACTIONS.update().where(_T.id == bindparam("number"))
 
 
@@ -82,7 +83,7 @@ def note(
         "fee": fee, "points": points, "code": code, "reason": reason[:128], "state": state.value, "atc": atc,
         "posting": posting, "batch": None,
     }  # fmt: skip
-    key = connection.execute(TRANSACTIONS.insert(), row).inserted_primary_key
+    key = connection.execute(_NEW, row).inserted_primary_key
     assert key is not None
     return int(key[0])
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from cardsim.iso7816.tlv import ber
 from terminal.hosts.bank.chip import CardSession
@@ -52,8 +52,8 @@ _WAITING: Final = (
     select(SCRIPTS.c.id, SCRIPTS.c.order, SCRIPTS.c.argument)
     .where(
         SCRIPTS.c.pan == bindparam("pan"),
-        SCRIPTS.c.state.in_((ScriptState.QUEUED.value, ScriptState.SENT.value)),
-        SCRIPTS.c.order.not_in([order.label for order in AT_ONCE]),
+        or_(SCRIPTS.c.state == ScriptState.QUEUED.value, SCRIPTS.c.state == ScriptState.SENT.value),
+        *(SCRIPTS.c.order != order.label for order in AT_ONCE),
     )
     .order_by(SCRIPTS.c.id)
 )
