@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import card_action
+import draw_figures
 import example_session
 import open_choices
 
@@ -344,6 +345,7 @@ def commands_page(page: Page) -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    **draw_figures.FIGURES,
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": lambda: open_choices.page(NOTICE),
     "card-action.md": lambda: card_action.page(NOTICE),
