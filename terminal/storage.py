@@ -1,8 +1,12 @@
 """The terminal's storage (存储设备): records on shelves, in the order in which they were first kept (TRM-016)."""
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from terminal.effects import Entry, Shelf
+from terminal.errors import TerminalError
 
 
 class MemoryStorage:
@@ -22,3 +26,58 @@ class MemoryStorage:
     def recall(self, shelf: Shelf) -> tuple[Entry, ...]:
         """All records of a shelf."""
         return tuple(Entry(key, dict(content)) for key, content in self._shelves[shelf].items())
+
+
+class StorageError(TerminalError):
+    """A file of the terminal's storage that cannot be used; one sentence with its name."""
+
+
+class FileStorage(MemoryStorage):
+    """Storage in a file of JSON. What was kept is on disk when the call returns, whole or not at all (TRM-016)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or begin with nothing where there is none.
+
+        Raises:
+            StorageError: it cannot be read, or is no storage.
+        """
+        super().__init__()
+        self._path = path
+        try:
+            content = json.loads(path.read_text(encoding="utf8"))
+            self._shelves |= {Shelf(name): _records(records) for name, records in content.items()}
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"{path}: {error.strerror}") from error
+        except (ValueError, AttributeError) as error:
+            raise StorageError(f"{path}: this is no storage of a terminal") from error
+
+    def keep(self, shelf: Shelf, key: str, content: Mapping[str, str]) -> None:
+        """Store a record, in the place of one that is there."""
+        super().keep(shelf, key, content)
+        self._write()
+
+    def discard(self, shelf: Shelf, key: str) -> None:
+        """Take a record away."""
+        super().discard(shelf, key)
+        self._write()
+
+    def _write(self) -> None:
+        content = {shelf.value: records for shelf, records in self._shelves.items() if records}
+        # The new file takes the place of the old one in one step: a run that is killed leaves one of the two.
+        new = self._path.with_name(self._path.name + ".new")
+        try:
+            with new.open("w", encoding="utf8") as file:
+                json.dump(content, file, ensure_ascii=False, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}") from error
+
+
+def _records(content: object) -> dict[str, dict[str, str]]:
+    if not isinstance(content, dict) or not all(isinstance(record, dict) for record in content.values()):
+        raise ValueError("records stand under their keys")
+    return {key: {str(name): str(text) for name, text in record.items()} for key, record in content.items()}

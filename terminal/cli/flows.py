@@ -23,6 +23,7 @@ from terminal.cli.documents import (
     social_document,
 )
 from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry, financial_config
+from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
@@ -32,11 +33,10 @@ from terminal.flows.financial.inquiry import CardInquiry, inquire
 from terminal.flows.financial.pinchange import NEW_PIN
 from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
-from terminal.hosts.bank import BankHost
 from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
 from terminal.outcome import Verdict
-from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
+from terminal.security import BenchPinPad, KeyFileModule, say_once
 from terminal.transcript import Listener, tee
 
 Outcome = SocialOutcome | FinancialOutcome | FullOutcome | CardInquiry
@@ -56,10 +56,10 @@ def flow_command(arguments: argparse.Namespace) -> int:
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     keys = _keys(arguments, target, psam=sam.given)
     start = _starter(arguments, keys, now)
-    services = _services(arguments, keys)
-    if arguments.command != "social":
-        services = at_terminal(arguments, services)
     with contextlib.ExitStack() as stack:
+        services = _services(arguments, keys, now, stack)
+        if arguments.command != "social":
+            services = at_terminal(arguments, services)
         link = stack.enter_context(open_target(target))
         psam = stack.enter_context(open_target(sam)) if sam.given else None
         listeners: list[Listener] = []
@@ -139,16 +139,18 @@ def _starter(
     return lambda link, psam, services, listener: run(full(both), link, services, listener, psam=psam)
 
 
-def _services(arguments: argparse.Namespace, keys: KeyFile) -> Services:
+def _services(arguments: argparse.Namespace, keys: KeyFile, now: datetime, stack: contextlib.ExitStack) -> Services:
+    """What the terminal has besides the card; lines to hosts are closed by the stack."""
     seed = arguments.seed
     draw = secrets.token_bytes if seed is None else random.Random(seed).randbytes
-    cipher = PinCipher(secrets.token_bytes(16))
-    online_pin = None if keys.holder is None else keys.holder.online_pin
+    hosts = hosts_of(arguments, keys, now, stack)
     return Services(
         random=draw,
         security_module=None if keys.ssse is None else KeyFileModule(keys.ssse),
-        pin_pad=BenchPinPad(_new_pin(arguments, _holder(arguments.pin, keys)), cipher),
-        host=None if keys.bank is None else BankHost(keys.bank, cipher, online_pin),
+        pin_pad=BenchPinPad(_new_pin(arguments, _holder(arguments.pin, keys)), hosts.pin_zone),
+        host=hosts.bank,
+        social_host=hosts.department,
+        storage=storage_of(arguments, now),
     )
 
 

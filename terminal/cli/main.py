@@ -27,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.service import service_command
 
                 return service_command(arguments)
+            case "host":
+                from terminal.cli.host import host_command
+
+                return host_command(arguments)
             case _:
                 from terminal.cli.flows import flow_command
 

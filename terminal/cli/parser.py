@@ -45,6 +45,49 @@ def _session() -> Parser:
     return session
 
 
+def _hosts(*, social: bool, bank: bool) -> Parser:
+    """Where the terminal finds its hosts."""
+    options = Parser(add_help=False)
+    group = options.add_argument_group("hosts")
+    group.add_argument(
+        "--books", metavar="URL", help="books of the hosts in process, an SQLite file or a database's URL"
+    )
+    group.set_defaults(host=None, social_host=None, books=None, network=None, timeout=10.0)
+    if bank:
+        group.add_argument("--host", metavar="HOST:PORT", help="the bank or the switch (default: the bank in process)")
+        group.add_argument("--network", metavar="FILE", help="terminals and keys of lines (default: the demo network)")
+    if social:
+        group.add_argument("--social-host", metavar="HOST:PORT", help="the social-security host (default: in process)")
+    group.add_argument("--storage", metavar="FILE", help="what the terminal keeps from run to run (default: nothing)")
+    group.add_argument("--timeout", type=float, metavar="S", help="seconds until an answer is lost (default 10)")
+    return options
+
+
+def _host_options() -> Parser:
+    options = Parser(add_help=False)
+    options.add_argument(
+        "host", nargs="?", choices=("bank", "social", "switch", "all"), default="all", help="default all"
+    )
+    options.add_argument(
+        "--listen", default="127.0.0.1:8583", metavar="ADDRESS:PORT",
+        help="of the first host; the others have the ports that follow. Port 0: free ones (default 127.0.0.1:8583)",
+    )  # fmt: skip
+    options.add_argument(
+        "--keys", nargs="+", action="extend", default=[], metavar="FILE", help="key files of the cards"
+    )
+    options.add_argument(
+        "--books", default="sqlite://", metavar="URL", help="an SQLite file or a database's URL (default: memory)"
+    )
+    options.add_argument(
+        "--network", metavar="FILE", help="banks, terminals and keys of lines (default: the demo network)"
+    )
+    options.add_argument(
+        "--bank", action="append", default=[], metavar="CODE=HOST:PORT", help="a bank that the switch calls over a line"
+    )
+    options.add_argument("-v", "--verbose", action="store_true", help="tell what is going on on standard error")
+    return options
+
+
 def _conform_options() -> Parser:
     options = Parser(add_help=False)
     target = options.add_argument_group("target")
@@ -161,19 +204,19 @@ def build_parser() -> Parser:
         "social",
         "The social-security terminal.",
         "social --card me.card --psam me.psam",
-        (common, psam, session, social),
+        (common, psam, session, _hosts(social=True, bank=False), social),
     )
     add(
         "financial",
         "The bank terminal (POS or ATM).",
         "financial --card me.card --amount 12.34 --expect approved",
-        (common, session, financial),
+        (common, session, _hosts(social=False, bank=True), financial),
     )
     full = add(
         "full",
         "The full-function terminal: both environments in one card session.",
         "full --card me.card --service verify-pin --pin 123456",
-        (common, psam, session, social, financial),
+        (common, psam, session, _hosts(social=True, bank=True), social, financial),
     )
     full.add_argument(
         "--order", choices=("social-first", "bank-first"), default="social-first", help="which side first"
@@ -183,6 +226,12 @@ def build_parser() -> Parser:
         "The national interface (38号文) as a local WebSocket service for counter software.",
         "service --card me.card --psam me.psam --port 12342",
         (_service_options(), psam),
+    )
+    add(
+        "host",
+        "Bank, social-security and switch hosts for terminals to call.",
+        "host --keys me.card.keys.toml --books me.books",
+        (_host_options(),),
     )
     add(
         "conform",

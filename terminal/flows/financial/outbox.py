@@ -24,12 +24,17 @@ TRANSACTION: Final = "transaction"
 SCRIPT: Final = "script"
 
 
+def trace_record(number: int) -> tuple[Shelf, str, Mapping[str, str]]:
+    """What the storage holds once a trace number has been used."""
+    return Shelf.PARAMETERS, _BANK, {"trace": f"{number:06d}"}
+
+
 def next_trace() -> Flow[int]:
     """The next trace number of the terminal, 1 to 999999; it is stored before it is used (KRN-CMP-007)."""
     entries = yield from recall(Shelf.PARAMETERS)
     last = next((entry.content.get("trace", "") for entry in entries if entry.key == _BANK), "")
     number = int(last) % _LAST_TRACE + 1 if last.isdecimal() else 1
-    yield from keep(Shelf.PARAMETERS, _BANK, {"trace": f"{number:06d}"})
+    yield from keep(*trace_record(number))
     return number
 
 

@@ -1,0 +1,53 @@
+"""The terminal's storage in a file: what was kept is there in the next run, whatever ended this one."""
+
+from pathlib import Path
+
+import pytest
+
+from terminal.effects import Entry, Shelf
+from terminal.storage import FileStorage, StorageError
+
+
+def test_what_was_kept_is_there_again(tmp_path: Path) -> None:
+    """TRM-016: records outlive the run, in the order in which they were first kept."""
+    path = tmp_path / "storage"
+    storage = FileStorage(path)
+    assert storage.recall(Shelf.PENDING) == ()
+    for key in ("b", "a", "c"):
+        storage.keep(Shelf.PENDING, key, {"text": "李四"})
+    storage.keep(Shelf.PENDING, "b", {"text": "again"})
+    storage.discard(Shelf.PENDING, "a")
+    storage.discard(Shelf.PENDING, "nothing")
+    found = FileStorage(path).recall(Shelf.PENDING)
+    assert found == (Entry("b", {"text": "again"}), Entry("c", {"text": "李四"}))
+    assert FileStorage(path).recall(Shelf.BLACKLIST) == ()
+
+
+def test_a_run_that_is_cut_off_leaves_the_last_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cut before the new file takes the old one's place loses that record alone."""
+    path = tmp_path / "storage"
+    storage = FileStorage(path)
+    storage.keep(Shelf.PENDING, "first", {})
+
+    def cut(_self: Path, _target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", cut)
+    with pytest.raises(KeyboardInterrupt):
+        storage.keep(Shelf.PENDING, "second", {})
+    assert [entry.key for entry in FileStorage(path).recall(Shelf.PENDING)] == ["first"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"nonsense": {}}', '{"pending": []}', '{"pending": {"a": 1}}', "\udcff"]
+)
+def test_files_that_are_none(content: str, tmp_path: Path) -> None:
+    """One sentence with the file's name."""
+    path = tmp_path / "storage"
+    path.write_bytes(content.encode("utf8", "surrogateescape"))
+    with pytest.raises(StorageError, match="this is no storage of a terminal"):
+        FileStorage(path)
+    with pytest.raises(StorageError, match="Is a directory"):
+        FileStorage(tmp_path)
+    with pytest.raises(StorageError, match="No such file"):
+        FileStorage(tmp_path / "none" / "storage").keep(Shelf.PENDING, "a", {})
