@@ -20,6 +20,7 @@ from typing import Final
 import card_action
 import draw_figures
 import example_session
+import iso8583_page
 import open_choices
 
 from cardsim.cos import commands as cos
@@ -349,6 +350,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": lambda: open_choices.page(NOTICE),
     "card-action.md": lambda: card_action.page(NOTICE),
+    "iso8583.md": lambda: iso8583_page.page(NOTICE),
     "card-management-example.md": lambda: example_session.page(NOTICE),
 }
 

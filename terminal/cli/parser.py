@@ -52,7 +52,7 @@ def _hosts(*, social: bool, bank: bool) -> Parser:
     group.add_argument(
         "--books", metavar="URL", help="books of the hosts in process, an SQLite file or a database's URL"
     )
-    group.set_defaults(host=None, social_host=None, books=None, network=None, timeout=10.0)
+    group.set_defaults(host=None, social_host=None, network=None, timeout=10.0)
     if bank:
         group.add_argument("--host", metavar="HOST:PORT", help="the bank or the switch (default: the bank in process)")
         group.add_argument("--network", metavar="FILE", help="terminals and keys of lines (default: the demo network)")

@@ -60,7 +60,6 @@ FIELDS: Final = (
     Field(25, "condition code (服务点条件码)", N, 2, 0, "00"),
     Field(26, "PIN length (PIN 获取码)", N, 2, 0, "12, where field 52 is there"),
     Field(28, "fee", A, 9, 0, "D (debit) and eight digits, fen"),
-    Field(32, "acquirer (受理机构)", N, 11, 2, "institution whose terminal it is"),
     Field(33, "forwarding institution (发送机构)", N, 11, 2, "who stands at the other end of the line, if no terminal"),
     Field(35, "track 2 data (二磁道数据)", Z, 37, 2, "tag 57 without the F pad"),
     Field(37, "retrieval reference number (检索参考号)", A, 12, 0, ""),

@@ -1,9 +1,9 @@
 """Frames on the line: two bytes of length, TPDU, header, then the message.
 
-    LL LL | 60 dd dd ss ss | 60 31 S R vv vv vv | type, bitmap, fields
+    LL LL | 60 dd dd ss ss | 60 31 0R vv vv vv | type, bitmap, fields
 
 The length counts all that follows it. `dd dd` is the address of the receiver and `ss ss` that of the sender; an answer
-has them the other way round. In the header S is the terminal's state (0) and R what the host requires of it.
+has them the other way round. In the header R is what the host requires of the terminal, and v its version.
 """
 
 import enum
