@@ -53,6 +53,10 @@ class Follower:
         if self.t0 and command.data and wanted is not None:
             command = CommandApdu(command.cla, command.ins, command.p1, command.p2, command.data)
         response = self.follow(command, self.exchange(bytes(command)))
+        if self.t0 and wanted is not None and command.data and response.sw.sw1 == 0x62 and not response.data:
+            # A warning: under T=0 the data wait for GET RESPONSE (EMV Book 1 §9.3.1.1.4, D18).
+            waiting = self._get_response(StatusWord(0x6100))
+            response = ResponseApdu(waiting.data, response.sw)
         return response if wanted is None else ResponseApdu(response.data[:wanted], response.sw)
 
     def follow(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
