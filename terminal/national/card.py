@@ -96,16 +96,18 @@ class CardSession(SocialSession):
     def __init__(self, setup: Setup) -> None:
         super().__init__(SocialConfig(setup.now(), psam=True))
         self.setup = setup
+        self.atr = b""
 
     # --- the beginning ---------------------------------------------------------------------------------------------
 
     def begin(self) -> Flow[None]:
         """Power, environment, and what of EF05 tells region, algorithm and version of the card."""
-        atr = yield from power_on()
-        yield from self.read_atr(atr)
+        self.atr = yield from power_on()
+        yield from self.read_atr(self.atr)
         yield from self.select_environment()
         yield from self.read_issuer_items(0x01, 0x03)
-        classify(self)
+        if classify(self)[:3] not in self.config.parameters.versions:
+            stop(Cause.NOT_VALID, "version", "no card of a version that the interface knows")
 
     def read_issuer_items(self, *tags: int) -> Flow[None]:
         """Items of EF05 by tag, those that are not here yet."""
@@ -220,10 +222,18 @@ class CardSession(SocialSession):
             NationalError: -51 wrong, -52 locked, and what `ask_pin` raises.
         """
         entered = yield from self.ask_pin(PROMPT)
+        yield from self.present(entered)
+        return entered
+
+    def present(self, entered: PinEntered) -> Flow[None]:
+        """VERIFY.
+
+        Raises:
+            NationalError: -51 wrong, -52 locked.
+        """
         sw = yield from present_pin(self, entered)
         if sw.value != status.OK:
             raise pin_error(sw)
-        return entered
 
     def ask_pin(self, prompt: str) -> Flow[PinEntered]:
         """A PIN from the pad.

@@ -31,7 +31,7 @@ def read_card(setup: Setup, authentication: int, info: str, addresses: str) -> F
     for (address, plan), way in zip(plans, ways, strict=True):
         yield from card.enter(address.file.df)
         for right in sorted(way, key=lambda right: right.is_pin):
-            yield from _obtain(card, right)
+            yield from obtain(card, right)
         parts.append((yield from _read_file(card, address, plan)))
     yield from card.close()
     return "".join(parts)
@@ -43,7 +43,7 @@ def read_card_step1(setup: Setup, info: str, addresses: str) -> Flow[Paused]:
     card = CardSession(setup)
     yield from card.begin_with(expected)
     plan = plan_of(card, address)
-    way = _way(card, address, plan.read, Prefer.KEY)
+    way = way_of(card, address, plan.read, Prefer.KEY)
     keys = [right for right in way if not right.is_pin]
     if not keys:
         raise NationalError(Code.NO_HSM_NEEDED)
@@ -62,14 +62,19 @@ def read_card_step1(setup: Setup, info: str, addresses: str) -> Flow[Paused]:
 def _reading_way(card: CardSession, address: FileAddress, plan: FilePlan, authentication: int) -> tuple[Right, ...]:
     """What opens a file for reading. The kind of authentication matters only where either PIN or key does."""
     if len(card.table.ways(address.file.df, plan.read)) < 2:
-        return _way(card, address, plan.read, Prefer.KEY)
+        return way_of(card, address, plan.read, Prefer.KEY)
     prefer = _AUTHENTICATION_TYPES.get(authentication)
     if prefer is None:
         raise NationalError(Code.ILLEGAL_INPUT, "iAuthType")
-    return _way(card, address, plan.read, prefer)
+    return way_of(card, address, plan.read, prefer)
 
 
-def _way(card: CardSession, address: FileAddress, rule: AccessRule, prefer: Prefer) -> tuple[Right, ...]:
+def way_of(card: CardSession, address: FileAddress, rule: AccessRule, prefer: Prefer) -> tuple[Right, ...]:
+    """What a rule asks for, by PIN or by key as preferred.
+
+    Raises:
+        NationalError: -23, the card lets nobody do that.
+    """
     ways = card.table.ways(address.file.df, rule)
     if not ways:
         raise NationalError(Code.ILLEGAL_INPUT, f"{address.file}由卡片保护")
@@ -77,7 +82,8 @@ def _way(card: CardSession, address: FileAddress, rule: AccessRule, prefer: Pref
     return (wanted or list(ways))[0]
 
 
-def _obtain(card: CardSession, right: Right) -> Flow[None]:
+def obtain(card: CardSession, right: Right) -> Flow[None]:
+    """A right by the holder's PIN or by a key of the PSAM; nothing where it is held."""
     if card.has(right):
         return
     if right.is_pin:
@@ -154,8 +160,8 @@ def write_card(setup: Setup, info: str, addresses: str, data: str) -> Flow[str]:
     encoded = [_encoded(address, plan, c) for address, plan, c in zip(wanted, plans, contents, strict=True)]
     for address, plan, values in zip(wanted, plans, encoded, strict=True):
         yield from card.enter(address.file.df)
-        for right in _way(card, address, plan.write, Prefer.KEY):
-            yield from _obtain(card, right)
+        for right in way_of(card, address, plan.write, Prefer.KEY):
+            yield from obtain(card, right)
         yield from _write_file(card, address, plan, values)
     yield from card.close()
     return ""
@@ -167,7 +173,7 @@ def write_card_step1(setup: Setup, info: str, addresses: str) -> Flow[Paused]:
     card = CardSession(setup)
     yield from card.begin_with(expected)
     plan = _plan_to_write(card, address)
-    (right,) = _way(card, address, plan.write, Prefer.KEY)
+    (right,) = way_of(card, address, plan.write, Prefer.KEY)
     yield from card.enter(address.file.df)
     output = yield from card.asked_of_hsm(right.name)
 
@@ -182,7 +188,7 @@ def write_card_step1(setup: Setup, info: str, addresses: str) -> Flow[Paused]:
 
 def _plan_to_write(card: CardSession, address: FileAddress) -> FilePlan:
     plan = plan_of(card, address)
-    _way(card, address, plan.write, Prefer.KEY)
+    way_of(card, address, plan.write, Prefer.KEY)
     return plan
 
 

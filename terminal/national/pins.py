@@ -68,12 +68,20 @@ def change(setup: Setup) -> Flow[str]:
     new = yield from card.ask_new_pin()
     yield from card.read_atr(atr)
     yield from card.select_environment()
-    data = pin_bcd(old.digits) + b"\xff" + pin_bcd(new.digits)
-    command = CommandApdu(0x80, 0x5E, 0x01, 0x00, data)
+    yield from change_to(card, old.digits, new.digits)
+    return ""
+
+
+def change_to(card: CardSession, old: str, new: str) -> Flow[None]:
+    """CHANGE PIN.
+
+    Raises:
+        NationalError: -51 the old one is wrong, -52 locked.
+    """
+    command = CommandApdu(0x80, 0x5E, 0x01, 0x00, pin_bcd(old) + b"\xff" + pin_bcd(new))
     response = yield from card.send("change the PIN", command, secret=True)
     if response.sw.value != status.OK:
         raise pin_error(response.sw)
-    return ""
 
 
 def with_psam(setup: Setup, form: _Form, info: str) -> Flow[str]:
@@ -82,21 +90,24 @@ def with_psam(setup: Setup, form: _Form, info: str) -> Flow[str]:
     card = CardSession(setup)
     yield from card.begin_with(expected)
     yield from card.need_key(PUK, of_status(status.REFERENCE_NOT_FOUND))
-    plaintext = None
-    if form.service is PinService.RELOAD:
-        plaintext = pin_bcd((yield from card.ask_new_pin()).digits)
+    new = (yield from card.ask_new_pin()).digits if form.service is PinService.RELOAD else None
+    yield from serve(card, form, new)
+    yield from card.close()
+    return ""
+
+
+def serve(card: CardSession, form: _Form, new_pin: str | None) -> Flow[None]:
+    """A PIN service with the keys of the PSAM; a new PIN belongs to RELOAD alone."""
     yield from card.gain_with_psam(_puk(card))
     challenge = yield from card.challenge("secure messaging")
     header = bytes.fromhex(form.header(card.algorithm_code))
     assert card.psam is not None
-    seal = SealCommand(STK, card.card, challenge, header[:4], plaintext)
-    sealed = yield from card.psam.seal(seal)
+    plaintext = None if new_pin is None else pin_bcd(new_pin)
+    sealed = yield from card.psam.seal(SealCommand(STK, card.card, challenge, header[:4], plaintext))
     if sealed.data is None:
         missing = Code.PSAM_LEVEL if sealed.cause is Cause.REGION else of_status(status.REFERENCE_NOT_FOUND)
         raise NationalError(missing)
     yield from _send(card, header[:4] + bytes((len(sealed.data),)) + sealed.data)
-    yield from card.close()
-    return ""
 
 
 def step1(setup: Setup, form: _Form, info: str) -> Flow[Paused]:

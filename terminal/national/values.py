@@ -24,7 +24,7 @@ def item_text(item: Item, value: bytes) -> str:
         case ItemType.BINARY:
             return value.hex().upper()
         case ItemType.NESTED:
-            return _joined(item.items, _nested_values(item, value))
+            return _joined(item.items, nested_values(item, value))
 
 
 def record_text(file: FilePlan, record: bytes) -> str:
@@ -40,7 +40,8 @@ def _joined(items: tuple[Item, ...], values: list[bytes]) -> str:
     return "".join(f"{item_text(item, value)}^" for item, value in zip(items, values, strict=True))
 
 
-def _nested_values(item: Item, value: bytes) -> list[bytes]:
+def nested_values(item: Item, value: bytes) -> list[bytes]:
+    """The values inside an item that is made of items; one that is not there is empty."""
     try:
         found = {inner.tag: inner.value for inner in parse_simple(value)}
     except TlvError:

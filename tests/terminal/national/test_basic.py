@@ -153,6 +153,15 @@ class TestWithPsam:
         """API-041: older cards need IRK alone, which a PSAM of table B1 has."""
         assert counter(profile, NATIONAL).call("iReadCardBas", 1).code == 0
 
+    @pytest.mark.parametrize("function", ["iReadCardBas", "iReadCardBas_HSM_Step1", "iReadDebitRecord"])
+    def test_unknown_version(self, function: str) -> None:
+        """API-144: a card of a version that there is not."""
+        desk = counter(pins=["123456"])
+        version = simple(0x03, b"4.00") + b"\x90\x00"
+        desk.card.override = lambda command: version if command[:4] == b"\x00\xb2\x03\x04" else None
+        assert desk.call(function, 1) == (-1, "卡类型不正确")
+        assert desk.closed
+
     def test_psam_of_another_place(self) -> None:
         """API-158: a PSAM whose roots serve another province is not used: its answer would spend a try of the card."""
         number = bytes.fromhex("110100000001")
