@@ -65,7 +65,12 @@ def note_check(tx: Transaction, index: int, check: CryptogramCheck) -> None:
 
 
 def go_online(tx: Transaction, cryptogram: Cryptogram) -> Flow[bool]:
-    """Ask the host, do what it orders, make the second cryptogram; whether the card approves."""
+    """Ask the host, do what it orders, make the second cryptogram; whether the card approves.
+
+    A terminal that is offline only goes on at once (KRN-GAC-011).
+    """
+    if not tx.terminal.online_capable:
+        return (yield from complete_unable(tx, "the terminal has no line"))
     answer = yield from _request(tx, cryptogram)
     orders = None if answer is None else read_orders(answer, tx.terminal)
     if answer is None or orders is None:

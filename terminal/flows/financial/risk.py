@@ -1,16 +1,14 @@
 """Terminal risk management (EMV Book 3 §10.6, Book 4 §6.3.5; KRN-TRM)."""
 
-from typing import Final
-
 from cardsim.decode.bits import TVR, flag_names
 from terminal.effects import Flow, Mark, Shelf, draw_random, recall, report
 from terminal.flows.financial.data import get_data
 from terminal.flows.financial.transaction import Transaction, Tsi, Tvr
+from terminal.messages.bank import MessageKind
 from terminal.parameters import ApplicationParameters
 
 _ATC, _LAST_ONLINE_ATC = 0x9F36, 0x9F13
 _LOWER_LIMIT, _UPPER_LIMIT = 0x9F14, 0x9F23
-_APPROVED: Final = "approved"
 
 
 def terminal_risk_management(tx: Transaction) -> Flow[None]:
@@ -47,15 +45,14 @@ def _amount(tx: Transaction) -> Flow[None]:
 
 
 def _approved_before(tx: Transaction) -> Flow[int]:
-    """Sum in fen of what the terminal's log has as approved for this card."""
-    entries = yield from recall(Shelf.TRANSACTIONS)
-    return sum(
-        int(entry.content["amount"])
-        for entry in entries
-        if entry.content.get("pan") == tx.app.pan
-        and entry.content.get("result") == _APPROVED
-        and entry.content.get("amount", "").isdecimal()
-    )
+    """Sum in fen of what was approved offline for this card and is still to be told to the host."""
+    entries = [entry.content for entry in (yield from recall(Shelf.PENDING))]
+    amounts = [
+        content.get("amount", "")
+        for content in entries
+        if content.get("kind") == MessageKind.UPLOAD.name and content.get("pan") == tx.app.pan
+    ]
+    return sum(int(amount) for amount in amounts if amount.isdecimal())
 
 
 def selection_percent(parameters: ApplicationParameters, amount: int) -> int:
