@@ -67,6 +67,8 @@ class KernelCard(FakeCard):
     signs: bool = True
     spoil: str = ""
     """What a signed cryptogram has wrong: "signature", "cid", "atc" or "hash"."""
+    first_decision: int | None = None
+    """The CID of the first cryptogram, where it is not what was asked for."""
     last: bytes = b""
 
     def transmit(self, command: bytes) -> bytes:
@@ -112,7 +114,8 @@ class KernelCard(FakeCard):
 
     def _generate_ac(self, apdu: CommandApdu) -> bytes:
         self.cdol = getattr(self, "cdol", b"") + apdu.data if self.ac else apdu.data
-        plain = CommandApdu(apdu.cla, apdu.ins, apdu.p1 & 0xC0, apdu.p2, apdu.data, apdu.le)
+        kind = apdu.p1 & 0xC0 if self.ac or self.first_decision is None else self.first_decision
+        plain = CommandApdu(apdu.cla, apdu.ins, kind, apdu.p2, apdu.data, apdu.le)
         answer = super()._generate_ac(plain)
         value = find(answer[:-2], 0x80) or b""
         if not apdu.p1 & 0x10 or not self.signs or value[0] & 0xC0 == 0:
@@ -199,6 +202,8 @@ def play(
     if holder is not None:
         bank = Services(bank.random, pin_pad=holder, chooser=holder, host=APPROVES, storage=bank.storage)
     events: list[Event] = []
+    if isinstance(card, FakeCard):
+        card.log.clear()
     outcome = run(financial(config), card, bank if online else replace(bank, host=None), events.append)
     return Played(outcome, card, events)
 

@@ -89,15 +89,12 @@ def test_missing_data_of_the_issuer_key(aip: str, place: tuple[int, int], tag: i
     assert play(spoiled(aip, place, tag, lambda _data: b"")).outcome.tvr[0] == 0x20 | FAILED[aip]
 
 
-def resigned(**changes: object) -> Callable[[bytes], bytes]:
+def resigned(at: int, by: bytes) -> Callable[[bytes], bytes]:
     """An issuer certificate signed by the real CA with something wrong inside: `at` bytes are replaced by `by`."""
 
     def change(certificate: bytes) -> bytes:
         ca = rsa(1024, 1)
         block = bytearray(ca.public.recover(certificate))
-        at, by = changes["at"], changes["by"]
-        assert isinstance(at, int)
-        assert isinstance(by, bytes)
         block[at : at + len(by)] = by
         return ca.sign(bytes(block))
 
