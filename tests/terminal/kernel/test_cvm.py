@@ -10,7 +10,7 @@ from terminal.effects import Display
 from terminal.flows.financial.flow import Result
 from terminal.messages.bank import TransactionType
 from terminal.outcome import Cause
-from terminal.parameters import ATM
+from terminal.terminals import ATM
 from tests.terminal.fakes import PAN, PIN, rsa
 from tests.terminal.helpers import FINANCIAL, at_terminal
 from tests.terminal.kernel.stage import Holder, KernelCard, Played, play

@@ -9,8 +9,9 @@ from terminal.effects import Shelf
 from terminal.flows.financial.risk import selection_percent
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.messages.bank import TransactionType
-from terminal.parameters import ATM, ApplicationParameters
+from terminal.parameters import ApplicationParameters
 from terminal.storage import MemoryStorage
+from terminal.terminals import ATM
 from tests.terminal.fakes import AID, PAN, PSN
 from tests.terminal.helpers import FINANCIAL, at_terminal
 from tests.terminal.kernel.stage import NO_CVM, KernelCard, play, with_application
