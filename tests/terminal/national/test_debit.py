@@ -186,6 +186,15 @@ class TestWithHsm:
         assert output.count("|") == 9
         assert desk.closed
 
+    @pytest.mark.parametrize("profile", ALL)
+    def test_second_purchase(self, profile: str) -> None:
+        """API-122, API-124: on a card that has paid before, the card sequence is the counter and no other field."""
+        desk = counter(profile, pins=["123456", "123456"])
+        assert desk.call("iDoDebit", 1, info(profile), PAYMENT).code == 0
+        step1 = desk.call("iDoDebit_HSM_Step1", 1, info(profile), PAYMENT)
+        assert step1.output.split("|")[3] == "0001"
+        assert desk.call("iDoDebit_HSM_Step2", authorised(desk, step1.output, "00000013", TIME)).code == 0
+
     def test_time(self) -> None:
         """API-125: DEBIT carries the time of pKey."""
         desk = counter(sam=None, pins=["123456"])
