@@ -35,6 +35,9 @@ use financial $in_slot_0 --keys "$card.keys.toml"
 echo
 use full $in_slot_0 $in_slot_1 --keys "$card.keys.toml"
 echo
+echo "── a medical bill in one card session: the department settles it, and the bank account pays the rest"
+use full $in_slot_0 $in_slot_1 --keys "$card.keys.toml" --service settle --fee 门诊费=300.00:covered --fee 特需服务=12.34:own
+echo
 echo "── what is on the card now"
 "$bin/cardsim" info "$card" | sed -n '1,12p'
 echo "── and on the PSAM"

@@ -8,7 +8,7 @@ from cardsim.decode.explain import Line, explain_answer, explain_ber
 from terminal.effects import Discard, Display, Keep, Print, Report
 from terminal.flows.financial.flow import FinancialOutcome
 from terminal.flows.financial.inquiry import CardInquiry
-from terminal.flows.full.flow import FullOutcome
+from terminal.flows.full.config import FullOutcome, ServiceRun
 from terminal.flows.social.flow import SocialOutcome
 from terminal.messages.plain import plain_fields
 from terminal.outcome import DataItem, Failure
@@ -158,6 +158,24 @@ def inquiry_document(outcome: CardInquiry, transcript: list[Document]) -> Docume
         "loads": [_items(entry) for entry in outcome.loads],
     }
     return _envelope("inquiry", part, transcript)
+
+
+def service_document(run: ServiceRun, transcript: list[Document]) -> Document:
+    """`cardterm full --service settle --json` and others: the service, and the sides that it used."""
+    service = run.service
+    part = {
+        "verdict": run.verdict.value,
+        "reason": run.reason,
+        "service": {
+            "end": service.end.value,
+            "references": dict(service.references),
+            "amounts": dict(service.amounts),
+            "items": [{"name": name, "text": text} for name, text in service.items],
+        },
+        "social": None if run.social is None else social_part(run.social),
+        "financial": None if run.financial is None else financial_part(run.financial),
+    }
+    return _envelope("full", part, transcript)
 
 
 def lines_data(lines: list[Line]) -> list[Document]:

@@ -20,9 +20,11 @@ from terminal.cli.documents import (
     financial_document,
     full_document,
     inquiry_document,
+    service_document,
     social_document,
 )
 from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry, financial_config
+from terminal.cli.full import catalogue_of, conclude_service, task_of
 from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.driver import Services, run
@@ -31,7 +33,8 @@ from terminal.errors import UsageError, output_path
 from terminal.flows.financial.flow import FinancialOutcome, financial
 from terminal.flows.financial.inquiry import CardInquiry, inquire
 from terminal.flows.financial.pinchange import NEW_PIN
-from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full
+from terminal.flows.full.config import ServiceConfig, ServiceRun
+from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full, full_service
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
@@ -39,7 +42,7 @@ from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, KeyFileModule, say_once
 from terminal.transcript import Listener, tee
 
-Outcome = SocialOutcome | FinancialOutcome | FullOutcome | CardInquiry
+Outcome = SocialOutcome | FinancialOutcome | FullOutcome | ServiceRun | CardInquiry
 _ORDERS: Final = {
     "social-first": (Side.SOCIAL, Side.FINANCIAL),
     "bank-first": (Side.FINANCIAL, Side.SOCIAL),
@@ -132,6 +135,14 @@ def _starter(
             log = arguments.type == LOG
             return lambda link, _, services, listener: run(inquire(bank, log=log), link, services, listener)
         return lambda link, _, services, listener: run(financial(bank), link, services, listener)
+    task = None
+    if arguments.command == "full":
+        catalogue = catalogue_of(arguments)
+        task = task_of(arguments, catalogue)
+    if task is not None:
+        side = SocialConfig(now, psam=psam_target(arguments).given)
+        served = ServiceConfig(side, financial_config(arguments, keys, now), task, catalogue)
+        return lambda link, psam, services, listener: run(full_service(served), link, services, listener, psam=psam)
     service = SocialConfig(now, SocialService(arguments.service), psam_target(arguments).given)
     if arguments.command == "social":
         return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
@@ -201,6 +212,8 @@ def _document(outcome: Outcome, transcript: list[Document]) -> Document:
             return financial_document(outcome, transcript)
         case FullOutcome():
             return full_document(outcome, transcript)
+        case ServiceRun():
+            return service_document(outcome, transcript)
         case CardInquiry():
             return inquiry_document(outcome, transcript)
 
@@ -209,16 +222,32 @@ def _conclude(writer: Writer, outcome: Outcome) -> None:
     writer.line()
     if isinstance(outcome, CardInquiry):
         conclude_inquiry(writer, outcome)
-    if isinstance(outcome, SocialOutcome | FullOutcome):
-        part = outcome if isinstance(outcome, SocialOutcome) else outcome.social
+    if isinstance(outcome, ServiceRun):
+        conclude_service(writer, outcome)
+    part = _social_of(outcome)
+    if part is not None:
         verdict_line(writer, "Social security", part.verdict, part.reason)
-    if isinstance(outcome, FinancialOutcome | FullOutcome):
-        bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
+    bank = _bank_of(outcome)
+    if bank is not None:
         verdict_line(writer, "Bank", bank.verdict, bank.reason)
         for fault in bank.faults:
             writer.line(f"  {writer.paint('fault', 'red')}: {fault}")
     if isinstance(outcome, FullOutcome):
         verdict_line(writer, "Card", outcome.verdict, "both sides together")
+    if isinstance(outcome, ServiceRun):
+        verdict_line(writer, "Service", outcome.verdict, outcome.reason)
+
+
+def _social_of(outcome: Outcome) -> SocialOutcome | None:
+    if isinstance(outcome, FullOutcome | ServiceRun):
+        return outcome.social
+    return outcome if isinstance(outcome, SocialOutcome) else None
+
+
+def _bank_of(outcome: Outcome) -> FinancialOutcome | None:
+    if isinstance(outcome, FullOutcome | ServiceRun):
+        return outcome.financial
+    return outcome if isinstance(outcome, FinancialOutcome) else None
 
 
 def _status(outcome: Outcome, expected: str | None) -> int:
@@ -227,5 +256,5 @@ def _status(outcome: Outcome, expected: str | None) -> int:
         return 1
     if expected is None or isinstance(outcome, SocialOutcome | CardInquiry):
         return 0
-    bank = outcome if isinstance(outcome, FinancialOutcome) else outcome.financial
-    return 1 if bank.result.value != expected else 0
+    bank = _bank_of(outcome)
+    return 0 if bank is not None and bank.result.value == expected else 1

@@ -7,6 +7,8 @@ from cardsim.commandline import Parser, add_general_options
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
+FULL_SERVICES: Final = ("login", "query", "settle", "contribute", "benefits")
+CHANNELS: Final = ("counter", "kiosk", "web")
 TYPES: Final = (
     "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
     "balance", "log",
@@ -152,6 +154,38 @@ def _social_options() -> Parser:
     return options
 
 
+def _full_options() -> Parser:
+    options = Parser(add_help=False)
+    group = options.add_argument_group("service")
+    group.add_argument(
+        "--service",
+        choices=(*SERVICES, *FULL_SERVICES),
+        default="identity",
+        help="what to do (default: both sides, each by itself; verify-pin: the same with the PIN)",
+    )
+    group.add_argument("--business", metavar="KEY", help="identity, login: a business of the scheme, as transfer")
+    group.add_argument("--channel", choices=CHANNELS, help="where the holder is (default: as the service is used)")
+    group.add_argument(
+        "--field", action="append", default=[], metavar="NAME=TEXT", help="login: what the holder says (repeatable)"
+    )
+    group.add_argument("--query", metavar="KEY", help="query: what is looked up, as medical")
+    group.add_argument("--bill", default="1", metavar="NUMBER", help="settle: the bill's number (default 1)")
+    group.add_argument(
+        "--fee",
+        action="append",
+        default=[],
+        metavar="NAME=YUAN:KIND",
+        help="settle: a fee; kind covered, partly or own (repeatable)",
+    )
+    group.add_argument("--bill-file", metavar="FILE", help="settle: fees in TOML or CSV")
+    group.add_argument("--institution", default="519900080620001", metavar="ID", help="settle: who bills")
+    group.add_argument(
+        "--item", action="append", default=[], metavar="NUMBER", help="contribute, benefits: these alone (repeatable)"
+    )
+    group.add_argument("--region", metavar="FILE", help="further businesses of a region (TOML)")
+    return options
+
+
 def _service_options() -> Parser:
     options = Parser(add_help=False)
     target = options.add_argument_group("target")
@@ -215,8 +249,8 @@ def build_parser() -> Parser:
     full = add(
         "full",
         "The full-function terminal: both environments in one card session.",
-        "full --card me.card --service verify-pin --pin 123456",
-        (common, psam, session, _hosts(social=True, bank=True), social, financial),
+        "full --card me.card --service settle --fee 门诊费=300.00:covered",
+        (common, psam, session, _hosts(social=True, bank=True), _full_options(), financial),
     )
     full.add_argument(
         "--order", choices=("social-first", "bank-first"), default="social-first", help="which side first"

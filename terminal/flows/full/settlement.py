@@ -22,7 +22,7 @@ from terminal.flows.social.pin import verify_pin
 from terminal.flows.social.records import PURCHASE, is_of, purchase_of
 from terminal.flows.social.session import SocialSession
 from terminal.messages.bank import TransactionType
-from terminal.messages.social import CloseSettlement, PurchaseRecord, Settle, Settlement, SettlementClosed
+from terminal.messages.social import CloseSettlement, PurchaseRecord, Refused, Settle, Settlement, SettlementClosed
 from terminal.outcome import Cause, Stopped
 
 _BASIC: Final = Address(DF04, 0xEF05)
@@ -83,8 +83,8 @@ def settle(visit: Visit, task: SettleBill) -> Flow[ServiceOutcome]:
     content = yield from remembered(_key(task))
     bill = _Bill(task, answer, content or {"settlement": answer.number})
     stand = yield from _close(visit, bill, None, "", 0)
-    if stand is None:
-        return ServiceOutcome(End.REFUSED, "the host does not say how the settlement stands")
+    if not isinstance(stand, SettlementClosed):
+        return refused("the host does not say how the settlement stands", stand)
     if not stand.unpaid and not content:
         return ServiceOutcome(End.DONE, "the bill was settled before", bill.references, parts_of(answer))
     record: PurchaseRecord | None = None
@@ -173,7 +173,8 @@ def _card_failed(visit: Visit, bill: _Bill, stopped: Stopped) -> Flow[ServiceOut
     stand = yield from _close(visit, bill, None, "", 0)
     if stopped.failure.cause not in (Cause.NOT_AUTHENTIC, Cause.PROTOCOL):
         yield from forget(bill.key)
-    unpaid = bill.settlement.account + bill.settlement.rest if stand is None else stand.unpaid
+    everything = bill.settlement.account + bill.settlement.rest
+    unpaid = stand.unpaid if isinstance(stand, SettlementClosed) else everything
     reason = f"the card's account was not used: {stopped.failure.text}"
     amounts = (*parts_of(bill.settlement), ("unpaid", unpaid))
     return ServiceOutcome(End.OPEN, reason, bill.references, amounts)
@@ -187,31 +188,33 @@ def _rest(visit: Visit, bill: _Bill, record: PurchaseRecord | None) -> Flow[Serv
     closed = yield from _close(visit, bill, record, "", 0)
     reference, rest = bill.content.get("bank_reference", ""), bill.settlement.rest
     reason = ""
-    if rest and not reference:
+    if isinstance(closed, Refused):
+        reason = f"the host refuses the card's part, and the bank was not asked: {closed.reason} ({closed.code})"
+    elif rest and not reference:
         reference, reason = yield from _bank_part(visit, bill, rest)
     if reference:
         closed = yield from _close(visit, bill, record, reference, rest)
-    unpaid = rest if closed is None else closed.unpaid
-    if closed is not None and not unpaid:
+    known = isinstance(closed, SettlementClosed)
+    unpaid = closed.unpaid if isinstance(closed, SettlementClosed) else rest
+    if known and not unpaid:
         yield from forget(bill.key)
     yield from _slip(visit, bill, record, reference, unpaid)
     references = (*bill.references, ("bank", reference)) if reference else bill.references
     amounts = (*parts_of(bill.settlement), ("paid by the bank", rest if reference else 0), ("unpaid", unpaid))
-    if closed is None:
+    if not known and not reason:
         reason = "the host does not know yet what was paid; it is told at the next try"
-    end = End.DONE if closed is not None and not unpaid else End.OPEN
+    end = End.DONE if known and not unpaid else End.OPEN
     return ServiceOutcome(end, reason or "the bill is settled", references, amounts)
 
 
 def _close(
     visit: Visit, bill: _Bill, record: PurchaseRecord | None, reference: str, paid: int
-) -> Flow[SettlementClosed | None]:
+) -> Flow[SettlementClosed | Refused | None]:
     answer = yield from visit.ask(CloseSettlement(visit.card, bill.settlement.number, record, reference, paid))
-    if isinstance(answer, SettlementClosed):
-        return answer
-    why = "not reached" if answer is None else answer.reason
-    yield from report(_STEP, Mark.FAILED, f"the host did not take what was paid: {why}")
-    return None
+    if not isinstance(answer, SettlementClosed):
+        why = "not reached" if answer is None else answer.reason
+        yield from report(_STEP, Mark.FAILED, f"the host did not take what was paid: {why}")
+    return answer
 
 
 def _bank_part(visit: Visit, bill: _Bill, rest: int) -> Flow[tuple[str, str]]:

@@ -78,8 +78,11 @@ class Visit:
     def identified(self) -> Flow[None]:
         """The card known, genuine and valid."""
         yield from self.social(lambda session: begin(session, self.atr))
-        assert self._session is not None
-        self.card = self._session.social_card
+        session = self._session
+        assert session is not None
+        assert session.suite is not None
+        algorithm = session.suite.algorithm_id
+        self.card = replace(session.social_card, historical=session.historical, algorithm=algorithm)
 
     def ask(self, message: SocialRequest[_Found]) -> Flow[_Found | Refused | None]:
         """Ask the department's host, whichever environment the card is in."""

@@ -46,13 +46,14 @@ class Department:
         self.before: Callable[[SocialMessage], bool] = lambda _: False
         self.after: Callable[[SocialMessage], bool] = lambda _: False
         self.messages: list[SocialMessage] = []
+        self.answer: Callable[[SocialMessage], SocialAnswer] = host.handle
 
     def handle(self, message: SocialMessage) -> SocialAnswer | None:
         """The answer, or None where the line loses it."""
         if self.before(message):
             return None
         self.messages.append(message)
-        answer = self.host.handle(message)
+        answer = self.answer(message)
         return None if self.after(message) else answer
 
 

@@ -12,7 +12,7 @@ from terminal.businesses import Catalogue
 from terminal.errors import LinkError
 from terminal.flows.full.config import End, ServiceRun, SettleBill
 from terminal.hosts.social.audit import audit
-from terminal.messages.social import CloseSettlement, Fee, FeeKind, Settle, SocialMessage
+from terminal.messages.social import CloseSettlement, Fee, FeeKind, Refused, Settle, SocialAnswer, SocialMessage
 from terminal.outcome import Verdict
 from terminal.slots import Slot
 from tests.terminal.full.bench import World
@@ -129,6 +129,32 @@ def test_a_bill_is_settled_once() -> None:
     assert holder.bank is not None
     assert holder.bank.sum == REST
     assert len(holder.log()) == 2
+
+
+def test_a_department_that_has_never_seen_the_card() -> None:
+    """The messages carry what the card's keys are derived from: the TAC is checked on a first visit too."""
+    holder = World()
+    run = holder.visit(BILL)
+    assert (run.service.end, amounts(run)["unpaid"]) == (End.DONE, 0), run.service.reason
+    sound(holder)
+
+
+def test_a_purchase_that_the_host_refuses_is_not_followed_by_a_payment() -> None:
+    """D39: where the card's part does not reach the books, the bank is not asked for the rest."""
+    holder = world(5000)
+    inner = holder.department.host.handle
+
+    def refuse(message: SocialMessage) -> SocialAnswer:
+        if isinstance(message, CloseSettlement) and message.purchase is not None:
+            return Refused("S11", "a MAC or TAC is wrong")
+        return inner(message)
+
+    holder.department.answer = refuse
+    run = holder.visit(BILL)
+    assert run.service.end is End.OPEN
+    assert "S11" in run.service.reason
+    assert holder.bank is not None
+    assert holder.bank.sum == 0
 
 
 @pytest.mark.parametrize("number", range(4))

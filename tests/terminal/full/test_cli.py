@@ -1,0 +1,104 @@
+"""`cardterm full --service …` on a card image: options, documents, exit statuses."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cardsim.cli.main import main as cardsim
+from terminal.cli.main import main
+
+NOW = ["--now", "2026-11-21T12:00:00", "--seed", "1", "--pin", "123456"]
+FEES = ["--fee", "门诊费=300.00:covered", "--fee", "特需服务=12.34:own"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card made once."""
+    path = tmp_path_factory.mktemp("full") / "me.card"
+    assert cardsim(["new", str(path), "--seed", "3"]) == 0
+    return path
+
+
+@pytest.fixture
+def image(made: Path, tmp_path: Path) -> str:
+    """A private copy with its key file."""
+    for name in ("me.card", "me.card.keys.toml"):
+        shutil.copy(made.parent / name, tmp_path / name)
+    return str(tmp_path / "me.card")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit status and document."""
+    capsys.readouterr()
+    status = main(["full", *arguments, *NOW, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert isinstance(document, dict)
+    return status, document
+
+
+def test_a_bill(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-086: what was settled, by whom it was paid, and both references, in the document."""
+    status, found = run(capsys, "--card", image, "--service", "settle", *FEES, "--expect", "approved")
+    assert (status, found["verdict"], found["service"]["end"]) == (0, "passed", "done")
+    amounts = found["service"]["amounts"]
+    assert amounts["paid by the bank"] == 16000 + 1234
+    assert sum(amounts[part] for part in ("personal account", "personal share", "pooled fund", "own expense")) == 31234
+    assert found["service"]["references"]["bank"] == found["financial"]["reference"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("bill.csv", "门诊费,300.00,covered\n特需服务,12.34,own\n"),
+        ("bill.toml", '[fees]\n"门诊费" = "300.00:covered"\n"特需服务" = "12.34:own"\n'),
+    ],
+)
+def test_a_bill_in_a_file(name: str, text: str, image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same fees from a file."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf8")
+    status, found = run(capsys, "--card", image, "--service", "settle", "--bill-file", str(path))
+    assert status == 0
+    assert found["service"]["amounts"]["paid by the bank"] == 16000 + 1234
+
+
+def test_a_decline_is_no_failure_but_for_who_expects_another_end(
+    image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SCHEME-088: the bank is not reached, the rest is open: exit 0, and 1 with --expect approved."""
+    options = ["--card", image, "--service", "settle", *FEES, "--offline"]
+    status, found = run(capsys, *options)
+    assert (status, found["verdict"], found["service"]["end"]) == (0, "declined", "open")
+    assert run(capsys, *options, "--expect", "approved")[0] == 1
+
+
+def test_a_credential(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-065: the certificates are in the document; the bank's side was not used."""
+    status, found = run(capsys, "--card", image, "--service", "identity", "--business", "transfer")
+    assert (status, found["verdict"], found["financial"]) == (0, "passed", None)
+    assert len(found["service"]["items"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--service", "settle"], "a bill has fees"),
+        (["--service", "settle", "--fee", "x=1.234"], "--fee x=1.234: write it as"),
+        (["--service", "settle", "--bill-file", "none.csv"], "none.csv"),
+        (["--service", "query", "--query", "nothing"], "there are card, employment"),
+        (["--service", "login", "--business", "nothing"], "there are employment-service"),
+        (["--service", "login", "--field", "x"], "--field x: write it as"),
+        (["--service", "identity", "--business", "transfer", "--region", "none.toml"], "none.toml"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    options: list[str], problem: str, image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2, and the card is not touched."""
+    assert main(["full", "--card", image, *options]) == 2
+    captured = capsys.readouterr()
+    assert problem in captured.err
+    assert captured.out == ""
