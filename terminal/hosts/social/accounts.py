@@ -235,11 +235,11 @@ def load_done(desk: Desk, message: LoadDone) -> Accepted:
 
 
 def _load_tac(desk: Desk, load: Row[tuple[object, ...]], row: CardRow) -> bytes:
-    """The TAC of a load: over the balance after it (TRM-150)."""
+    """The TAC of a load: over the balance after it, or before it by the region's rules (TRM-150)."""
     card = row.identity(load.area, bytes.fromhex(load.historical), load.algorithm)
     request, answer = bytes.fromhex(load.request), bytes.fromhex(load.card_answer)
     coding = desk.hsm.coding(card.suite)
-    balance = int.from_bytes(answer[:4], "big") + load.amount
+    balance = int.from_bytes(answer[:4], "big") + (load.amount if desk.rules.load_tac_after else 0)
     data = Load(load.amount, request[5:]).tac_data(balance, answer[4:6], bytes.fromhex(load.time), coding)
     return _tac(desk, card, request[0], data)
 

@@ -59,6 +59,8 @@ class Result:
     done: bool
     bank_reference: str = ""
     reason: str = ""
+    amount: int | None = None
+    """Fen, where the bank says it: then it must be that of the order."""
 
 
 class BankLine(Protocol):
@@ -116,18 +118,30 @@ def _receive(desk: Desk, due: Row[tuple[object, ...]], bank_reference: str) -> N
     desk.books.execute(DUES.update().where(DUES.c.id == due.id).values(values))
 
 
-def _numbered(desk: Desk, letter: str, number: str, person: str) -> Row[tuple[object, ...]]:
+def _numbered(desk: Desk, letter: str, number: str, person: str = "") -> Row[tuple[object, ...]]:
     """A contribution or benefit by its number.
 
     Raises:
-        Refusal: there is none, or it is another person's.
+        Refusal: there is none, or it is another person's than the one that is named.
     """
     digits = number[1:]
     found = None
     if number[:1] == letter and len(digits) == 8 and digits.isascii() and digits.isdigit():
         found = desk.books.execute(_DUE if letter == "D" else _BENEFIT, {"id": int(digits)}).first()
-    if found is None or found.person != person:
+    if found is None or (person and found.person != person):
         raise Refusal(Code.NOT_THERE, f"there is no number {number!r} of the holder")
+    return found
+
+
+def _ordered(desk: Desk, letter: str, result: Result) -> Row[tuple[object, ...]]:
+    """What a result of the bank is about.
+
+    Raises:
+        Refusal: there is no such order, or it was of another amount.
+    """
+    found = _numbered(desk, letter, result.reference)
+    if result.amount not in (None, found.amount):
+        raise Refusal(Code.AMOUNT, f"order {result.reference} was of another amount")
     return found
 
 
@@ -161,7 +175,7 @@ def withholding_done(desk: Desk, results: Iterable[Result]) -> int:
     """Book the bank's results: paid, or still open with the reason; how many were paid. A repeat books nothing."""
     paid = 0
     for result in results:
-        due = desk.books.execute(_DUE, {"id": int(result.reference[1:])}).one()
+        due = _ordered(desk, "D", result)
         paid += result.done
         if due.state == "paid":
             continue
@@ -229,7 +243,7 @@ def benefits_done(desk: Desk, results: Iterable[Result]) -> int:
     """Book the bank's results: paid, or still open with the reason; how many were paid. A repeat books nothing."""
     paid = 0
     for result in results:
-        benefit = desk.books.execute(_BENEFIT, {"id": int(result.reference[1:])}).one()
+        benefit = _ordered(desk, "G", result)
         paid += result.done
         if benefit.state == "paid":
             continue

@@ -73,6 +73,8 @@ class DepartmentRules:
     opening: Opening
     pools: Mapping[str, PoolRules]
     codes: Mapping[str, str]
+    load_tac_after: bool = True
+    """Whether a load's TAC has the balance after the load; the text does not say which (TRM-150)."""
 
 
 @cache
@@ -94,6 +96,7 @@ def department_rules(path: Path | None = None) -> DepartmentRules:
             opening=_opening(opening, where),
             pools={pool.region: pool for pool in rows(tables, "pool", PoolRules, where)},
             codes=tables["codes"],
+            load_tac_after=tables["load_tac_after"],
         )
     except (KeyError, TypeError) as error:
         raise UsageError(f"{where}: {error} is missing or has another form") from error

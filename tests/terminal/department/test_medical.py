@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from cardsim.crypto.medical import TypeCoding
+from cardsim.crypto import medical
+from cardsim.crypto.medical import Load, TypeCoding
 from cardsim.crypto.social import Suite
 from terminal.hosts.social.codes import Code
 from terminal.hosts.social.desk import known_card
 from terminal.hosts.social.tables import LEDGER
 from terminal.messages.social import Accepted, LoadDone, LoadPermission, PurchaseRecord, Verified, VerifyPurchases
-from tests.terminal.department.bench import Bench, other_card, refused
+from tests.terminal.department.bench import TERMINAL, Bench, other_card, refused
 from tests.terminal.department.vectors import HISTORICAL, IDENTIFICATION
 
 PERSON = "510101199001011234"
@@ -200,6 +201,18 @@ def test_a_wrong_tac_leaves_the_load_open() -> None:
     refused(bench.host.handle(LoadDone(bench.card, 9, tac)), Code.NOT_THERE)
     assert isinstance(bench.host.handle(LoadDone(bench.card, 3, tac)), Accepted)
     bench.sound()
+
+
+def test_cards_whose_tac_has_the_balance_before_the_load() -> None:
+    """TRM-150: the text does not say which balance; the region's file does."""
+    bench = Bench()
+    bench.host.rules = replace(bench.host.rules, load_tac_after=False)
+    request = bench.load_request(10000)
+    time = granted(bench.host.handle(request)).time
+    data = Load(10000, TERMINAL).tac_data(0x1000, bytes((0, 3)), time)
+    refused(bench.host.handle(LoadDone(bench.card, 3, bench.credit(request, time))), Code.WRONG_MAC)
+    before = medical.tac(Suite.DES, bench.key, data)
+    assert isinstance(bench.host.handle(LoadDone(bench.card, 3, before)), Accepted)
 
 
 def test_generations_of_the_load_key() -> None:

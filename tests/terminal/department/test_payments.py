@@ -3,11 +3,22 @@
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
 from terminal.businesses import scheme
 from terminal.hosts.social.codes import Code, Refusal
 from terminal.hosts.social.desk import enrol_person
+from terminal.hosts.social.files import batch_file, take_result
 from terminal.hosts.social.payments import add_benefit, add_due, benefit_orders, withholding_orders
+from terminal.hosts.social.tables import DUES
+from terminal.messages.batches import (
+    BatchError,
+    BatchKind,
+    BatchResult,
+    OrderResult,
+    read_batch,
+    write_result,
+)
 from terminal.messages.social import (
     Accepted,
     Benefit,
@@ -157,3 +168,70 @@ def test_a_batch_of_benefits() -> None:
     assert Bench().host.pay_benefits() is None
     assert Bench().host.withhold() is None
     bench.sound()
+
+
+def answer_to(text: str, paid: frozenset[str], amount: int = 0) -> str:
+    """A bank's result file: what is named is done, the rest comes back."""
+    batch = read_batch(text)
+    lines = tuple(
+        OrderResult(order.reference, "00", f"K{order.reference}", order.amount + amount, "approved")
+        if order.reference in paid
+        else OrderResult(order.reference, "51", "", order.amount, "not enough money")
+        for order in batch.orders
+    )
+    return write_result(BatchResult(batch.kind, batch.number, batch.day, lines))
+
+
+def test_withholding_by_file() -> None:
+    """SCHEME-078: the file goes out, its result comes back: paid items are marked, failed ones keep the reason and go
+    out again; the result that comes twice books once."""
+    bench = Bench()
+    dues(bench)
+    day = date(2014, 8, 1)
+    first, second = (
+        bench.host.work(lambda desk, amount=amount: add_due(desk, PERSON, "withholding", amount, day))  # type: ignore[misc]
+        for amount in (500, 700)
+    )
+    text = batch_file(bench.host, BatchKind.WITHHOLDING, "20140802-01")
+    assert [(o.reference, o.id_number, o.name, o.amount) for o in read_batch(text).orders] == [
+        (first, PERSON, NAME, 500),
+        (second, PERSON, NAME, 700),
+    ]
+    result = answer_to(text, frozenset({first}))
+    for _ in range(2):
+        assert take_result(bench.host, result) == 1
+        assert bench.ledger("contributions") == 500
+    assert bench.host.work(lambda desk: desk.books.scalars(select(DUES.c.reason)).all())[-1] == "not enough money"
+    again = batch_file(bench.host, BatchKind.WITHHOLDING, "20140803-01")
+    assert [order.reference for order in read_batch(again).orders] == [second]
+    bench.sound()
+
+
+def test_benefits_by_file() -> None:
+    """SCHEME-080 to SCHEME-085: all that wait, in one file."""
+    bench = Bench()
+    kinds = {benefit.number: benefit.kind for benefit in benefits(bench).values()}
+    text = batch_file(bench.host, BatchKind.BENEFITS, "20140802-02")
+    assert {order.reference: order.text for order in read_batch(text).orders} == kinds
+    assert take_result(bench.host, answer_to(text, frozenset(kinds))) == 6
+    assert benefits(bench) == {}
+    bench.sound()
+
+
+def test_results_that_fit_no_order_book_nothing() -> None:
+    bench = Bench()
+    benefits(bench)
+    text = batch_file(bench.host, BatchKind.BENEFITS, "20140802-02")
+    all_of_them = frozenset(order.reference for order in read_batch(text).orders)
+    wrong = [
+        answer_to(text, all_of_them, amount=1),
+        answer_to(text, all_of_them).replace("G00000006", "G00000099"),
+        answer_to(text, all_of_them).replace(",KG00000006,", ",,"),
+    ]
+    for result in wrong:
+        with pytest.raises(Refusal):
+            take_result(bench.host, result)
+    with pytest.raises(BatchError):
+        take_result(bench.host, "no file")
+    assert bench.ledger("benefits") is None
+    assert len(benefits(bench)) == 6
