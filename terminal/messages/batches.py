@@ -1,6 +1,6 @@
 """Batch files between department and bank (批量代扣, 批量代发): CSV in UTF-8, a head and a line for each order.
 
-The format is our own; docs/bank-batches.md describes it. Amounts are in fen.
+The format is our own; docs/bank.md describes it. Amounts are in fen.
 
     H,cardsim-batch,1,withholding,20261121-01,20261121,2,45000
     D,D00000001,,510101199001011234,李四,30000,resident pension
