@@ -41,9 +41,9 @@ def service_command(arguments: argparse.Namespace) -> int:
         card = stack.enter_context(open_target(target))
         psam = stack.enter_context(open_target(sam)) if sam.given else None
         library = ReaderLibrary({_PORT: desk_reader(card, psam)})
-        setup = Setup(device_number=arguments.device_number, now=now)
+        setup = Setup(device_number=arguments.device_number)
         transcript = TextTranscript(writer, show_secrets=arguments.show_secrets)
-        interface = NationalInterface(library, Services(draw, pin_pad=pad), setup, transcript)
+        interface = NationalInterface(library, Services(draw, pin_pad=pad), setup, transcript, clock=now)
         page = resource("terminals", "national-interface.html").read_bytes()
         service = NationalService(interface, arguments.origin, page)
         asyncio.run(_serve(service, arguments.port))

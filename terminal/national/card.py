@@ -54,7 +54,8 @@ class Setup:
     """Version of DPK, 1 to 3; 0 takes what the PSAM says, or 1 without a PSAM."""
     medical_type: TypeCoding = TypeCoding.ASCII
     """How the transaction type stands in MACs of purchases (D19)."""
-    now: Callable[[], datetime] = datetime.now
+    now: datetime = datetime.min
+    """Date and time of the call; whoever runs the flow sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class CardSession(SocialSession):
     """The session of one call."""
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(SocialConfig(setup.now(), psam=True))
+        super().__init__(SocialConfig(setup.now, psam=True))
         self.setup = setup
         self.atr = b""
 

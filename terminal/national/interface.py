@@ -7,6 +7,7 @@ powered; any error, and any other call in between, ends the sequence.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -76,6 +77,7 @@ class NationalInterface:
         setup: the choices of this terminal.
         listener: told of every event of the sessions.
         port: the device, as ICC_Reader_Open takes it.
+        clock: date and time of the terminal.
     """
 
     def __init__(
@@ -85,12 +87,14 @@ class NationalInterface:
         setup: Setup | None = None,
         listener: Listener = ignore,
         port: str = "AUTO",
+        clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.library = library
         self._services = replace(services, security_module=None)
         self._setup = setup or Setup()
         self._tell = listener
         self._port = port
+        self._clock = clock
         self._sequence: _Sequence | None = None
 
     @property
@@ -154,7 +158,7 @@ class NationalInterface:
         except TerminalError:
             self.library.close(handle)
             raise
-        setup = replace(self._setup, psam=with_psam)
+        setup = replace(self._setup, psam=with_psam, now=self._clock())
         return self._run(handle, session, _FIRST[function.name](setup, *arguments[1:]))
 
     def _find(self, handle: int, order: tuple[int, ...]) -> ReaderSlot:

@@ -6,6 +6,7 @@ the port is not open, a transaction opens it for itself.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -83,12 +84,14 @@ class ProvincialBinding:
         setup: Setup | None = None,
         station: Station | None = None,
         listener: Listener = ignore,
+        clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._library = library
         self._services = replace(services, security_module=None)
         self._setup = setup or Setup()
         self._station = station or Station()
         self._tell = listener
+        self._clock = clock
         self._handle = 0
         self._session: Session | None = None
         self._card: CardSession | None = None
@@ -155,7 +158,7 @@ class ProvincialBinding:
 
     def _with_psam(self) -> Setup:
         sam = self._library.device(self._handle).slot(SAM)
-        return replace(self._setup, psam=sam is not None and sam.occupied)
+        return replace(self._setup, psam=sam is not None and sam.occupied, now=self._clock())
 
 
 # --- the terminal and the PSAM ----------------------------------------------------------------------------------------

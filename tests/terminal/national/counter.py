@@ -7,7 +7,7 @@ desk.sent                       # commands to the card in hex, GET RESPONSE left
 
 import functools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
@@ -147,8 +147,7 @@ def counter(
     device = Device({CONTACT: ReaderSlot(tap), SAM: ReaderSlot(sam_tap)})
     library = ReaderLibrary({"USB1": device})
     pad = Pad(pins)
-    setup = replace(setup or Setup(), now=lambda: NOW)
-    interface = NationalInterface(library, Services(Random(1).randbytes, pin_pad=pad), setup)
+    interface = NationalInterface(library, Services(Random(1).randbytes, pin_pad=pad), setup, clock=lambda: NOW)
     return Counter(tap, sam_tap, user.keys, interface, library, device, pad)
 
 

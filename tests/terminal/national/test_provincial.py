@@ -6,7 +6,6 @@ import pytest
 
 from cardsim.crypto.social import Suite, authentication_data, encipher, mac4, session_key
 from terminal.driver import Services
-from terminal.national.card import Setup
 from terminal.national.provincial import TRANSACTIONS, WITHOUT_CARD, ProvincialBinding
 from tests.cards import HISTORICAL
 from tests.psams import FIELD
@@ -24,7 +23,7 @@ class Binding:
     def __init__(self, sam: str | None = FIELD, pins: tuple[str, ...] = (), profile: str = "dual-3.0-sm4") -> None:
         self.desk = counter(profile, sam, pins)
         services = Services(Random(1).randbytes, pin_pad=self.desk.pad)
-        self.binding = ProvincialBinding(self.desk.library, services, Setup(now=lambda: NOW))
+        self.binding = ProvincialBinding(self.desk.library, services, clock=lambda: NOW)
 
     def __call__(self, flag: str, data: str = "") -> str:
         """The data of a transaction; a failure has a text besides."""
