@@ -17,9 +17,11 @@ from cardsim.decode.commands import Session, causes, command_name, masked_hex
 from cardsim.decode.explain import Line, explain_answer
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from cardsim.iso7816.card import Card
+from cardsim.iso7816.tlv import TlvError, parse
 from terminal.cli.documents import lines_data
 from terminal.cli.output import Writer, item_lines, to_json
 from terminal.errors import UsageError
+from terminal.flows.financial.scripts import Script, read_scripts
 from terminal.links.follow import Follower
 from terminal.links.target import Target, open_target, psam_target
 from terminal.slots import Slot
@@ -37,8 +39,8 @@ class Step:
     slot: Slot = Slot.CARD
 
 
-def parse_lines(lines: Iterable[str], name: str) -> Iterator[Step]:
-    """The steps of the input, one by one.
+def parse_lines(lines: Iterable[str], name: str, *, scripts: bool = False) -> Iterator[Step]:
+    """The steps of the input, one by one; with `scripts` the commands of a script template 71 or 72, too.
 
     Raises:
         UsageError: a line that is no command; names file and line.
@@ -52,23 +54,43 @@ def parse_lines(lines: Iterable[str], name: str) -> Iterator[Step]:
         if text.lower() in ("reset", "off"):
             yield Step(word=text.lower(), slot=slot)
         elif _HEX.fullmatch(text) and len(text) <= 2 * _LONGEST_APDU:
-            yield Step(command=bytes.fromhex(text), slot=slot)
+            raw = bytes.fromhex(text)
+            script = _script(raw)
+            if script is None:
+                yield Step(command=raw, slot=slot)
+                continue
+            place = f"{name}, line {number}: an issuer script (template {raw[0]:X}), not a command"
+            if not scripts:
+                raise UsageError(f"{place}; --scripts sends the commands in it")
+            if script.problem:
+                raise UsageError(f"{place}, and it cannot be carried out: {script.problem}")
+            yield from (Step(command=bytes(command), slot=slot) for command in script.commands)
         else:
             raise UsageError(f"{name}, line {number}: not a command APDU in hex, `reset` or `off`: {line.strip()[:60]}")
 
 
-def _steps(file: str) -> Iterable[Step]:
+def _script(raw: bytes) -> Script | None:
+    """The issuer script that a line is, or None for a command: a template fills the whole line."""
+    try:
+        objects = parse(raw)
+    except TlvError:
+        return None
+    found = read_scripts(objects, len(raw))
+    return found[0] if len(objects) == len(found) == 1 and objects[0].value else None
+
+
+def _steps(file: str, *, scripts: bool) -> Iterable[Step]:
     """Standard input is taken line by line; a file is read whole, so that a bad line stops it before the first one."""
     if file == "-":
         if hasattr(sys.stdin, "reconfigure"):
             sys.stdin.reconfigure(errors="replace")  # what is no text is a bad line, as any other
-        return parse_lines(sys.stdin, "standard input")
+        return parse_lines(sys.stdin, "standard input", scripts=scripts)
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read: {reason}") from error
-    return list(parse_lines(text.splitlines(), file))
+    return list(parse_lines(text.splitlines(), file, scripts=scripts))
 
 
 class _Terminal:
@@ -150,7 +172,7 @@ class _Terminal:
 
 def apdu_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm apdu`; always 0 when all was sent, whatever the card said."""
-    steps = _steps(arguments.file)
+    steps = _steps(arguments.file, scripts=arguments.scripts)
     card = Target(arguments.card, arguments.reader, arguments.seed)
     targets = [target for target in (card, psam_target(arguments)) if target.given]
     if not targets:

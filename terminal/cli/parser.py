@@ -233,6 +233,7 @@ def build_parser() -> Parser:
     )
     apdu.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard input")
     apdu.add_argument("--auto", action="store_true", help="follow 61xx and 6Cxx")
+    apdu.add_argument("--scripts", action="store_true", help="send the commands (86) of issuer scripts (71, 72)")
     apdu.add_argument("--decode", action="store_true", help="explain each command and response")
     add(
         "social",

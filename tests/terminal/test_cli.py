@@ -328,3 +328,35 @@ def test_a_recording_never_replaces_what_the_run_reads(tmp_path: Path) -> None:
         assert main(["full", "--card", str(image), "--record", name]) == 2
     assert image.read_bytes() == before
     assert image.stat().st_mode & 0o777 == 0o600
+
+
+def test_issuer_scripts_are_no_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A template 71 or 72 is refused in words; `--scripts` sends its commands, as they came."""
+    script = "72189F1804000000018609841E0000041122334486048416 0000".replace(" ", "")
+    assert apdus(monkeypatch, f"{script}\n") == 2
+    assert "line 1: an issuer script (template 72), not a command; --scripts" in capsys.readouterr().err
+    assert apdus(monkeypatch, f"reset\n{script}\n", "--scripts", "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["command"] for line in lines[1:]] == ["841E00000411223344", "84160000"]
+    assert apdus(monkeypatch, "7203 9F9900\n", "--scripts") == 2
+    assert "cannot be carried out" in capsys.readouterr().err
+    assert apdus(monkeypatch, "7200000000\n") == 0, "a command of class 72"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--atm", "--type", "purchase"], "the ATM offers cash, deposit, inquiry"),
+        (["--type", "load"], "the POS offers inquiry, purchase"),
+        (["--atm", "--type", "transfer"], "--to ACCOUNT"),
+        (["--atm", "--type", "transfer", "--to", "x"], "up to 28 digits"),
+        (["--terminal", "/no/such.toml"], "/no/such.toml"),
+        (["--new-pin", "1"], "4 to 12 digits"),
+    ],
+)
+def test_wrong_transactions(
+    options: list[str], words: str, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """KRN-ATM-008: what a terminal does not offer is refused, with what it does."""
+    assert main(["financial", *CARD, *keys, *options]) == 2
+    assert words in capsys.readouterr().err

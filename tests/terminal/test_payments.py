@@ -10,7 +10,7 @@ import pytest
 from cardsim.iso7816.tlv import find
 from cardsim.keyfile import BankKeys
 from terminal.driver import Services, run
-from terminal.effects import Print, Shelf
+from terminal.effects import PinEntered, PinEntry, Print, Shelf
 from terminal.flows.financial.flow import FinancialOutcome, Result, financial
 from terminal.flows.financial.inquiry import inquire
 from terminal.flows.financial.pinchange import NEW_PIN
@@ -395,3 +395,46 @@ def test_a_card_pulled_out(cut: Callable[[str], bool]) -> None:
         run(financial(desk.config(ATM, TransactionType.CASH, 10000)), Pulled(), desk.services)
     assert desk.run(ATM, TransactionType.INQUIRY).balance == before
     assert desk.storage.recall(Shelf.PENDING) == ()
+
+
+def test_amount_and_pin_are_two_operations() -> None:
+    """TRM-011: the amount is fixed before the PIN is asked for, and the prompt of the PIN asks for a PIN alone."""
+    desk = Desk()
+    asked: list[str] = []
+
+    class Pad:
+        def enter(self, request: PinEntry) -> PinEntered | None:
+            asked.append(request.prompt)
+            asked.append(next(command for command in desk.commands if command.startswith("80A8"))[16:28])
+            return None
+
+    desk.services = replace(desk.services, pin_pad=Pad())
+    desk.run(POS, TransactionType.PURCHASE, 123456)
+    assert asked == ["Bank card PIN", "000000123456"]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_applications_in_the_order_of_the_terminal(first: int) -> None:
+    """TRM-020: of a card without directory the terminal's own order of applications decides."""
+    fake = FakeCard(override=lambda c: b"\x6a\x82" if c[5:] == b"1PAY.SYS.DDF01" else None)
+    applications = POS.applications if first == 0 else tuple(reversed(POS.applications))
+    run_financial(fake, at_terminal(applications=applications))
+    tried = [command[5:] for command in fake.log if command[1] == 0xA4 and len(command) > 5][1:5]
+    assert tried == [application.aid for application in applications]
+
+
+def test_a_disabled_application_is_not_taken() -> None:
+    """TRM-022: applications are rows of the terminal's file; without the row of the card's one it is not offered."""
+    outcome = run_financial(FakeCard(), at_terminal(applications=POS.applications[1:]))
+    assert outcome.failure is not None
+    assert outcome.failure.cause is Cause.NOT_ACCEPTED
+
+
+def test_a_sale_by_electronic_cash_cannot_be_voided() -> None:
+    """KRN-EC-024: no transaction type takes a sale back on the card; money returns by a load or a credit alone."""
+    names = {kind.name for kind in TransactionType}
+    assert not names & {"VOID", "REFUND", "CANCEL"}
+    desk = Desk().loaded()
+    desk.run(POS, TransactionType.PURCHASE, 1000)
+    assert not any(message.kind is MessageKind.REVERSE for message in desk.messages)
+    assert desk.run(ATM, TransactionType.LOAD, 500).cash_balance == 9500
