@@ -120,6 +120,7 @@ def test_krn_oda_006_remainder_missing() -> None:
 
 
 def test_krn_cfg_006_expired_ca_key() -> None:
+    """KRN-CFG-006: an expired CA key counts as a missing one."""
     expired = replace(FINANCIAL.ca_keys[0], expires=FINANCIAL.now.date().replace(year=2020))
     outcome = run_financial(FakeCard(), replace(FINANCIAL, ca_keys=(expired,)))
     assert "expired" in outcome.oda.problem

@@ -438,3 +438,14 @@ def test_a_sale_by_electronic_cash_cannot_be_voided() -> None:
     desk.run(POS, TransactionType.PURCHASE, 1000)
     assert not any(message.kind is MessageKind.REVERSE for message in desk.messages)
     assert desk.run(ATM, TransactionType.LOAD, 500).cash_balance == 9500
+
+
+@pytest.mark.parametrize(("capabilities", "failed"), [("E0E1C8", True), ("E0E9C8", False)])
+def test_no_cvm_is_a_capability(capabilities: str, failed: bool) -> None:
+    """KRN-CFG-004: without 9F33 byte 2 bit 4 the electronic-cash list 1F00 fails (TVR byte 3 bit 8), and is denied."""
+    desk = Desk().loaded()
+    terminal = replace(POS, capabilities=bytes.fromhex(capabilities))
+    outcome = desk.run(terminal, TransactionType.PURCHASE, 1000)
+    assert bool(outcome.tvr[2] & 0x80) is failed
+    assert outcome.result is (Result.DECLINED if failed else Result.APPROVED)
+    assert outcome.cvm_result.hex() == ("3f0001" if failed else "1f0002")
