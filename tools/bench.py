@@ -1,6 +1,6 @@
 """Speed of the card and of its readers: each figure beside a yardstick that was measured in the same run.
 
-    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|conformance|socket|vpcd]
+    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|hosts|conformance|socket|vpcd]
 
 Machines are noisy, so the figures to compare are the ratios; absolute rates say what this machine did just now. Each
 rate is the best of several short runs, taken in turn with its yardstick.
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import bench_hosts
 import bench_medical
 import bench_payment
 
@@ -307,10 +308,19 @@ def payment(scale: int) -> list[Figure]:
     return found
 
 
+def hosts(scale: int) -> list[Figure]:
+    """Whole online transactions with the bank's host in process and over ISO 8583, and many terminals against one."""
+    return [
+        Figure(name, rate, yardstick, base, rate / base, limit)
+        for name, rate, yardstick, base, limit in bench_hosts.figures(rates, 20 * scale, min(scale, 3))
+    ]
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
     "payment": payment,
+    "hosts": hosts,
     "conformance": conformance,
     "socket": over_socket,
     "vpcd": over_vpcd,

@@ -55,8 +55,8 @@ def sign_on(at: Gateway, terminal: str = "CARDTERM", institution: str = "") -> W
 
 
 def test_sign_on_and_a_purchase() -> None:
-    """After sign-on a message with its MAC reaches the host with the PIN block in the host's zone, and the answer has a
-    MAC of its own."""
+    """SCHEME-047: any object with `handle` is served as a bank's host. After sign-on a message with its MAC reaches it
+    with the PIN block in its zone, and the answer has a MAC of its own."""
     host = FakeHost()
     at = gateway(host)
     keys = sign_on(at)

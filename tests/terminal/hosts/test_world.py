@@ -14,15 +14,24 @@ from terminal.hosts.network import load_network
 from terminal.hosts.server import serving
 from terminal.hosts.world import World, WorldError
 from terminal.messages.bank import HostAnswer, HostMessage, MessageKind
-from terminal.messages.social import NO_CARD, CheckCard
+from terminal.messages.social import (
+    BankNotice,
+    BankOperation,
+    CardChanged,
+    CardChecked,
+    CardState,
+    CheckCard,
+)
 from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, PinCipher, say_once
+from tests.terminal.department.bench import other_card
 from tests.terminal.fakes import PIN, FakeCard, keyfile
 from tests.terminal.helpers import FINANCIAL, at_terminal
 
 DAY = f"{FINANCIAL.now:%Y%m%d}"
 NETWORK = load_network()
 ISSUER, OTHER = (bank.code for bank in NETWORK.banks)
+CARD = other_card()
 PAD = PinCipher(b"zone of the pad!")
 
 
@@ -114,9 +123,21 @@ def test_terminals_of_other_banks_are_strangers_to_a_bank() -> None:
 
 
 def test_the_department_on_a_line() -> None:
-    """SCHEME-049, SCHEME-092: bank and department are hosts side by side, each on its own line."""
-    with serving(world().serve_department()) as places, SocialLine(Address(*places[0][1:])) as line:
-        assert line.handle(CheckCard(NO_CARD)) is not None
+    """SCHEME-049, SCHEME-092: the bank reports a loss over the line between the systems, and a query over another line
+    says at once that the card is lost; the same report again changes nothing."""
+    with serving(world().serve_department()) as places:
+        address = Address(*places[0][1:])
+        with SocialLine(address) as bank, SocialLine(address) as counter:
+            before = counter.handle(CheckCard(CARD))
+            reported = [bank.handle(BankNotice(CARD, BankOperation.LOSS, "N1")) for _ in range(2)]
+            after = counter.handle(CheckCard(CARD))
+    assert isinstance(reported[0], CardChanged)
+    assert reported[0].state is CardState.LOST
+    assert reported[1] == reported[0]
+    assert isinstance(after, CardChecked)
+    assert after.state is CardState.LOST
+    assert isinstance(before, CardChecked)
+    assert before.state is CardState.VALID
 
 
 def test_what_cannot_be_put_together() -> None:
