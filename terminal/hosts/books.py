@@ -12,6 +12,7 @@ in a machine is money that the bank has, so its balance is negative.
     answer = LEDGER.once(engine, "deposit CARDTERM 20261121 000001", lambda connection: book(connection))
 """
 
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
@@ -42,7 +43,7 @@ from sqlalchemy.pool import QueuePool
 _Result = TypeVar("_Result")
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another one."""
-_ATTEMPTS: Final = 20
+_LONGEST_DELAY: Final = 0.1
 _TRY_AGAIN: Final = frozenset({"40001", "40P01"})
 """SQLSTATE of a transaction that PostgreSQL could not put in order with others, and of a deadlock."""
 
@@ -110,15 +111,17 @@ def transact(books: Engine, work: Callable[[Connection], _Result]) -> _Result:
     Raises:
         BooksError: others held the books for too long.
     """
-    for attempt in range(_ATTEMPTS):
+    deadline, delay = time.monotonic() + _PATIENCE, 0.001
+    while True:
         try:
             with books.begin() as connection:
                 return work(connection)
         except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+            if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or time.monotonic() > deadline:
                 raise BooksError(f"the books cannot be used: {error.orig}") from error
-            time.sleep(0.001 * 2 ** min(attempt, 7))
-    raise BooksError("the books are in use by too many others")
+        # By chance, so that those who met do not meet again.
+        time.sleep(delay * random.random())
+        delay = min(2 * delay, _LONGEST_DELAY)
 
 
 class AccountColumns(TypedColumns):
