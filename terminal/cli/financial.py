@@ -14,6 +14,7 @@ from terminal.errors import UsageError
 from terminal.flows.financial.inquiry import CardInquiry
 from terminal.flows.financial.receipt import yuan
 from terminal.flows.financial.transaction import FinancialConfig
+from terminal.merchant import load_merchants
 from terminal.messages.bank import TransactionType
 from terminal.terminals import FinancialTerminal, load_terminal
 
@@ -98,6 +99,7 @@ def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime
         own + terminal.ca_keys,
         revoked=terminal.revoked,
         target=arguments.to or "",
+        merchants=load_merchants(),
     )
 
 

@@ -24,7 +24,7 @@ from terminal.cli.documents import (
     social_document,
 )
 from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry, financial_config
-from terminal.cli.full import catalogue_of, conclude_service, task_of
+from terminal.cli.full import catalogue_of, check_equipment, conclude_service, task_of
 from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.driver import Services, run
@@ -56,6 +56,8 @@ def flow_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--pin takes 4 to 12 digits")
     if (new := getattr(arguments, "new_pin", None)) is not None and not re.fullmatch(r"[0-9]{4,12}", new):
         raise UsageError("--new-pin takes 4 to 12 digits")
+    if arguments.command == "full":
+        check_equipment(arguments)
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     keys = _keys(arguments, target, psam=sam.given)
     start = _starter(arguments, keys, now)

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from terminal.businesses import Catalogue, Channel, scheme
 from terminal.cli.output import Writer
+from terminal.equipment import Part, require
 from terminal.errors import UsageError
 from terminal.flows.full.config import Contribute, Identify, LogIn, LookUp, Receive, ServiceRun, SettleBill, Task
 from terminal.messages.social import Fee, FeeKind
@@ -18,6 +19,16 @@ _FEE: Final = re.compile(r"(.+)=([0-9]{1,8})(?:\.([0-9]{1,2}))?(?::(covered|part
 _KINDS: Final = {"covered": FeeKind.COVERED, "partly": FeeKind.PARTLY, "own": FeeKind.OWN_EXPENSE}
 _Kind = TypeVar("_Kind")
 _EXAMPLE: Final = "write it as 门诊费=12.34:covered, with covered, partly or own"
+
+
+def check_equipment(arguments: argparse.Namespace) -> None:
+    """Refuse to start without a part that the mode must have.
+
+    Raises:
+        UsageError: names it.
+    """
+    lacking = {name.upper().replace("-", "_") for name in arguments.without}
+    require("full", {part for part in Part if part.name not in lacking})
 
 
 def catalogue_of(arguments: argparse.Namespace) -> Catalogue:

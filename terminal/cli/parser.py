@@ -8,6 +8,7 @@ from cardsim.commandline import Parser, add_general_options
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
 FULL_SERVICES: Final = ("login", "query", "settle", "contribute", "benefits")
+PARTS: Final = ("display", "keyboard", "pin-pad", "storage", "clock", "charset", "printer", "stripe-reader")
 CHANNELS: Final = ("counter", "kiosk", "web")
 TYPES: Final = (
     "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
@@ -183,6 +184,9 @@ def _full_options() -> Parser:
         "--item", action="append", default=[], metavar="NUMBER", help="contribute, benefits: these alone (repeatable)"
     )
     group.add_argument("--region", metavar="FILE", help="further businesses of a region (TOML)")
+    group.add_argument(
+        "--without", action="append", default=[], choices=PARTS, metavar="PART", help="a part that the terminal lacks"
+    )
     return options
 
 
