@@ -125,7 +125,7 @@ def test_benefits(kind: str) -> None:
 
 
 def test_the_departments_line() -> None:
-    """SCHEME-092: the department's orders reach the bank without a file, and results go back."""
+    """The department's orders reach the bank without a file, and results go back."""
     host = bank()
     line = DepartmentLine(host, lambda: datetime(2026, 11, 21))
     orders = (Order("P1", NUMBER, NAME, 700, "pension"), Order("P2", NUMBER, "王五", 700, "pension"))

@@ -31,7 +31,7 @@ def internal(host: BankHost, name: str) -> int:
 
 @pytest.mark.parametrize("kind", [TYPES.PURCHASE, TYPES.CASH, TYPES.DEPOSIT, TYPES.TRANSFER, TYPES.LOAD])
 def test_money_comes_back_once(kind: Any) -> None:
-    """KRN-ONL-009, KRN-ONL-010: however often the reversal comes, and a repeated original does not undo it."""
+    """However often the reversal comes, and a repeated original does not undo it."""
     host, card = bank(), PlasticCard()
     message = card.message(kind, 100, target=OTHER)
     answer = host.handle(message)
@@ -186,7 +186,7 @@ def queue(host: BankHost, pan: str) -> list[tuple[Order, ScriptState]]:
 
 
 def test_orders_reach_the_card() -> None:
-    """KRN-SCR-001, KRN-SCR-007: they go with the next answer, 71 before 72, each under a MAC that the card takes; what
+    """They go with the next answer, 71 before 72, each under a MAC that the card takes; what
     became of them is kept."""
     host, card = bank(), PlasticCard()
     host.at_desk(scripts.order, card.pan, Order.APPLICATION_BLOCK)
@@ -218,7 +218,7 @@ def test_orders_go_out_until_a_result_is_known() -> None:
 
 
 def test_scripts_are_delivered_with_a_decline_too() -> None:
-    """KRN-SCR-012: a blocked card gets its APPLICATION BLOCK."""
+    """A blocked card gets its APPLICATION BLOCK."""
     host, card = bank(), PlasticCard()
     host.at_desk(accounts.set_card_state, card.pan, CardState.BLOCKED)
     host.at_desk(scripts.order, card.pan, Order.APPLICATION_BLOCK)
@@ -240,7 +240,7 @@ def test_the_counter_serves_a_blocked_card() -> None:
 
 
 def test_scripts_have_the_room_that_terminals_have() -> None:
-    """KRN-SCR-010: at most 128 bytes in one answer, a load among them; the rest comes with the next one."""
+    """At most 128 bytes in one answer, a load among them; the rest comes with the next one."""
     host, card = bank(), PlasticCard()
     for tag in (0x9F77, 0x9F78, 0x9F6D, 0x9F54, 0x9F5C):
         host.at_desk(scripts.put_data, card.pan, tag, bytes.fromhex("000000090000"))
