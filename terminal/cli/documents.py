@@ -132,7 +132,8 @@ def _envelope(name: str, part: Document, transcript: list[Document]) -> Document
 
 def social_document(outcome: SocialOutcome, transcript: list[Document]) -> Document:
     """`cardterm social --json`."""
-    return _envelope("social", social_part(outcome), transcript)
+    result = [{"name": name, "text": text} for name, text in outcome.result]
+    return _envelope("social", {**social_part(outcome), "service": outcome.service.value, "result": result}, transcript)
 
 
 def financial_document(outcome: FinancialOutcome, transcript: list[Document]) -> Document:

@@ -27,6 +27,7 @@ from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry
 from terminal.cli.full import catalogue_of, check_equipment, conclude_service, task_of
 from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
+from terminal.cli.social import social_config
 from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
 from terminal.errors import UsageError, output_path
@@ -36,6 +37,7 @@ from terminal.flows.financial.pinchange import NEW_PIN
 from terminal.flows.full.config import ServiceConfig, ServiceRun
 from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full, full_service
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
+from terminal.flows.social.pin import NEW_PROMPT
 from terminal.links.recording import recorder
 from terminal.links.target import Target, open_target, psam_target
 from terminal.outcome import Verdict
@@ -137,17 +139,19 @@ def _starter(
             log = arguments.type == LOG
             return lambda link, _, services, listener: run(inquire(bank, log=log), link, services, listener)
         return lambda link, _, services, listener: run(financial(bank), link, services, listener)
+    given = psam_target(arguments).given
     task = None
     if arguments.command == "full":
         catalogue = catalogue_of(arguments)
         task = task_of(arguments, catalogue)
     if task is not None:
-        side = SocialConfig(now, psam=psam_target(arguments).given)
+        side = SocialConfig(now, psam=given)
         served = ServiceConfig(side, financial_config(arguments, keys, now), task, catalogue)
         return lambda link, psam, services, listener: run(full_service(served), link, services, listener, psam=psam)
-    service = SocialConfig(now, SocialService(arguments.service), psam_target(arguments).given)
     if arguments.command == "social":
+        service = social_config(arguments, keys, now, psam=given)
         return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
+    service = SocialConfig(now, SocialService(arguments.service), given)
     both = FullConfig(service, financial_config(arguments, keys, now), _ORDERS[arguments.order])
     return lambda link, psam, services, listener: run(full(both), link, services, listener, psam=psam)
 
@@ -190,11 +194,12 @@ def _holder(pin: str | None, keys: KeyFile) -> Callable[[PinEntry], str | None]:
 def _new_pin(
     arguments: argparse.Namespace, holder: Callable[[PinEntry], str | None]
 ) -> Callable[[PinEntry], str | None]:
-    """A holder who gives `--new-pin` where the bank's new PIN is asked for."""
+    """A holder who gives `--new-pin` where a new PIN is asked for, the bank's or that of social security."""
     new: str | None = getattr(arguments, "new_pin", None)
     if new is None:
         return holder
-    return lambda request: new if request.prompt.startswith(NEW_PIN) else holder(request)
+    prompts = (NEW_PIN, NEW_PROMPT)
+    return lambda request: new if request.prompt.startswith(prompts) else holder(request)
 
 
 def _prompt(request: PinEntry) -> str | None:

@@ -10,6 +10,10 @@ SERVICES: Final = ("identity", "verify-pin")
 FULL_SERVICES: Final = ("login", "query", "settle", "contribute", "benefits")
 PARTS: Final = ("display", "keyboard", "pin-pad", "storage", "clock", "charset", "printer", "stripe-reader")
 CHANNELS: Final = ("counter", "kiosk", "web")
+SOCIAL_SERVICES: Final = (
+    *SERVICES, "change-pin", "reset-pin", "clear-pin", "unblock-pin", "read", "write", "update", "balance", "load",
+    "purchase", "log", "proof", "starting-day", "block-application", "block-card",
+)  # fmt: skip
 TYPES: Final = (
     "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
     "balance", "log",
@@ -149,12 +153,6 @@ def _financial_options() -> Parser:
     return options
 
 
-def _social_options() -> Parser:
-    options = Parser(add_help=False)
-    options.add_argument("--service", choices=SERVICES, default="identity", help="what to do (default identity)")
-    return options
-
-
 def _full_options() -> Parser:
     options = Parser(add_help=False)
     group = options.add_argument_group("service")
@@ -190,6 +188,25 @@ def _full_options() -> Parser:
     return options
 
 
+def _social_services() -> Parser:
+    """All services of the social-security terminal, and what belongs to them."""
+    options = Parser(add_help=False)
+    group = options.add_argument_group("service")
+    group.add_argument("--service", choices=SOCIAL_SERVICES, default="identity", help="what to do (default identity)")
+    group.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="read, update: DF01EF05 …; write: DF01EF07:29=2 …; purchase: ACCOUNT [HOLDER [POOL]] in yuan; load: "
+        "AMOUNT; proof: purchase|load NUMBER; starting-day: [MMDD]; block-application: DF03",
+    )
+    group.add_argument("--new-pin", metavar="DIGITS", help="what the holder enters where a new PIN is asked for")
+    group.add_argument("--prefer", choices=("pin", "key"), default="pin", help="what opens a file that either opens")
+    group.add_argument("--special", choices=("1", "2", "3", "9"), help="class of a special settlement (DF04 EF15)")
+    group.add_argument("--online", action="store_true", help="ask the social-security host for the state of the card")
+    return options
+
+
 def _service_options() -> Parser:
     options = Parser(add_help=False)
     target = options.add_argument_group("target")
@@ -221,7 +238,7 @@ def build_parser() -> Parser:
     )
     add_general_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    common, session, social, financial = _common(), _session(), _social_options(), _financial_options()
+    common, session, financial = _common(), _session(), _financial_options()
     psam = _psam()
 
     def add(name: str, text: str, example: str, parents: Sequence[Parser]) -> Parser:
@@ -242,8 +259,8 @@ def build_parser() -> Parser:
     add(
         "social",
         "The social-security terminal.",
-        "social --card me.card --psam me.psam",
-        (common, psam, session, _hosts(social=True, bank=False), social),
+        "social --card me.card --psam me.psam --service read DF01EF05",
+        (common, psam, session, _hosts(social=True, bank=False), _social_services()),
     )
     add(
         "financial",
