@@ -91,6 +91,8 @@ class World:
     profile: str = DUAL
     with_psam: bool = True
     pin: str | None = "123456"
+    with_hsm: bool = False
+    """Whether the host's security module is asked where the PSAM has no key."""
     user: Bench = field(init=False)
     events: list[Event] = field(default_factory=list)
 
@@ -118,7 +120,7 @@ class World:
         social_pin = say_once(self.pin)
         bank_pin = say_once(None if keys.holder is None else keys.holder.online_pin)
         pad = BenchPinPad(lambda r: bank_pin(r) if r.purpose is PinPurpose.ONLINE else social_pin(r), self.cipher)
-        module = None if self.with_psam else KeyFileModule(keys.ssse)
+        module = None if self.with_psam and not self.with_hsm else KeyFileModule(keys.ssse)
         return Services(Random(1).randbytes, module, pad, self.bank, self.department, storage=self.storage)
 
     @property

@@ -15,7 +15,9 @@ from terminal.hosts.social.audit import audit
 from terminal.messages.social import CloseSettlement, Fee, FeeKind, Refused, Settle, SocialAnswer, SocialMessage
 from terminal.outcome import Verdict
 from terminal.slots import Slot
+from tests.psams import psam
 from tests.terminal.full.bench import World
+from tests.terminal.test_psam import Wire
 
 HOSPITAL: Final = "519900080620001"
 BILL: Final = SettleBill(
@@ -115,6 +117,24 @@ def test_a_declined_rest_stays_open_and_is_paid_later() -> None:
     assert again.service.end is End.DONE, again.service.reason
     assert holder.bank.sum == REST
     assert not any("DEBIT" in sent.name for sent in holder.commands), "the card's part is booked already"
+    assert len(holder.log()) == 2
+    sound(holder)
+
+
+def test_across_regions() -> None:
+    """SCHEME-072: a card of 519900 where PSAM and host are of 510100: national keys or the HSM; region of tag 84."""
+    holder = World(with_hsm=True)
+    holder.load(5000)
+    number = bytes.fromhex("510100000001")
+    holder.sam = Wire(psam()[0], lambda command: number + b"\x90\x00" if command[:3] == b"\x00\xb0\x96" else None)
+    host = holder.department.host
+    host.rules = replace(host.rules, region="510100")
+    run = holder.visit(BILL)
+    assert run.service.end is End.DONE, run.service.reason
+    (asked,) = (m for m in holder.department.messages if isinstance(m, Settle))
+    assert asked.region == "519900"
+    assert amounts(run)["pooled fund"] == 20000 * 60 // 100, "the fund pays less away from home"
+    assert amounts(run)["unpaid"] == 0
     assert len(holder.log()) == 2
     sound(holder)
 
