@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from cardsim.keyfile import BankKeys, KeyFile
 from terminal.hosts import switchbook
 from terminal.hosts.bank import BankHost
+from terminal.hosts.bank.department import DepartmentLine
 from terminal.hosts.bank.tables import METADATA as BANK_METADATA
 from terminal.hosts.books import open_books
 from terminal.hosts.hsm import Hsm
@@ -26,7 +27,7 @@ from terminal.hosts.line import PATIENCE, Address, BankLine
 from terminal.hosts.network import Institution, Network, load_network
 from terminal.hosts.server import LengthPrefixed, Lines, Served
 from terminal.hosts.social.host import SocialSecurityHost
-from terminal.hosts.switch import Host, Member, Switch
+from terminal.hosts.switch import Member, Switch
 from terminal.security import PinCipher
 
 MEMORY: Final = "sqlite://"
@@ -113,7 +114,7 @@ class World:
         }
 
     @property
-    def bank(self) -> Host:
+    def bank(self) -> BankHost:
         """The first bank of this process.
 
         Raises:
@@ -121,7 +122,9 @@ class World:
         """
         if not self.banks:
             raise WorldError("no key file has [bank], the keys of an issuer")
-        return next(iter(self.banks.values())).host
+        host = next(iter(self.banks.values())).host
+        assert isinstance(host, BankHost)
+        return host
 
     def _bank(self, keyfile: KeyFile) -> Member:
         assert keyfile.bank is not None
@@ -150,7 +153,10 @@ class World:
         keysets = {keyfile.ssse.suite: keyfile.ssse for keyfile in self._keyfiles if keyfile.ssse is not None}
         if not keysets:
             raise WorldError("no key file has [ssse], the keys of the department's HSM")
-        return SocialSecurityHost(Hsm(*keysets.values()), self.books, clock=self._clock, random=self._random)
+        # Benefits and withholding go to the first bank: in the region it is the department's partner.
+        bank = DepartmentLine(self.bank, self._clock) if self.banks else None
+        hsm = Hsm(*keysets.values())
+        return SocialSecurityHost(hsm, self.books, clock=self._clock, random=self._random, bank=bank)
 
     # --- on lines
 

@@ -7,11 +7,15 @@ from random import Random
 import pytest
 
 from cardsim.keyfile import Holder, KeyFile
+from terminal.businesses import scheme
 from terminal.driver import Services, run
 from terminal.flows.financial.flow import FinancialOutcome, financial
+from terminal.hosts.bank.accounts import NewAccount
 from terminal.hosts.line import Address, BankLine, SocialLine
 from terminal.hosts.network import load_network
 from terminal.hosts.server import serving
+from terminal.hosts.social.codes import Code as SocialCode
+from terminal.hosts.social.payments import add_benefit
 from terminal.hosts.world import World, WorldError
 from terminal.messages.bank import HostAnswer, HostMessage, MessageKind
 from terminal.messages.social import (
@@ -21,6 +25,9 @@ from terminal.messages.social import (
     CardChecked,
     CardState,
     CheckCard,
+    PaidOut,
+    PayBenefit,
+    Refused,
 )
 from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, PinCipher, say_once
@@ -138,6 +145,28 @@ def test_the_department_on_a_line() -> None:
     assert after.state is CardState.LOST
     assert isinstance(before, CardChecked)
     assert before.state is CardState.VALID
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_the_department_has_the_bank_pay(reached: bool) -> None:
+    """SCHEME-092: a benefit that the department orders is credited at the first bank of the same hosts; without a bank
+    it waits."""
+    hosts = world() if reached else World([dataclasses.replace(keys(), bank=None)])
+    card = dataclasses.replace(CARD, person="510101199001011234", name="李四")
+    kind = min(scheme().benefit)
+    if reached:
+        hosts.bank.open_account(
+            NewAccount("6214672500000000011", "6214672500000000011", "01", "李四", card.person), DAY
+        )
+    hosts.department.handle(CheckCard(card))
+    number = hosts.department.work(lambda desk: add_benefit(desk, card.person, kind, 12_345))
+    answer = hosts.department.handle(PayBenefit(card, number))
+    if reached:
+        assert isinstance(answer, PaidOut), answer
+        assert answer.amount == 12_345
+    else:
+        assert isinstance(answer, Refused)
+        assert answer.code == SocialCode.NO_BANK
 
 
 def test_what_cannot_be_put_together() -> None:
