@@ -27,6 +27,7 @@ def test_honest_card_passes(suite: Suite) -> None:
 
 
 def test_the_commands_are_those_of_the_standard() -> None:
+    """TRM-035, TRM-045, TRM-047, TRM-051: SELECT by name, seven records of EF05, then the two random numbers."""
     card = FakeCard(t0=False)
     run_social(card)
     headers = [command[:4].hex().upper() for command in card.log]
@@ -57,6 +58,7 @@ def test_older_cards_have_a_free_ef06(version: str, records: int) -> None:
 
 
 def test_ssf33_is_refused() -> None:
+    """TRM-041: a cipher that is not in the terminal's list ends the transaction."""
     outcome = run_social(FakeCard(algorithm=2))
     assert outcome.failure is not None
     assert outcome.failure.cause is Cause.ALGORITHM
@@ -64,11 +66,13 @@ def test_ssf33_is_refused() -> None:
 
 
 def test_without_an_algorithm_the_area_code_decides() -> None:
+    """TRM-040: without tag 86 the default cipher is taken."""
     card = FakeCard(suite=Suite.DES, algorithm=0)
     assert run_social(card).verdict is Verdict.PASSED
 
 
 def test_wrong_internal_authentication_stops_before_ef06() -> None:
+    """TRM-050: a foreign IRK ends it, and no further file is read."""
     card = FakeCard(irk=bytes(16))
     outcome = run_social(card)
     assert outcome.failure is not None
