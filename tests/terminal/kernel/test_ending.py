@@ -228,3 +228,12 @@ def test_each_pin_goes_to_its_own_side() -> None:
     ]
     assert [text for text in sent if not text.startswith("00200080")][-1].endswith(PIN)
     assert not [item for item in outcome.financial.items if item.simple]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_no_data_pass_to_the_other_side(backwards: bool) -> None:
+    """KRN-SEP-003: in either order each side ends with the very data that it has when it is alone."""
+    both = run(full(replace(FULL, order=FULL.order[::-1] if backwards else FULL.order)), FakeCard(), services())
+    assert both.financial.items == run(financial(FULL.financial), FakeCard(), services()).items
+    assert not [item for item in both.financial.items if item.simple]
+    assert both.social == run_social(FakeCard(), FULL.social)
