@@ -43,8 +43,12 @@ table but the first two lines optional; key values are hex:
     exponent = "03"
     expires = 2049-12-31        # a TOML date, optional
 
-    [holder]                    # what the invented holder knows
+    [holder]                    # what the invented holder knows, and what hosts know of him (all optional)
     name = "…"
+    number = "…"                # social-security number (社会保障号码), which is the identity number
+    card = "…"                  # card identification code (卡的识别码), 16 bytes
+    card_number = "…"           # social-security card number (卡号)
+    historical = "…"            # historical bytes of the card's ATR, 13 bytes
     pin = "123456"              # social-security PIN
     offline_pin = "123456"      # PIN that the payment application checks itself (optional)
     online_pin = "123456"       # PIN that the bank's host checks (optional: the host then takes any)
@@ -202,12 +206,20 @@ class BankKeys:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What the invented holder knows."""
+    """What the invented holder knows, and by what hosts know him."""
 
     name: str = ""
     pin: str | None = field(default=None, repr=False)
     offline_pin: str | None = field(default=None, repr=False)
     online_pin: str | None = field(default=None, repr=False)
+    number: str = ""
+    """Social-security number (社会保障号码), which is the identity number at the bank."""
+    card: bytes = b""
+    """Identification code of his social-security card, 16 bytes, or empty."""
+    card_number: str = ""
+    """Its card number, nine characters."""
+    historical: bytes = b""
+    """The historical bytes of its ATR, 13 bytes, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,12 +483,16 @@ def _read_ca(table: _Table) -> CaKey:
 
 
 def _read_holder(table: _Table) -> Holder:
-    table.known("name", "pin", "offline_pin", "online_pin")
+    table.known("name", "number", "card", "card_number", "historical", "pin", "offline_pin", "online_pin")
     return Holder(
         name=table.get("name", _any_text) or "",
         pin=table.get("pin", _pin),
         offline_pin=table.get("offline_pin", _bank_pin),
         online_pin=table.get("online_pin", _bank_pin),
+        number=table.get("number", _any_text) or "",
+        card=table.get("card", _hex(16)) or b"",
+        card_number=table.get("card_number", _any_text) or "",
+        historical=table.get("historical", _hex(13)) or b"",
     )
 
 
@@ -554,8 +570,14 @@ def render_keyfile(keyfile: KeyFile) -> str:
         parts.append(_section("[bank]", {"mdk_ac": bank.mdk_ac, "mdk_mac": bank.mdk_mac, "mdk_enc": bank.mdk_enc}))
         parts.extend(_render_ca(ca) for ca in bank.ca)
     if (holder := keyfile.holder) is not None:
+        known: dict[str, _Value] = {
+            "number": holder.number or None,
+            "card": holder.card or None,
+            "card_number": holder.card_number or None,
+            "historical": holder.historical or None,
+        }
         pins = {"pin": holder.pin, "offline_pin": holder.offline_pin, "online_pin": holder.online_pin}
-        parts.append(_section("[holder]", {"name": holder.name, **pins}))
+        parts.append(_section("[holder]", {"name": holder.name, **known, **pins}))
     if (psam := keyfile.psam) is not None:
         head: dict[str, _Value] = {"area": psam.area, "terminal": psam.terminal, "transport": psam.transport}
         parts.append(_section("[psam]", head))

@@ -149,13 +149,20 @@ class BenchPinPad:
 
 
 def say_once(pin: str | None) -> Callable[[PinEntry], str | None]:
-    """A holder who knows one PIN and gives it once for each purpose: a wrong PIN is not tried until it is locked."""
-    given: set[PinPurpose] = set()
+    """A holder who knows one PIN, and does not try a wrong one until it is locked.
+
+    What asks again with fewer tries left was not content with it. The bank's host is asked once by each payment, and a
+    payment that it declines ends the service.
+    """
+    tries: dict[str, int] = {}
 
     def holder(request: PinEntry) -> str | None:
-        if pin is None or request.purpose in given:
+        if pin is None or request.purpose is PinPurpose.ONLINE:
+            return pin
+        left = 0 if request.tries_left is None else request.tries_left
+        if request.prompt in tries and (request.tries_left is None or left < tries[request.prompt]):
             return None
-        given.add(request.purpose)
+        tries[request.prompt] = left
         return pin
 
     return holder

@@ -81,13 +81,23 @@ def make_card(card: Card, profile: Profile, seed: int | None) -> KeyFile:
     station = Station(card)
     _initialise(station, profile, secrets)
     ssse = pse = bank = None
+    identification = b""
     if profile.ssse is not None:
-        ssse = _make_ssse(station, profile, person, secrets)
+        ssse, identification = _make_ssse(station, profile, person, secrets)
     if profile.pse is not None:
         pse, bank = _make_pse(station, profile, person, secrets)
     card.power_off()
     offline_pin = demo.PIN if profile.offline_pin and profile.pse is not None else None
-    holder = Holder(person.name, demo.PIN if ssse else None, offline_pin, demo.PIN if bank else None)
+    holder = Holder(
+        person.name,
+        demo.PIN if ssse else None,
+        offline_pin,
+        demo.PIN if bank else None,
+        person.values["social_security_number"],
+        identification,
+        person.values["card_number"] if ssse else "",
+        person.historical if ssse else b"",
+    )
     return KeyFile(CardKeys(secrets.transport, secrets.master), ssse, pse, bank, holder)
 
 
@@ -120,7 +130,8 @@ def _create(station: Station, fid: int, pages: int, kind: int, suite: Suite, sfi
     station.send(f"CREATE {fid:04X}", b"\x80\xe0" + fid.to_bytes(2, "big") + bytes((len(data),)) + data)
 
 
-def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: Secrets) -> SsseKeys:
+def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: Secrets) -> tuple[SsseKeys, bytes]:
+    """Write the environment; its keys, and the card's identification code."""
     structure, suite = profile.ssse, profile.suite
     if structure is None:
         raise ValueError("the profile has no social-security environment")
@@ -131,7 +142,8 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     own = {"specification_version": structure.version, "identification_code": code}
     values: dict[str, Value] = {**FILE_VALUES, **person.values, **own}
     SsseMaker(station, structure, suite, secrets.ssse_first).run(keys, values, demo.PIN, secrets.ssse_final)
-    return SsseKeys(suite, demo.AREA, secrets.ssse_final, roots, medical_type=profile.medical_type)
+    made = SsseKeys(suite, demo.AREA, secrets.ssse_final, roots, medical_type=profile.medical_type)
+    return made, bytes.fromhex(code)
 
 
 def root_length(name: str, suite: Suite) -> int:

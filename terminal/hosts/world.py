@@ -4,6 +4,7 @@ For runs in process, for `cardterm host`, and for tests. The hosts share one dat
 when it is first asked for.
 """
 
+import functools
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,9 +14,10 @@ from typing import Final, Self
 
 from sqlalchemy import Engine
 
-from cardsim.keyfile import BankKeys, KeyFile
+from cardsim.keyfile import BankKeys, Holder, KeyFile
 from terminal.hosts import switchbook
 from terminal.hosts.bank import BankHost
+from terminal.hosts.bank.accounts import Enrolment
 from terminal.hosts.bank.department import DepartmentLine
 from terminal.hosts.bank.tables import METADATA as BANK_METADATA
 from terminal.hosts.books import open_books
@@ -26,8 +28,10 @@ from terminal.hosts.jsonline import JsonDesk
 from terminal.hosts.line import PATIENCE, Address, BankLine
 from terminal.hosts.network import Institution, Network, load_network
 from terminal.hosts.server import LengthPrefixed, Lines, Served
+from terminal.hosts.social.desk import find_card
 from terminal.hosts.social.host import SocialSecurityHost
 from terminal.hosts.switch import Member, Switch
+from terminal.messages.social import SocialCard
 from terminal.security import PinCipher
 
 MEMORY: Final = "sqlite://"
@@ -128,8 +132,10 @@ class World:
 
     def _bank(self, keyfile: KeyFile) -> Member:
         assert keyfile.bank is not None
-        pin = None if keyfile.holder is None else keyfile.holder.online_pin
-        return Member(BankHost(keyfile.bank, self.pin_zone, pin, books=self.books), self.pin_zone)
+        holder = keyfile.holder or Holder()
+        enrolment = Enrolment(holder.name, holder.number)
+        host = BankHost(keyfile.bank, self.pin_zone, holder.online_pin, books=self.books, enrolment=enrolment)
+        return Member(host, self.pin_zone)
 
     @cached_property
     def switch(self) -> Switch:
@@ -156,7 +162,15 @@ class World:
         # Benefits and withholding go to the first bank: in the region it is the department's partner.
         bank = DepartmentLine(self.bank, self._clock) if self.banks else None
         hsm = Hsm(*keysets.values())
-        return SocialSecurityHost(hsm, self.books, clock=self._clock, random=self._random, bank=bank)
+        host = SocialSecurityHost(hsm, self.books, clock=self._clock, random=self._random, bank=bank)
+        for keyfile in self._keyfiles:
+            if keyfile.ssse is not None and (holder := keyfile.holder) is not None and holder.card:
+                algorithm = keyfile.ssse.suite.algorithm_id
+                card = SocialCard(
+                    holder.card, holder.card_number, holder.number, holder.name, holder.historical, algorithm
+                )
+                host.work(functools.partial(find_card, card=card))
+        return host
 
     # --- on lines
 

@@ -102,3 +102,25 @@ def test_wrong_use_is_one_sentence(
     captured = capsys.readouterr()
     assert problem in captured.err
     assert captured.out == ""
+
+
+def test_benefits_reach_the_account_of_a_holder_whom_both_hosts_know(
+    image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SCHEME-080: hosts in process know the holder from the key file, and the bank compares name and number."""
+    status, found = run(capsys, "--card", image, "--service", "benefits")
+    assert (status, found["service"]["end"]) == (0, "done")
+    assert found["financial"]["result"] == "approved"
+
+
+def test_a_log_in_with_a_card_that_no_counter_has_seen(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-068: the register has the card from the key file, so EF06 need not be read."""
+    status, found = run(capsys, "--card", image, "--service", "login")
+    assert (status, found["service"]["end"]) == (0, "done")
+
+
+def test_one_pin_pays_several_contributions(image: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-075, SCHEME-076: each payment asks for the PIN again; `--pin` answers each time."""
+    status, found = run(capsys, "--card", image, "--service", "contribute", "--pin", "123456")
+    assert (status, found["service"]["end"]) == (0, "done")
+    assert len(found["service"]["references"]) > 1
