@@ -58,7 +58,7 @@ def flow_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--pin takes 4 to 12 digits")
     if (new := getattr(arguments, "new_pin", None)) is not None and not re.fullmatch(r"[0-9]{4,12}", new):
         raise UsageError("--new-pin takes 4 to 12 digits")
-    if arguments.command == "full":
+    if arguments.command != "financial":
         check_equipment(arguments)
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     keys = _keys(arguments, target, psam=sam.given)

@@ -28,7 +28,7 @@ def check_equipment(arguments: argparse.Namespace) -> None:
         UsageError: names it.
     """
     lacking = {name.upper().replace("-", "_") for name in arguments.without}
-    require("full", {part for part in Part if part.name not in lacking})
+    require(arguments.command, {part for part in Part if part.name not in lacking})
 
 
 def catalogue_of(arguments: argparse.Namespace) -> Catalogue:

@@ -182,6 +182,13 @@ def _full_options() -> Parser:
         "--item", action="append", default=[], metavar="NUMBER", help="contribute, benefits: these alone (repeatable)"
     )
     group.add_argument("--region", metavar="FILE", help="further businesses of a region (TOML)")
+    return options
+
+
+def _equipment() -> Parser:
+    """The parts of terminals that have to have some (SCHEME-026)."""
+    options = Parser(add_help=False)
+    group = options.add_argument_group("equipment")
     group.add_argument(
         "--without", action="append", default=[], choices=PARTS, metavar="PART", help="a part that the terminal lacks"
     )

@@ -27,7 +27,8 @@ def test_the_full_function_terminal_has_printer_and_stripe_reader_besides() -> N
     assert parts > set(modes()["social"].parts)
 
 
-def test_the_command_refuses_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """TRM-259: `cardterm full --without printer` ends before the card is looked at."""
-    assert main(["full", "--card", "none.card", "--without", "printer"]) == 2
-    assert "does not start without: printer" in capsys.readouterr().err
+@pytest.mark.parametrize(("mode", "part"), [("full", "printer"), ("social", "storage")])
+def test_the_command_refuses_too(mode: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-026, TRM-259: `cardterm full --without printer` ends before the card is looked at."""
+    assert main([mode, "--card", "none.card", "--without", part]) == 2
+    assert f"does not start without: {part}" in capsys.readouterr().err
