@@ -215,7 +215,10 @@ def test_parameters_and_classes() -> None:
 
 @EACH
 def test_chains(name: str, suite: Suite) -> None:
-    """PSAM-144, PSAM-150, PSAM-151, PSAM-153: each P1 in its class; a chain gives what one command gives."""
+    """PSAM-144, PSAM-150, PSAM-151, PSAM-153, TRM-032: each P1 in its class; a chain gives what one command gives.
+
+    When the calculation is done its session key is gone.
+    """
     size = suite.block_size
     data = bytes(range(5 * size))
     iv = bytes(range(size))

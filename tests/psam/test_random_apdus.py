@@ -63,11 +63,15 @@ def _scene(desk: Desk, draw: random.Random) -> None:
 
 
 def test_storm() -> None:
-    """Declared status words alone; cells stand after a failed command; secrets never come out."""
+    """TRM-028: declared status words alone; cells stand after a failed command; no key is ever in an answer."""
     draw = random.Random(20240101)
     desk = psam()
     assert desk.keys.psam is not None
-    secrets = [key for own in desk.keys.psam.environments for key in (own.master, own.application, own.national)]
+    secrets = [
+        key
+        for own in desk.keys.psam.environments
+        for key in (own.master, own.application, own.national, own.provincial, own.city, *own.roots.values())
+    ]
     answered: set[int] = set()
     for _ in range(6000):
         if draw.random() < 0.1:

@@ -98,7 +98,7 @@ def state_of(at: Clinic) -> State:
 @pytest.mark.parametrize("before", EVERY)
 @pytest.mark.parametrize(("command", "word", "after"), TABLE)
 def test_every_command_in_every_state(command: str, word: str, after: dict[State, State], before: State) -> None:
-    """SSC5-7-02 to SSC5-7-19, SSC5-6.11-20, C-04: what each command leaves pending."""
+    """SSC5-7-02 to SSC5-7-19, SSC5-6.11-20, C-04, TRM-167: what each command leaves pending."""
     at = ready()
     bring(at, before)
     balance = at.account

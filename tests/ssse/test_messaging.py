@@ -63,7 +63,7 @@ class TestRecord:
         assert at.bench.x("00DC032C06" + RECORD) == "9000"
 
     def test_demanded(self, at: Shop) -> None:
-        """SSC7-7.4-01: a file that demands it: 6987 in class 00, after the write rule; 9000 with the MAC."""
+        """SSC7-7.4-01, TRM-103: a file that demands it: 6987 in class 00, after the write rule; 9000 with the MAC."""
         before = at.bench.cells
         assert at.bench.all("00DC036406" + RECORD, "00DCFE6406" + RECORD, "00D697000155") == ["6987"] * 3
         assert at.bench.cells == before
@@ -75,8 +75,8 @@ class TestRecord:
         assert at.bench.all("00DC036406" + RECORD, "00D697000155") == ["6982", "6982"]
 
     def test_refusals(self, at: Shop) -> None:
-        """SSC5-6.13-25, SSC5-6.13-27, SSC7-7.4-02: 6984; 6988, also where there is no such record; then its right MAC
-        finds the challenge used up."""
+        """SSC5-6.13-25, SSC5-6.13-27, SSC7-7.4-02, TRM-103: 6984; 6988, also where there is no such record;
+        then its right MAC finds the challenge used up."""
         before = at.bench.cells
         assert at.bench.x("04DC030C0A" + RECORD + "00000000") == "6A82"
         assert at.bench.x("04DC032C0A" + RECORD + "00000000") == "6984"

@@ -15,7 +15,7 @@ def test_with_everything_it_starts(mode: str) -> None:
 
 @pytest.mark.parametrize(("mode", "part"), [(m.key, part) for m in modes().values() for part in m.parts])
 def test_one_part_is_missing(mode: str, part: Part) -> None:
-    """SCHEME-026, TRM-003, TRM-259: start is refused, and the part is named."""
+    """SCHEME-026, TRM-003, TRM-004, TRM-259: start is refused, and the part is named."""
     with pytest.raises(UsageError, match=part.value):
         require(mode, set(Part) - {part})
 

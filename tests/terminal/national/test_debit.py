@@ -64,7 +64,7 @@ class TestWithPsam:
     @pytest.mark.parametrize("profile", ALL)
     @pytest.mark.parametrize("sam", [FIELD, NATIONAL])
     def test_output(self, profile: str, sam: str) -> None:
-        """API-116, API-119: amounts of 0, 12345 and 10000 fen; eight fields, the TAC last."""
+        """API-116, API-119, TRM-166: amounts of 0, 12345 and 10000 fen; eight fields, the TAC last."""
         desk = counter(profile, sam, ["123456"])
         code, output = desk.call("iDoDebit", 1, info(profile), PAYMENT)
         algorithm = "03" if profile == DUAL else "01"

@@ -278,7 +278,7 @@ class TestFaults:
         assert desk.closed
 
     def test_no_card(self) -> None:
-        """API-028, API-145: an empty slot."""
+        """API-028, API-145, TRM-034: an empty slot is -2 before anything else."""
         desk = counter()
         desk.slot(CONTACT).remove()
         assert desk.call("iReadCardBas", 3) == (-2, "无卡")
