@@ -267,7 +267,7 @@ def build_parser() -> Parser:
         "social",
         "The social-security terminal.",
         "social --card me.card --psam me.psam --service read DF01EF05",
-        (common, psam, session, _hosts(social=True, bank=False), _social_services()),
+        (common, psam, session, _hosts(social=True, bank=False), _equipment(), _social_services()),
     )
     add(
         "financial",
@@ -279,7 +279,7 @@ def build_parser() -> Parser:
         "full",
         "The full-function terminal: both environments in one card session.",
         "full --card me.card --service settle --fee 门诊费=300.00:covered",
-        (common, psam, session, _hosts(social=True, bank=True), _full_options(), financial),
+        (common, psam, session, _hosts(social=True, bank=True), _equipment(), _full_options(), financial),
     )
     full.add_argument(
         "--order", choices=("social-first", "bank-first"), default="social-first", help="which side first"
