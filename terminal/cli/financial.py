@@ -31,15 +31,15 @@ def type_word(kind: TransactionType) -> str:
     return kind.name.lower().replace("_", "-")
 
 
-def fen(text: str) -> int:
-    """An amount in yuan, as 12.34.
+def fen(text: str, option: str = "") -> int:
+    """An amount in yuan, as 12.34, of an option if one is named.
 
     Raises:
         UsageError: it is none.
     """
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise UsageError(f"--amount {text}: write it in yuan, as 12.34")
+        raise UsageError(f"{option} {text}: write an amount in yuan, as 12.34".strip())
     return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
 
 
@@ -93,7 +93,7 @@ def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime
     return FinancialConfig(
         parameters,
         kind,
-        0 if kind in _WITHOUT_AMOUNT else fen(arguments.amount),
+        0 if kind in _WITHOUT_AMOUNT else fen(arguments.amount, "--amount"),
         now,
         # The key file is the card's own: its authority wins over one of ours with the same index.
         own + terminal.ca_keys,

@@ -53,7 +53,7 @@ _ORDERS: Final = {
 
 def flow_command(arguments: argparse.Namespace) -> int:
     """Run one of the three terminals; the exit status."""
-    now = _now(arguments.now)
+    now = moment(arguments.now)
     if arguments.pin is not None and not re.fullmatch(r"[0-9]{4,12}", arguments.pin):
         raise UsageError("--pin takes 4 to 12 digits")
     if (new := getattr(arguments, "new_pin", None)) is not None and not re.fullmatch(r"[0-9]{4,12}", new):
@@ -94,7 +94,12 @@ def _create(name: Path) -> TextIO:
         raise UsageError(f"{name}: the recording cannot be written: {error.strerror}") from error
 
 
-def _now(text: str | None) -> datetime:
+def moment(text: str | None) -> datetime:
+    """What `--now` means; the machine's time without it.
+
+    Raises:
+        UsageError: it is no time.
+    """
     if text is None:
         return datetime.now()
     try:

@@ -8,11 +8,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
-from cardsim.keyfile import KeyFile, KeyFileError, load_keyfile
-from terminal.cli.hosts import address_of, network_of
+from terminal.cli.hosts import address_of, key_file, network_of
 from terminal.errors import LinkError, UsageError
 from terminal.hosts.books import BooksError
 from terminal.hosts.line import Address
@@ -31,7 +29,7 @@ def host_command(arguments: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s: %(message)s")
     network = network_of(arguments.network)
     remote = dict(_remote(text, network) for text in arguments.bank)
-    keyfiles = [_keyfile(name) for name in arguments.keys]
+    keyfiles = [key_file(name) for name in arguments.keys]
     asked = _ALL if arguments.host == "all" else (arguments.host,)
     with World(keyfiles, books=arguments.books, network=network, remote=remote) as world:
         try:
@@ -53,13 +51,6 @@ def _remote(text: str, network: Network) -> tuple[str, Address]:
     if network.bank(code) is None:
         raise UsageError(f"--bank {text}: the network has no bank {code}")
     return code, address_of("--bank", place)
-
-
-def _keyfile(name: str) -> KeyFile:
-    try:
-        return load_keyfile(Path(name))
-    except KeyFileError as error:
-        raise UsageError(str(error)) from error
 
 
 def _hosts(world: World, name: str) -> list[Served]:

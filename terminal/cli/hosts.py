@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cardsim.keyfile import KeyFile
+from cardsim.keyfile import KeyFile, KeyFileError, load_keyfile
 from terminal.driver import Host, SocialHost
 from terminal.errors import UsageError
 from terminal.flows.financial.outbox import trace_record
@@ -103,6 +103,18 @@ def _world(books: str | None, keys: KeyFile, now: datetime, zone: PinCipher) -> 
     except BooksError as error:
         raise UsageError(str(error)) from error
     return world
+
+
+def key_file(name: str) -> KeyFile:
+    """A key file of `--keys`.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    try:
+        return load_keyfile(Path(name))
+    except KeyFileError as error:
+        raise UsageError(str(error)) from error
 
 
 def network_of(name: str | None) -> Network:

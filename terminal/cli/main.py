@@ -31,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.host import host_command
 
                 return host_command(arguments)
+            case "desk":
+                from terminal.cli.desk import desk_command
+
+                return desk_command(arguments)
             case _:
                 from terminal.cli.flows import flow_command
 

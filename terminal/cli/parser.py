@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cardsim.commandline import Parser, add_general_options
+from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, WORDS
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
@@ -236,6 +237,37 @@ def _service_options() -> Parser:
     return options
 
 
+_DESKS: Final = {
+    BANK: "Accounts, cards, issuer scripts and files of the bank.",
+    SOCIAL: "Cards, blacklist, contributions and benefits of the social-security department.",
+    SWITCH: "Clearing between the banks.",
+}
+
+
+def _desk_words(desks: Parser) -> None:
+    """Hosts and words of `cardterm desk`, from their table."""
+    common = Parser(add_help=False)
+    group = common.add_argument_group("books")
+    group.add_argument("--books", required=True, metavar="URL", help="an SQLite file or a database's URL")
+    group.add_argument("--keys", nargs="+", default=[], metavar="FILE", help="key files of cards; for words with a PIN")
+    group.add_argument("--network", metavar="FILE", help="banks and terminals (default: the demo network)")
+    group.add_argument("--now", metavar="TIME", help="date and time, as 2026-11-21T12:00:00")
+    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    hosts = desks.add_subparsers(dest="host", metavar="HOST", required=True)
+    for host, words in WORDS.items():
+        text, example = _DESKS[host], f"example: {PROGRAM} desk {host} {EXAMPLES[host]}"
+        of_host = hosts.add_parser(host, help=text, description=text, epilog=example)
+        found = of_host.add_subparsers(dest="word", metavar="WORD", required=True)
+        for word in words:
+            of_word = found.add_parser(word.name, help=word.text, description=word.text, parents=[common])
+            for name in word.arguments:
+                bare = name.strip("[]")
+                many = {} if bare == name else {"nargs": "?"}
+                of_word.add_argument(bare.partition(":")[0].lower(), metavar=bare, **many)  # type: ignore[arg-type]
+            for option in word.options:
+                of_word.add_argument(f"--{option}", **OPTIONS[option])
+
+
 def build_parser() -> Parser:
     """The whole tree."""
     parser = Parser(
@@ -296,6 +328,13 @@ def build_parser() -> Parser:
         "host --keys me.card.keys.toml --books me.books",
         (_host_options(),),
     )
+    desk = add(
+        "desk",
+        "What operators do at the hosts: accounts, lost cards, orders to cards, files.",
+        f"desk bank {EXAMPLES[BANK]}",
+        (),
+    )
+    _desk_words(desk)
     add(
         "conform",
         "Run conformance cases on a card.",

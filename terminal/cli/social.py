@@ -70,10 +70,15 @@ def _addresses(name: str) -> Callable[[list[str]], Mapping[str, Any]]:
 def _writes(words: list[str]) -> Mapping[str, Any]:
     if not words:
         raise UsageError("name what to write, as DF01EF07:29=2")
-    return {"writes": tuple(_write(word) for word in words)}
+    return {"writes": tuple(write_of(word) for word in words)}
 
 
-def _write(word: str) -> Write:
+def write_of(word: str) -> Write:
+    """What to write, from a word as DF01EF07:29=2.
+
+    Raises:
+        UsageError: it is not written so, or the file has no such item.
+    """
     match = _ASSIGNMENT.fullmatch(word)
     if match is None:
         raise UsageError(f"{word}: write FILE:TAG=VALUE as DF01EF07:29=2, or FILE=HEX for a record or a whole file")

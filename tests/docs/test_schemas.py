@@ -95,6 +95,16 @@ def test_inquiry(card: Path, kind: str) -> None:
     check("cardterm-inquiry", json.loads(output))
 
 
+@pytest.mark.parametrize("words", ["bank cards", "bank clearing", "bank audit", "social blacklist", "switch clear"])
+def test_desk(card: Path, words: str, tmp_path: Path) -> None:
+    """cardterm desk --json."""
+    books = ["--books", str(tmp_path / "books")]
+    assert run(["cardterm", "financial", "--card", str(card), *books])[0] == 0
+    status, output = run(["cardterm", "desk", *words.split(), *books, "--json"])
+    assert status == 0
+    check("cardterm-desk", json.loads(output))
+
+
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])
 def test_apdu(card: Path, options: list[str]) -> None:
     """cardterm apdu --json."""

@@ -53,7 +53,7 @@ def order(reference: str = "D1", amount: int = 30_000, **changes: str) -> BatchO
 
 
 def send(host: BankHost, kind: BatchKind, *orders: BatchOrder, number: str = "B1") -> tuple[OrderResult, ...]:
-    result = read_result(take_file(host, write_batch(Batch(kind, number, DAY, orders))))
+    result = read_result(take_file(host.books, write_batch(Batch(kind, number, DAY, orders))))
     assert audit(host.books) == []
     return result.results
 
@@ -156,7 +156,7 @@ def test_the_departments_line() -> None:
 def test_files_that_are_none(text: str, problem: str) -> None:
     """One sentence with the place, and nothing is carried out."""
     with pytest.raises(BatchError, match=problem):
-        take_file(bank(), text)
+        take_file(bank().books, text)
 
 
 def test_files_read_back_as_they_were_written() -> None:
@@ -180,7 +180,7 @@ def test_the_clearing_file() -> None:
     assert host.handle(reverse(taken_back)).arc == "00"
     other_day = card.message(TYPES.PURCHASE, 11, time=datetime(2026, 11, 22))
     assert host.handle(other_day).arc == "00"
-    lines = clearing_file(host, DAY).splitlines()
+    lines = clearing_file(host.books, DAY).splitlines()
     assert lines[0] == "H,cardsim-clearing,1,20261121"
     assert lines[-1] == f"T,{len(approved)},{sum(approved)}"
     assert [line for line in lines if line.startswith("S")] == ["S,CASH,1,300", "S,DEPOSIT,1,50", "S,PURCHASE,1,100"]
@@ -248,7 +248,7 @@ def test_three_logs() -> None:
     data = issue(host, IssueOrder(NAME, NUMBER, "111110"), date(2026, 2, 3))
     assert lengths() == [0, 1, 0]
     send(host, BatchKind.BENEFITS, order(account=data.pan))
-    clearing_file(host, DAY)
+    clearing_file(host.books, DAY)
     assert lengths() == [2, 1, 0]
     host.handle(PlasticCard(pan=data.pan).message())
     assert lengths() == [2, 1, 1]

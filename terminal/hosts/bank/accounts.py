@@ -137,6 +137,11 @@ def find_account(connection: Connection, number: str) -> Holding | None:
     return None if row is None else _holding(row)
 
 
+def every(connection: Connection) -> list[Holding]:
+    """All holdings, by card number."""
+    return [_holding(row) for row in connection.execute(_HOLDINGS.order_by(CARDS.c.pan)).mappings()]
+
+
 def find_person(connection: Connection, id_number: str) -> Holding | None:
     """The holding of a person by social-security number, the first one where there are several."""
     query = _HOLDINGS.where(ACCOUNTS.c.id_number == id_number).order_by(ACCOUNTS.c.number)

@@ -5,7 +5,7 @@ Scheme, part 2 (2) 1 and 2. Each order is carried out once, whichever file it co
 
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.accounts import Holding
@@ -30,7 +30,7 @@ _STATES: Final = {
 }
 
 
-def take_file(bank: BankHost, text: str) -> str:
+def take_file(books: Engine, text: str) -> str:
     """Carry a batch file out; the text of its result. A file that comes again gets the same result.
 
     Raises:
@@ -38,7 +38,7 @@ def take_file(bank: BankHost, text: str) -> str:
     """
     batch = read_batch(text)
     return LEDGER.once(
-        bank.books,
+        books,
         f"batch {batch.kind.value} {batch.number}",
         lambda connection: write_result(_carry_out(connection, batch)),
     )

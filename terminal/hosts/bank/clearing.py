@@ -14,9 +14,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
-from terminal.hosts.bank.host import BankHost
 from terminal.hosts.bank.tables import TRANSACTIONS, TRANSFER_LOG, TransactionState
 from terminal.hosts.books import transact
 from terminal.messages.bank import TransactionType
@@ -62,9 +61,9 @@ def cleared(connection: Connection, day: str) -> list[Cleared]:
     ]
 
 
-def clearing_file(bank: BankHost, day: str) -> str:
+def clearing_file(books: Engine, day: str) -> str:
     """Make the file of a day, and note that in the log of data transfer."""
-    return transact(bank.books, lambda connection: _file(connection, day))
+    return transact(books, lambda connection: _file(connection, day))
 
 
 def _file(connection: Connection, day: str) -> str:

@@ -113,12 +113,12 @@ def find_card(desk: Desk, card: SocialCard) -> CardRow | None:
         Refusal: card number or holder are others than in the register.
     """
     identification = card.identification.hex().upper()
-    row = _row(desk, identification)
+    row = stored_card(desk, identification)
     if row is None:
         if not desk.admit or len(card.identification) != 16 or not card.number:
             return None
         enrol_card(desk, card)
-        row = _row(desk, identification)
+        row = stored_card(desk, identification)
         assert row is not None
     if card.number not in ("", row.number):
         raise Refusal(Code.DOES_NOT_FIT, "the card number is not that of the identification code")
@@ -170,7 +170,8 @@ def listed(desk: Desk, identification: str, number: str) -> bool:
     return desk.books.execute(_LISTED, {"number": number, "identification": identification}).scalar() is not None
 
 
-def _row(desk: Desk, identification: str) -> CardRow | None:
+def stored_card(desk: Desk, identification: str) -> CardRow | None:
+    """The row of an identification code (hex) as it is stored; the blacklist is not looked at."""
     found = desk.books.execute(_CARD, {"identification": identification}).first()
     if found is None:
         return None

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from terminal.hosts.social.codes import Code, Refusal
-from terminal.hosts.social.desk import CardRow, Desk, find_card, known_card
-from terminal.hosts.social.tables import APPLICATIONS, BLACKLIST, CARDS, EVENTS
+from terminal.hosts.social.desk import CardRow, Desk, find_card, known_card, stored_card
+from terminal.hosts.social.tables import APPLICATIONS, BLACKLIST, CARDS, EVENTS, PERSONS
 from terminal.messages.seal import blacklist_seal
 from terminal.messages.social import (
     BankNotice,
@@ -171,3 +171,25 @@ def applications_of(desk: Desk, identification: str) -> tuple[tuple[str, str], .
         select(APPLICATIONS).where(APPLICATIONS.c.card == identification).order_by(APPLICATIONS.c.application)
     )
     return tuple((row.application, row.state) for row in rows)
+
+
+def cards(desk: Desk, number: str = "") -> list[CardRow]:
+    """The cards of the register by card number; of a card number or identification code, if one is named."""
+    query = select(CARDS.c.identification).order_by(CARDS.c.number, CARDS.c.identification)
+    if number:
+        query = query.where(or_(CARDS.c.number == number, CARDS.c.identification == number.upper()))
+    return [row for found in desk.books.scalars(query).all() if (row := stored_card(desk, found)) is not None]
+
+
+def events(desk: Desk, row: CardRow) -> tuple[dict[str, str], ...]:
+    """What happened to a card, in its order: time, event, and the request for a new card where there was one."""
+    query = select(EVENTS).where(EVENTS.c.card == row.identification).order_by(EVENTS.c.id)
+    return tuple(
+        {"time": event.time, "event": event.event, "new card requested": event.new_request}
+        for event in desk.books.execute(query)
+    )
+
+
+def knows_person(desk: Desk, number: str) -> bool:
+    """Whether a person is in the register."""
+    return desk.books.execute(select(PERSONS.c.number).where(PERSONS.c.number == number)).first() is not None
