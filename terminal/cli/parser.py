@@ -137,7 +137,9 @@ def _financial_options() -> Parser:
     options = Parser(add_help=False)
     group = options.add_argument_group("transaction")
     group.add_argument("--amount", default="1.00", metavar="YUAN", help="amount in yuan (default 1.00)")
-    group.add_argument("--type", choices=TYPES, help="kind of transaction (default purchase, or cash without it)")
+    group.add_argument(
+        "--type", choices=TYPES, metavar="KIND", help=f"default purchase, or cash without it; {', '.join(TYPES)}"
+    )
     kind = group.add_mutually_exclusive_group()
     kind.add_argument(
         "--terminal", default="pos", metavar="FILE", help="pos (default), atm, counter, or a file with a terminal"
@@ -200,7 +202,13 @@ def _social_services() -> Parser:
     """All services of the social-security terminal, and what belongs to them."""
     options = Parser(add_help=False)
     group = options.add_argument_group("service")
-    group.add_argument("--service", choices=SOCIAL_SERVICES, default="identity", help="what to do (default identity)")
+    group.add_argument(
+        "--service",
+        choices=SOCIAL_SERVICES,
+        default="identity",
+        metavar="NAME",
+        help=f"what to do (default identity): {', '.join(SOCIAL_SERVICES)}",
+    )
     group.add_argument(
         "words",
         nargs="*",

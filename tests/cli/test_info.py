@@ -17,7 +17,23 @@ from tests.cards import card
 from tests.cli.support import ATR, PROFILES, Serving, command, environment, run
 from tests.ssse.clinic import clinic
 
-PUBLIC = ("area", "keydata", "rid", "index", "modulus", "exponent", "name", "suite", "format", "version", "key_version")
+PUBLIC = (
+    "card",
+    "card_number",
+    "historical",
+    "number",
+    "area",
+    "keydata",
+    "rid",
+    "index",
+    "modulus",
+    "exponent",
+    "name",
+    "suite",
+    "format",
+    "version",
+    "key_version",
+)
 
 
 def secrets_of(image: Path) -> Iterator[str]:
