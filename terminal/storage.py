@@ -7,14 +7,23 @@ import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cardsim.privatefile import write_private
 from terminal.effects import Entry, Shelf
 from terminal.errors import TerminalError
 
 _KEY_BYTES: Final = 32
+_SLACK: Final = 64
+"""So many lines that mean nothing any more may stand in a file beside as many as mean something."""
 _NO_STORAGE: Final = "this is no storage of a terminal"
+_ALTERED: Final = "the storage was altered, or its key is another one"
+_MAGIC: Final = b"cardterm-storage 2 "
+_GENERATION: Final = 16
+_COUNT: Final = 12
+_SEAL: Final = 64
+_HEAD: Final = len(_MAGIC) + _GENERATION + _COUNT + _SEAL + 3
+"""Length of the head in bytes: magic, generation, count and seal, with blanks between and a line feed behind."""
 
 
 class MemoryStorage:
@@ -41,56 +50,133 @@ class StorageError(TerminalError):
 
 
 class FileStorage(MemoryStorage):
-    """Storage in a file of JSON. What was kept is on disk when the call returns, whole or not at all (TRM-016).
+    """Storage in a file, one line for each record that was kept or discarded. What was kept is on disk when the call
+    returns (TRM-016); a run that is killed while it writes leaves all records before that one.
 
-    The file is sealed: HMAC-SHA-256 over all records under a key beside it in FILE.key, for its owner alone.
-    A record that was altered, added or taken away is noticed when the file is opened (TRM-025).
+    Each line carries a seal, HMAC-SHA-256 over the seal before it and the line, under a key beside the file in
+    FILE.key, for its owner alone; the head seals how many lines there are. A record that was altered, added or taken
+    away is noticed when the file is opened (TRM-025); a whole older file in its place is not. Lines that mean nothing
+    any more go when the file is opened.
+
+    An append is the line and then the head: a file may have one line more than its head says, never one less. The head
+    has one length and lies in the first page, so that a killed process leaves the old one or the new one.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the file, or begin with nothing where there is none.
 
         Raises:
-            StorageError: it cannot be read, or is no storage.
+            StorageError: it cannot be read, is no storage, or was altered.
         """
         super().__init__()
         self._path = path
+        self._head = b""
+        self._end = 0
+        self._generation = self._seal = b""
+        self._lines = 0
         try:
-            content = json.loads(path.read_text(encoding="utf8"))
-            shelves, seal = content["shelves"], bytes.fromhex(content["seal"])
-            self._shelves |= {Shelf(name): _records(records) for name, records in shelves.items()}
+            content = path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
             raise StorageError(f"{path}: {error.strerror}") from error
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
-            raise StorageError(f"{path}: {_NO_STORAGE}") from error
-        if not hmac.compare_digest(seal, _seal(self._key(), shelves)):
-            raise StorageError(f"{path}: the storage was altered, or its key is another one")
+        self._read(content)
+        live = sum(len(records) for records in self._shelves.values())
+        if self._end != len(content) or self._lines > 2 * live + _SLACK:
+            self._rewrite()
 
     def keep(self, shelf: Shelf, key: str, content: Mapping[str, str]) -> None:
         """Store a record, in the place of one that is there."""
+        self._append(shelf, key, content)
         super().keep(shelf, key, content)
-        self._write()
 
     def discard(self, shelf: Shelf, key: str) -> None:
         """Take a record away."""
-        super().discard(shelf, key)
-        self._write()
+        if key in self._shelves[shelf]:
+            self._append(shelf, key, None)
+            super().discard(shelf, key)
 
-    def _write(self) -> None:
-        shelves = {shelf.value: records for shelf, records in self._shelves.items() if records}
-        # The new file takes the place of the old one in one step: a run that is killed leaves one of the two.
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    def _read(self, content: bytes) -> None:
+        """Take what the file holds; a last line without its end was never kept."""
+        if len(content) < _HEAD or not content.startswith(_MAGIC):
+            raise StorageError(f"{self._path}: {_NO_STORAGE}")
+        self._head, whole = content[:_HEAD], content[: content.rindex(b"\n") + 1]
+        self._generation = self._head.removeprefix(_MAGIC)[:_GENERATION]
+        key = self._key()
+        self._seal = _first_seal(key, self._generation)
+        known = self._head_of(key) == self._head
+        for line in whole[_HEAD:].splitlines(keepends=True):
+            self._take(key, line)
+            known = known or self._head_of(key) == self._head
+        if not known:
+            raise StorageError(f"{self._path}: {_ALTERED}")
+        self._end = len(whole)
+
+    def _take(self, key: bytes, line: bytes) -> None:
+        seal, _, body = line.rstrip(b"\n").partition(b" ")
+        self._seal = hmac.digest(key, self._seal + body, sha256)
+        if not hmac.compare_digest(seal, self._seal.hex().encode()):
+            raise StorageError(f"{self._path}: {_ALTERED}")
+        self._lines += 1
+        shelf, name, record = json.loads(body)
+        if record is None:
+            super().discard(Shelf(shelf), name)
+        else:
+            super().keep(Shelf(shelf), name, record)
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def _append(self, shelf: Shelf, key: str, content: Mapping[str, str] | None) -> None:
+        if not self._head:
+            self._rewrite()
+        secret = self._key()
+        seal, line = _sealed(secret, self._seal, shelf, key, content)
+        try:
+            with self._path.open("r+b") as file:
+                if file.read(_HEAD) != self._head or file.seek(0, os.SEEK_END) != self._end:
+                    raise StorageError(f"{self._path}: another terminal has written to the storage")
+                try:
+                    file.write(line)
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(self._end)
+                    raise
+                self._seal, self._lines, self._end = seal, self._lines + 1, self._end + len(line)
+                self._head = self._head_of(secret)
+                file.seek(0)
+                file.write(self._head)
+        except OSError as error:
+            raise StorageError(f"{self._path}: {error.strerror}") from error
+
+    def _rewrite(self) -> None:
+        """What is kept now, and nothing else, in a file that takes the old one's place in one step."""
         new = self._path.with_name(self._path.name + ".new")
         try:
-            content = {"seal": _seal(self._key(new=True), shelves).hex(), "shelves": shelves}
-            with new.open("w", encoding="utf8") as file:
-                json.dump(content, file, ensure_ascii=False, indent=1)
+            secret = self._key(new=True)
+            self._generation = secrets.token_hex(_GENERATION // 2).encode()
+            self._seal, self._lines, lines = _first_seal(secret, self._generation), 0, b""
+            for shelf, records in self._shelves.items():
+                for key, content in records.items():
+                    self._seal, line = _sealed(secret, self._seal, shelf, key, content)
+                    self._lines, lines = self._lines + 1, lines + line
+            self._head = self._head_of(secret)
+            with new.open("wb") as file:
+                file.write(self._head + lines)
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
         except OSError as error:
             raise StorageError(f"{self._path}: {error.strerror}") from error
+        self._end = len(self._head) + len(lines)
+
+    def _head_of(self, key: bytes) -> bytes:
+        """The head for the lines so far."""
+        fields = self._generation + b" " + f"{self._lines:0{_COUNT}d}".encode()
+        seal = hmac.digest(key, b"count" + fields + self._seal, sha256).hex().encode()
+        return _MAGIC + fields + b" " + seal + b"\n"
 
     def _key(self, *, new: bool = False) -> bytes:
         """The key of the seal; made where the storage is written for the first time."""
@@ -103,11 +189,15 @@ class FileStorage(MemoryStorage):
             raise StorageError(f"{beside}: the key of the storage cannot be used") from error
 
 
-def _seal(key: bytes, shelves: Mapping[str, Any]) -> bytes:
-    return hmac.digest(key, json.dumps(shelves, sort_keys=True).encode(), sha256)
+def _first_seal(key: bytes, generation: bytes) -> bytes:
+    return hmac.digest(key, b"storage" + generation, sha256)
 
 
-def _records(content: object) -> dict[str, dict[str, str]]:
-    if not isinstance(content, dict) or not all(isinstance(record, dict) for record in content.values()):
-        raise ValueError("records stand under their keys")
-    return {key: {str(name): str(text) for name, text in record.items()} for key, record in content.items()}
+def _sealed(
+    key: bytes, before: bytes, shelf: Shelf, name: str, content: Mapping[str, str] | None
+) -> tuple[bytes, bytes]:
+    """The seal of a line, and the line."""
+    record = None if content is None else {word: str(text) for word, text in content.items()}
+    body = json.dumps([shelf.value, name, record], ensure_ascii=False).encode()
+    seal = hmac.digest(key, before + body, sha256)
+    return seal, seal.hex().encode() + b" " + body + b"\n"

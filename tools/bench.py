@@ -1,6 +1,6 @@
 """Speed of the card and of its readers: each figure beside a yardstick that was measured in the same run.
 
-    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|hosts|conformance|socket|vpcd]
+    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|hosts|storage|conformance|socket|vpcd]
 
 Machines are noisy, so the figures to compare are the ratios; absolute rates say what this machine did just now. Each
 rate is the best of several short runs, taken in turn with its yardstick.
@@ -8,6 +8,8 @@ rate is the best of several short runs, taken in turn with its yardstick.
 
 import argparse
 import contextlib
+import functools
+import itertools
 import json
 import os
 import platform
@@ -35,6 +37,8 @@ from cardsim.reader.errors import ReaderError
 from cardsim.reader.pcsc.server import PcscServer
 from cardsim.reader.slot import Slot, reader_name
 from cardsim.reader.vpcd import VpcdConnection
+from terminal.effects import Shelf
+from terminal.storage import FileStorage
 
 SSSE: Final = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 SELECT_EF05: Final = bytes.fromhex("00A4020002EF05")
@@ -316,11 +320,33 @@ def hosts(scale: int) -> list[Figure]:
     ]
 
 
+def storage(scale: int) -> list[Figure]:
+    """One record of the terminal's storage, in a file that holds none and in one that holds a thousand."""
+    content, found = {"card": "519900D156000005", "amount": "12.34", "time": "20261121120000"}, []
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "line").open("wb") as line:
+
+        def append() -> None:
+            line.write(bytes(200))
+            line.flush()
+            os.fsync(line.fileno())
+
+        for there in (0, 1000):
+            kept = FileStorage(Path(folder) / f"storage-{there}")
+            for number in range(there):
+                kept.keep(Shelf.TRANSACTIONS, f"before-{number}", content)
+            keys = map(str, itertools.count())
+            keep = functools.partial(lambda kept, keys: kept.keep(Shelf.TRANSACTIONS, next(keys), content), kept, keys)
+            name = f"record of the storage, {there} before"
+            found.append(figure(name, keep, "a line and its fsync", append, 10 * scale, "fsync of the disk"))
+    return found
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
     "payment": payment,
     "hosts": hosts,
+    "storage": storage,
     "conformance": conformance,
     "socket": over_socket,
     "vpcd": over_vpcd,
