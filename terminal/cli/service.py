@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 import contextlib
-import getpass
 import random
+import re
 import secrets
 import signal
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cardsim.keyfile import Holder, KeyFileError, default_keyfile_path, load_keyfile
 from cardsim.resources import resource
+from terminal.cli.keyboard import Keyboard
 from terminal.cli.output import TextTranscript, Writer
 from terminal.driver import Services
 from terminal.effects import PinEntry
@@ -27,13 +28,16 @@ from terminal.national.service import NationalService, run_service
 from terminal.security import BenchPinPad, PinCipher
 
 _PORT = "USB1"
+_PIN = re.compile("[0-9]{4,16}")
+_PIN_SECONDS = 60
 
 
 def service_command(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; 0."""
     now = _clock(arguments.now)
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
-    holder = _holder(arguments, target.image)
+    keyboard = _keyboard(arguments)
+    holder = keyboard or _holder(arguments, target.image)
     draw = secrets.token_bytes if arguments.seed is None else random.Random(arguments.seed).randbytes
     pad = BenchPinPad(holder, PinCipher(secrets.token_bytes(16)))
     writer = Writer()
@@ -46,18 +50,24 @@ def service_command(arguments: argparse.Namespace) -> int:
         interface = NationalInterface(library, Services(draw, pin_pad=pad), setup, transcript, clock=now)
         page = resource("terminals", "national-interface.html").read_bytes()
         service = NationalService(interface, arguments.origin, page)
-        asyncio.run(_serve(service, arguments.port))
+        asyncio.run(_serve(service, arguments.port, keyboard))
     writer.line("Service stopped")
     return 0
 
 
-async def _serve(service: NationalService, port: int) -> None:
-    stop = asyncio.Event()
+async def _serve(service: NationalService, port: int, keyboard: Keyboard | None) -> None:
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopped.set()
+        if keyboard is not None:
+            keyboard.stop()  # the call that waits for a PIN would hold the end up
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop)
     try:
-        await run_service(service, port, _announce, stop)
+        await run_service(service, port, _announce, stopped)
     except OSError as error:
         raise LinkError(f"port {port} of this machine cannot be used: {error.strerror}") from error
 
@@ -77,12 +87,21 @@ def _clock(text: str | None) -> Callable[[], datetime]:
     return lambda: fixed
 
 
+def _keyboard(arguments: argparse.Namespace) -> Keyboard | None:
+    """A person at the keyboard, where there is one and no option says what is entered."""
+    options = {"--pin": arguments.pin, "--new-pin": arguments.new_pin}
+    for name, pin in options.items():
+        if pin is not None and _PIN.fullmatch(pin) is None:
+            raise UsageError(f"{name} takes 4 to 16 digits")
+    if any(options.values()) or sys.stdin is None or not sys.stdin.isatty():
+        return None
+    return Keyboard(sys.stdin.fileno(), _PIN_SECONDS)
+
+
 def _holder(arguments: argparse.Namespace, image: Path | None) -> Callable[[PinEntry], str | None]:
-    """Who enters PINs: the options, else a person at the keyboard, else the invented holder of the key file."""
-    pin, new_pin = arguments.pin, arguments.new_pin
-    if pin is None and new_pin is None and sys.stdin is not None and sys.stdin.isatty():
-        return _prompt
-    known = pin or _known(arguments, image).pin
+    """Who enters PINs where no person does: the options, else the invented holder of the key file."""
+    new_pin = arguments.new_pin
+    known = arguments.pin or _known(arguments, image).pin
 
     def enter(request: PinEntry) -> str | None:
         return new_pin if request.prompt in (NEW_PROMPT, AGAIN_PROMPT) else known
@@ -100,10 +119,3 @@ def _known(arguments: argparse.Namespace, image: Path | None) -> Holder:
         return load_keyfile(path).holder or Holder()
     except KeyFileError as error:
         raise UsageError(str(error)) from error
-
-
-def _prompt(request: PinEntry) -> str | None:
-    try:
-        return getpass.getpass(f"{request.prompt}: ") or None
-    except EOFError:
-        return None

@@ -240,13 +240,15 @@ class CardSession(SocialSession):
         """A PIN from the pad.
 
         Raises:
-            NationalError: -31 cancelled, -33 not 4 to 16 digits.
+            NationalError: -31 cancelled, -33 not 4 to 16 digits, -41 what is entered is no number.
         """
         entered = yield from enter_pin(PinEntry(PinPurpose.CARD, prompt))
         if entered is None:
             raise NationalError(Code.PIN_CANCELLED)
         if len(entered.digits) not in PIN_DIGITS:
             raise NationalError(Code.PIN_LENGTH)
+        if not (entered.digits.isascii() and entered.digits.isdigit()):
+            raise NationalError(Code.ILLEGAL_CHARACTER)
         return entered
 
     def ask_new_pin(self) -> Flow[PinEntered]:

@@ -19,6 +19,7 @@ from terminal.outcome import Cause
 
 PUK: Final = "PUK"
 STK: Final = "STKSSSE"
+_MAC_LENGTH: Final = 4
 _AUTHENTICATED: Final = 32
 _HEADER: Final = 10
 """Hex digits of CLA INS P1 P2 Lc."""
@@ -33,16 +34,17 @@ class PinService(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The sealed command of a service: its length of data with either cipher."""
+    """The sealed command of a service: its length of data with either cipher and any PIN."""
 
     service: PinService
     function: str
 
-    def header(self, algorithm: str) -> str:
-        """CLA INS P1 P2 Lc in hex; a PIN stands in one cipher block."""
-        data = 4
+    def header(self, algorithm: str, pin: str) -> str:
+        """CLA INS P1 P2 Lc in hex. A length byte and the PIN fill one cipher block; 15 digits need two of 3DES."""
+        data = _MAC_LENGTH
         if self.service is PinService.RELOAD:
-            data += Suite.DES.block_size if algorithm == _DES_CODE else Suite.SM4.block_size
+            block = Suite.DES.block_size if algorithm == _DES_CODE else Suite.SM4.block_size
+            data += -(-(1 + len(pin_bcd(pin))) // block) * block
         return f"842400{self.service.value:02X}{data:02X}"
 
 
@@ -100,14 +102,14 @@ def serve(card: CardSession, form: _Form, new_pin: str | None) -> Flow[None]:
     """A PIN service with the keys of the PSAM; a new PIN belongs to RELOAD alone."""
     yield from card.gain_with_psam(_puk(card))
     challenge = yield from card.challenge("secure messaging")
-    header = bytes.fromhex(form.header(card.algorithm_code))
+    header = bytes((0x84, 0x24, 0x00, form.service.value))
     assert card.psam is not None
     plaintext = None if new_pin is None else pin_bcd(new_pin)
-    sealed = yield from card.psam.seal(SealCommand(STK, card.card, challenge, header[:4], plaintext))
+    sealed = yield from card.psam.seal(SealCommand(STK, card.card, challenge, header, plaintext))
     if sealed.data is None:
         missing = Code.PSAM_LEVEL if sealed.cause is Cause.REGION else of_status(status.REFERENCE_NOT_FOUND)
         raise NationalError(missing)
-    yield from _send(card, header[:4] + bytes((len(sealed.data),)) + sealed.data)
+    yield from _send(card, header + bytes((len(sealed.data),)) + sealed.data)
 
 
 def step1(setup: Setup, form: _Form, info: str) -> Flow[Paused]:
@@ -128,7 +130,7 @@ def _step2(card: CardSession, form: _Form, key: str) -> Flow[Paused]:
     yield from card.authenticate(_puk(card), bytes.fromhex(hex_digits(key, _AUTHENTICATED)))
     pin = (yield from card.ask_new_pin()).digits if form.service is PinService.RELOAD else ""
     challenge = yield from card.challenge("secure messaging")
-    header = form.header(card.algorithm_code)
+    header = form.header(card.algorithm_code, pin)
     address = address_text(addresses_by_name()[STK])
     output = f"{card.algorithm_code}|{address}|{challenge.hex().upper()}|{header}|{pin}|"
 

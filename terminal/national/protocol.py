@@ -6,6 +6,7 @@ function again, tells in `success` 1 or the code below 0, and holds the output: 
 """
 
 import json
+import re
 from typing import Any, Final
 
 from terminal.national.codes import SUCCESS, Code, describe
@@ -16,6 +17,7 @@ DONE: Final = 1
 """What `success` is where all went well."""
 MAX_MESSAGE: Final = 64 * 1024
 """Bytes of a request; the longest parameter has 20480."""
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 _STEP2: Final = "ReadCard_HSM_Step2"
 """The wrapper's name for step 2 of both reading functions."""
 
@@ -50,6 +52,8 @@ def answer(interface: NationalInterface, message: str | bytes) -> str:
 def _parsed(message: str | bytes) -> dict[str, Any]:
     try:
         request = json.loads(message)
+        # What comes back of it in the answer must be JSON too: neither NaN nor half of a surrogate pair is.
+        json.dumps(request, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise _Bad(Code.PARAMETER, "不是JSON") from error
     if not isinstance(request, dict):
@@ -82,7 +86,7 @@ def _arguments(function: Function, request: dict[str, Any]) -> list[int | str]:
     found: list[int | str] = []
     for parameter in function.inputs:
         value = given.get(parameter.name.lower())
-        if parameter.kind is Kind.INT and isinstance(value, str) and value.isascii() and value.isdigit():
+        if parameter.kind is Kind.INT and isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)  # a page takes it from an input field
         if not isinstance(value, int if parameter.kind is Kind.INT else str) or isinstance(value, bool):
             raise _Bad(Code.PARAMETER, parameter.name)

@@ -79,6 +79,7 @@ class NationalService:
         try:
             async for message in connection:
                 async with self._turn:
+                    await self._end_sequence_of_others(connection)
                     text = await asyncio.to_thread(answer, self._interface, message)
                     self._owner = connection if self._interface.waiting_for else None
                 await connection.send(text)
@@ -89,6 +90,12 @@ class NationalService:
                 if self._owner is connection:
                     self._owner = None
                     await asyncio.to_thread(self._interface.close)
+
+    async def _end_sequence_of_others(self, connection: ServerConnection) -> None:
+        """Nobody goes on with a sequence that another page began."""
+        if self._owner not in (None, connection):
+            self._owner = None
+            await asyncio.to_thread(self._interface.close)
 
 
 async def run_service(service: NationalService, port: int, ready: Callable[[int], None], stop: asyncio.Event) -> None:

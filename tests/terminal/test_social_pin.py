@@ -49,6 +49,16 @@ class TestVerify:
         assert bench.social(service=SocialService.VERIFY_PIN).verdict is Verdict.PASSED
         assert not bench.pad.asked
 
+    @pytest.mark.parametrize("digits", ["", "123", "1234567890123", "12a456", "１２３４５６"])
+    def test_no_pin(self, digits: str) -> None:
+        """TRM-007: what the pad does not take costs the card no try: not 4 to 12 digits, or no digits."""
+        bench = terminal()
+        bench.pad = Pad(digits)
+        outcome = bench.social(service=SocialService.VERIFY_PIN)
+        assert outcome.failure is not None
+        assert outcome.failure.cause is Cause.PIN_LENGTH
+        assert sent(bench, 0x20) == ["0020000000"]
+
     @pytest.mark.parametrize(("digits", "bcd"), [("12345", "12345F"), ("123456", "123456"), ("1234", "1234")])
     def test_bcd(self, digits: str, bcd: str) -> None:
         """TRM-065: BCD; an odd number of digits is filled with F."""

@@ -38,7 +38,7 @@ def verify_pin(session: SocialSession) -> Flow[None]:
         return
     while sw.value != status.OK:
         tries = need_tries(sw)
-        entered = yield from enter_pin(PinEntry(PinPurpose.CARD, PROMPT, tries))
+        entered = yield from _entered(session, PinEntry(PinPurpose.CARD, PROMPT, tries))
         if entered is None:
             again = sw.value != first.value
             stop(Cause.PIN, STEP, "the PIN was wrong, and no other was entered" if again else "no PIN was entered")
@@ -75,20 +75,33 @@ def new_pin(session: SocialSession) -> Flow[str]:
     """Ask for the new PIN twice (TRM-114).
 
     Raises:
-        Stopped: it is not given, the entries differ, or its length is not one that this terminal takes.
+        Stopped: it is not given, it is no PIN for this terminal's pad, or the entries differ.
     """
     entries = []
     for prompt in (NEW_PROMPT, AGAIN_PROMPT):
-        entered = yield from enter_pin(PinEntry(PinPurpose.CARD, prompt))
+        entered = yield from _entered(session, PinEntry(PinPurpose.CARD, prompt))
         if entered is None:
             stop(Cause.PIN_CANCELLED, STEP, "no new PIN was entered")
         entries.append(entered.digits)
     if entries[0] != entries[1]:
         stop(Cause.PIN_DIFFERS, STEP, "the two entries of the new PIN differ")
-    shortest, longest = session.config.parameters.pin_digits
-    if not shortest <= len(entries[0]) <= longest:
-        stop(Cause.PIN_LENGTH, STEP, f"a PIN has {shortest} to {longest} digits")
     return entries[0]
+
+
+def _entered(session: SocialSession, request: PinEntry) -> Flow[PinEntered | None]:
+    """What the holder enters; a card never sees what the pad does not take, so that no try is spent (TRM-007).
+
+    Raises:
+        Stopped: it is not a number of as many digits as the pad takes.
+    """
+    entered = yield from enter_pin(request)
+    if entered is None:
+        return None
+    shortest, longest = session.config.parameters.pin_digits
+    number = entered.digits.isascii() and entered.digits.isdigit()
+    if not number or not shortest <= len(entered.digits) <= longest:
+        stop(Cause.PIN_LENGTH, STEP, f"a PIN has {shortest} to {longest} digits")
+    return entered
 
 
 def change_pin(session: SocialSession) -> Flow[None]:
@@ -96,7 +109,7 @@ def change_pin(session: SocialSession) -> Flow[None]:
     sw, old = (yield from probe_pin(session)), ""
     if sw.value != status.OK:
         tries = need_tries(sw)
-        entered = yield from enter_pin(PinEntry(PinPurpose.CARD, OLD_PROMPT, tries))
+        entered = yield from _entered(session, PinEntry(PinPurpose.CARD, OLD_PROMPT, tries))
         if entered is None:
             stop(Cause.PIN_CANCELLED, STEP, "the old PIN was not entered")
         old = entered.digits

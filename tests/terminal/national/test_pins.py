@@ -81,6 +81,14 @@ class TestVerify:
         assert len(desk.pad.prompts) == 1
         assert any(c.startswith("0020") for c in desk.sent) == (code == -51)
 
+    @pytest.mark.parametrize("digits", ["12a456", "12 456", "-12345", "１２３４５６"])
+    def test_characters(self, digits: str) -> None:
+        """API-165: a pad that gives more than digits costs the card no try, and breaks nothing."""
+        desk = counter(pins=[digits])
+        assert desk.call("iVerifyPIN", 1) == (-41, "运算数据含非法字符")
+        assert not any(c.startswith("0020") for c in desk.sent)
+        assert desk.closed
+
     def test_cancelled(self) -> None:
         """API-101, API-159: the holder cancels."""
         desk = counter(pins=[None])

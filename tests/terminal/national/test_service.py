@@ -84,12 +84,19 @@ def test_errors() -> None:
     [("", -14), ("[]", -14), ("{}", -14), ("[" * 9999, -14), ('{"function": 1}', -14),
      ('{"function": "iReadCardBas"}', -14),
      ('{"function": "iReadCardBas", "iType": true}', -14), ('{"function": "iReadCardBas", "iType": "x"}', -14),
-     ('{"function": "iReadCardBas", "iType": 9}', -23), ('{"function": "iReadICCardNum"}', -13), (b"\xff\xfe", -14)],
+     ('{"function": "iReadCardBas", "iType": 9}', -23), ('{"function": "iReadICCardNum"}', -13), (b"\xff\xfe", -14),
+     ('{"function": "iReadCardBas", "iType": "%s"}' % ("9" * 5000), -14), (r'{"function": "\ud800"}', -14),
+     (r'{"function": "iReadCardBas", "iType": 1, "id": "\ud800"}', -14),
+     ('{"function": "iReadCardBas", "iType": 1, "id": NaN}', -14),
+     ('{"function": "iReadCardBas", "iType": 1, "id": 1e999}', -14)],
 )  # fmt: skip
 def test_what_is_no_request(message: str | bytes, code: int) -> None:
     """API-022, API-023, API-031: never an exception, always an answer."""
-    found = json.loads(answer(counter().interface, message))
+    desk = counter()
+    text = answer(desk.interface, message)
+    found = json.loads(text.encode(), parse_constant=pytest.fail)
     assert found["success"] == code
+    assert desk.card.power == 0
     assert found["pOutInfo"]
 
 
@@ -143,6 +150,21 @@ def test_one_session_at_a_time() -> None:
 
     served(desk, talk)
     assert desk.closed
+
+
+def test_sequence_of_another() -> None:
+    """API-037, API-038: nobody goes on with the sequence that another connection began, whatever key it has."""
+    desk = counter(sam=None)
+
+    async def talk(client: ClientConnection, url: str) -> None:
+        step1 = await ask(client, "iReadCardBas_HSM_Step1", iType=1)
+        key = hsm(desk, step1["pOutInfo"])
+        async with connect(url) as other:
+            assert (await ask(other, "iReadCardBas_HSM_Step2", pKey=key))["success"] == -12
+        assert desk.closed
+        assert (await ask(client, "iReadCardBas_HSM_Step2", pKey=key))["success"] == -12
+
+    served(desk, talk)
 
 
 @pytest.mark.parametrize(
