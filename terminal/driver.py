@@ -188,15 +188,17 @@ class Session:
 
     def __init__(
         self,
-        link: Card,
+        link: Card | None,
         services: Services,
         listener: Listener = ignore,
         *,
         psam: Card | None = None,
         follow: bool = True,
     ) -> None:
-        links = {Slot.CARD: link} | ({} if psam is None else {Slot.PSAM: psam})
-        self._slots = {slot: _Contacts(slot, card, listener, follow=follow) for slot, card in links.items()}
+        links = {Slot.CARD: link, Slot.PSAM: psam}
+        self._slots = {
+            slot: _Contacts(slot, card, listener, follow=follow) for slot, card in links.items() if card is not None
+        }
         self._services = services
         self._tell = listener
 
@@ -269,7 +271,7 @@ class Session:
 
     def _at(self, slot: Slot) -> _Contacts:
         if slot not in self._slots:
-            raise LinkError("the terminal has no PSAM")
+            raise LinkError("the terminal has no PSAM" if slot is Slot.PSAM else "there is no card")
         return self._slots[slot]
 
     def _ask_host(self, message: HostMessage) -> HostAnswer | None:
@@ -311,7 +313,7 @@ class Session:
 
 def run(
     flow: Flow[_Outcome],
-    link: Card,
+    link: Card | None,
     services: Services,
     listener: Listener = ignore,
     *,
@@ -323,7 +325,7 @@ def run(
 
     Args:
         flow: the generator.
-        link: the holder's card, anything that answers bytes.
+        link: the holder's card, anything that answers bytes; None for what needs no card, as a settlement.
         services: security module, PIN pad, host and random numbers.
         listener: told of every event.
         follow: whether 61xx and 6Cxx are followed (on by default; off shows the flow the card as it is).

@@ -6,10 +6,12 @@ from cardsim.decode.bits import TSI, TVR, cryptogram_kind, cvm_rule_text, flag_n
 from cardsim.decode.commands import mask
 from cardsim.decode.explain import Line, explain_answer, explain_ber
 from terminal.effects import Discard, Display, Keep, Print, Report
+from terminal.flows.financial.day import DayOutcome
 from terminal.flows.financial.flow import FinancialOutcome
 from terminal.flows.financial.inquiry import CardInquiry
 from terminal.flows.full.config import FullOutcome, ServiceRun
 from terminal.flows.social.flow import SocialOutcome
+from terminal.messages.bank import Totals
 from terminal.messages.plain import plain_fields
 from terminal.outcome import DataItem, Failure
 from terminal.slots import Slot
@@ -145,6 +147,26 @@ def full_document(outcome: FullOutcome, transcript: list[Document]) -> Document:
     """`cardterm full --json`: a verdict for each side."""
     parts = {"social": social_part(outcome.social), "financial": financial_part(outcome.financial)}
     return _envelope("full", {"verdict": outcome.verdict.value, "reason": outcome.reason, **parts}, transcript)
+
+
+def _totals(totals: Totals | None) -> Document | None:
+    return None if totals is None else plain_fields(totals)
+
+
+def day_document(outcome: DayOutcome, transcript: list[Document]) -> Document:
+    """`cardterm financial --type sign-on --json`, and settle."""
+    return {
+        "format": "cardterm-day",
+        "version": VERSION,
+        "verdict": outcome.verdict.value,
+        "reason": outcome.reason,
+        "reached": outcome.reached,
+        "response_code": outcome.arc,
+        "trace": outcome.trace,
+        "terminal_totals": _totals(outcome.own),
+        "host_totals": _totals(outcome.host),
+        "transcript": transcript,
+    }
 
 
 def inquiry_document(outcome: CardInquiry, transcript: list[Document]) -> Document:

@@ -11,6 +11,7 @@ from terminal.cli.output import Writer, verdict_line
 from terminal.driver import Services
 from terminal.effects import Shelf
 from terminal.errors import UsageError
+from terminal.flows.financial.day import DayOutcome
 from terminal.flows.financial.inquiry import CardInquiry
 from terminal.flows.financial.receipt import yuan
 from terminal.flows.financial.transaction import FinancialConfig
@@ -22,6 +23,9 @@ _AMOUNT: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,2}))?")
 BALANCE, LOG = "balance", "log"
 INQUIRIES: Final = (BALANCE, LOG)
 """What is asked of the card alone, without a transaction."""
+SIGN_ON, SETTLE = "sign-on", "settle"
+DAY: Final = (SIGN_ON, SETTLE)
+"""What a terminal does with its host alone: no card is needed."""
 _WITHOUT_AMOUNT: Final = (TransactionType.INQUIRY, TransactionType.PIN_CHANGE)
 _WITH_TARGET: Final = (TransactionType.TRANSFER, TransactionType.LOAD_OTHER)
 
@@ -54,13 +58,25 @@ def _kind(word: str | None, terminal: FinancialTerminal) -> TransactionType:
     offered = terminal.parameters.transactions
     if word is None:
         return TransactionType.PURCHASE if TransactionType.PURCHASE in offered else TransactionType.CASH
-    if word in INQUIRIES:
+    if word in (*INQUIRIES, *DAY):
         return TransactionType.INQUIRY
     kind = TransactionType[word.upper().replace("-", "_")]
     if kind not in offered:
         words = ", ".join(sorted(map(type_word, offered)))
         raise UsageError(f"--type {word}: the {terminal.parameters.name} offers {words}")
     return kind
+
+
+def _cashback(text: str | None, kind: TransactionType, amount: int) -> int:
+    """The part of the amount that is paid out in cash."""
+    if text is None:
+        return 0
+    cashback = fen(text, "--cashback")
+    if kind is not TransactionType.PURCHASE:
+        raise UsageError("--cashback goes with a purchase alone")
+    if not 0 < cashback <= amount:
+        raise UsageError("--cashback is a part of --amount")
+    return cashback
 
 
 def at_terminal(arguments: argparse.Namespace, services: Services) -> Services:
@@ -77,7 +93,7 @@ def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime
         UsageError: an option or the terminal's file is wrong.
     """
     terminal = load_terminal(arguments.terminal)
-    if arguments.type in INQUIRIES and arguments.command != "financial":
+    if arguments.type in (*INQUIRIES, *DAY) and arguments.command != "financial":
         raise UsageError(f"--type {arguments.type} is asked with `cardterm financial`")
     kind = _kind(arguments.type, terminal)
     if kind in _WITH_TARGET and not arguments.to:
@@ -89,18 +105,26 @@ def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime
         country=_code("country", arguments.country),
         currency=_code("currency", arguments.currency),
     )
+    amount = 0 if kind in _WITHOUT_AMOUNT else fen(arguments.amount, "--amount")
     own = () if keys.bank is None else keys.bank.ca
     return FinancialConfig(
         parameters,
         kind,
-        0 if kind in _WITHOUT_AMOUNT else fen(arguments.amount, "--amount"),
+        amount,
         now,
         # The key file is the card's own: its authority wins over one of ours with the same index.
         own + terminal.ca_keys,
+        cashback=_cashback(arguments.cashback, kind, amount),
+        force_online=arguments.force_online,
         revoked=terminal.revoked,
         target=arguments.to or "",
         merchants=load_merchants(),
     )
+
+
+def conclude_day(writer: Writer, outcome: DayOutcome) -> None:
+    """The end of the transcript of a sign-on or a settlement."""
+    verdict_line(writer, "Terminal", outcome.verdict, outcome.reason)
 
 
 def conclude_inquiry(writer: Writer, outcome: CardInquiry) -> None:

@@ -12,18 +12,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from cardsim.commandline import Exit
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
 from terminal.cli.documents import (
     Document,
     JsonTranscript,
+    day_document,
     financial_document,
     full_document,
     inquiry_document,
     service_document,
     social_document,
 )
-from terminal.cli.financial import INQUIRIES, LOG, at_terminal, conclude_inquiry, financial_config
+from terminal.cli.financial import (
+    DAY,
+    INQUIRIES,
+    LOG,
+    SIGN_ON,
+    at_terminal,
+    conclude_day,
+    conclude_inquiry,
+    financial_config,
+)
 from terminal.cli.full import catalogue_of, check_equipment, conclude_service, task_of
 from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
@@ -31,6 +42,7 @@ from terminal.cli.social import social_config
 from terminal.driver import Services, run
 from terminal.effects import PinEntry, PinPurpose
 from terminal.errors import UsageError, output_path
+from terminal.flows.financial.day import DayOutcome, settle, sign_on
 from terminal.flows.financial.flow import FinancialOutcome, financial
 from terminal.flows.financial.inquiry import CardInquiry, inquire
 from terminal.flows.financial.pinchange import NEW_PIN
@@ -44,7 +56,7 @@ from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, KeyFileModule, say_once
 from terminal.transcript import Listener, tee
 
-Outcome = SocialOutcome | FinancialOutcome | FullOutcome | ServiceRun | CardInquiry
+Outcome = SocialOutcome | FinancialOutcome | FullOutcome | ServiceRun | CardInquiry | DayOutcome
 _ORDERS: Final = {
     "social-first": (Side.SOCIAL, Side.FINANCIAL),
     "bank-first": (Side.FINANCIAL, Side.SOCIAL),
@@ -61,13 +73,16 @@ def flow_command(arguments: argparse.Namespace) -> int:
     if arguments.command != "financial":
         check_equipment(arguments)
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
-    keys = _keys(arguments, target, psam=sam.given)
+    without_card = arguments.command == "financial" and arguments.type in DAY
+    if not target.given and not without_card:
+        raise UsageError(target.wanted)
+    keys = KeyFile() if _needs_no_keys(arguments, without_card) else _keys(arguments, target, psam=sam.given)
     start = _starter(arguments, keys, now)
     with contextlib.ExitStack() as stack:
         services = _services(arguments, keys, now, stack)
         if arguments.command != "social":
             services = at_terminal(arguments, services)
-        link = stack.enter_context(open_target(target))
+        link = None if without_card else stack.enter_context(open_target(target))
         psam = stack.enter_context(open_target(sam)) if sam.given else None
         listeners: list[Listener] = []
         if arguments.record is not None:
@@ -85,6 +100,11 @@ def flow_command(arguments: argparse.Namespace) -> int:
             outcome = start(link, psam, services, tee(text, *listeners))
             _conclude(writer, outcome)
     return _status(outcome, getattr(arguments, "expect", None))
+
+
+def _needs_no_keys(arguments: argparse.Namespace, without_card: bool) -> bool:
+    """Whether there is neither a card nor a host in process whose keys would be needed."""
+    return without_card and arguments.host is not None and arguments.keys is None and arguments.card is None
 
 
 def _create(name: Path) -> TextIO:
@@ -136,10 +156,13 @@ def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFi
 
 def _starter(
     arguments: argparse.Namespace, keys: KeyFile, now: datetime
-) -> Callable[[Card, Card | None, Services, Listener], Outcome]:
+) -> Callable[[Card | None, Card | None, Services, Listener], Outcome]:
     """The flow that the subcommand means, ready to run."""
     if arguments.command == "financial":
         bank = financial_config(arguments, keys, now)
+        if arguments.type in DAY:
+            of_day = sign_on if arguments.type == SIGN_ON else settle
+            return lambda _, __, services, listener: run(of_day(bank.terminal, now), None, services, listener)
         if arguments.type in INQUIRIES:
             log = arguments.type == LOG
             return lambda link, _, services, listener: run(inquire(bank, log=log), link, services, listener)
@@ -228,12 +251,16 @@ def _document(outcome: Outcome, transcript: list[Document]) -> Document:
             return service_document(outcome, transcript)
         case CardInquiry():
             return inquiry_document(outcome, transcript)
+        case DayOutcome():
+            return day_document(outcome, transcript)
 
 
 def _conclude(writer: Writer, outcome: Outcome) -> None:
     writer.line()
     if isinstance(outcome, CardInquiry):
         conclude_inquiry(writer, outcome)
+    if isinstance(outcome, DayOutcome):
+        conclude_day(writer, outcome)
     if isinstance(outcome, ServiceRun):
         conclude_service(writer, outcome)
     part = _social_of(outcome)
@@ -263,10 +290,13 @@ def _bank_of(outcome: Outcome) -> FinancialOutcome | None:
 
 
 def _status(outcome: Outcome, expected: str | None) -> int:
-    """0 or 1: a failed card is 1 whatever was expected; `--expect` looks at how the transaction ended besides."""
+    """0 or 1: a failed card is 1 whatever was expected; `--expect` looks at how the transaction ended besides. A host
+    that is not reached ends a sign-on or a settlement with 3."""
+    if isinstance(outcome, DayOutcome) and not outcome.reached:
+        return Exit.UNREACHABLE
     if outcome.verdict is Verdict.FAILED:
         return 1
-    if expected is None or isinstance(outcome, SocialOutcome | CardInquiry):
+    if expected is None or isinstance(outcome, SocialOutcome | CardInquiry | DayOutcome):
         return 0
     bank = _bank_of(outcome)
     return 0 if bank is not None and bank.result.value == expected else 1

@@ -17,9 +17,10 @@ SOCIAL_SERVICES: Final = (
 )  # fmt: skip
 TYPES: Final = (
     "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
-    "balance", "log",
+    "balance", "log", "sign-on", "settle",
 )  # fmt: skip
-"""Transactions, and what is asked of the card alone. The terminal's file says which transactions it offers."""
+"""Transactions; what is asked of the card alone; and what needs no card. The terminal's file says which transactions it
+offers."""
 
 
 def _psam() -> Parser:
@@ -150,6 +151,8 @@ def _financial_options() -> Parser:
     group.add_argument("--to", metavar="ACCOUNT", help="the other account of a transfer or of --type load-other")
     group.add_argument("--new-pin", metavar="DIGITS", help="the new PIN of --type pin-change")
     group.add_argument("--offline", action="store_true", help="the bank's host is not reached")
+    group.add_argument("--cashback", metavar="YUAN", help="cash paid out with a purchase, a part of --amount")
+    group.add_argument("--force-online", action="store_true", help="the merchant wants the transaction online")
     group.add_argument("--country", default="0156", metavar="CODE", help="terminal country, four digits")
     group.add_argument("--currency", default="0156", metavar="CODE", help="transaction currency, four digits")
     group.add_argument("--expect", choices=("approved", "declined"), help="exit 1 unless it ends so")
@@ -313,7 +316,7 @@ def build_parser() -> Parser:
         "financial",
         "The bank terminal (POS or ATM).",
         "financial --card me.card --amount 12.34 --expect approved",
-        (common, session, _hosts(social=False, bank=True), financial),
+        (_common(required=False), session, _hosts(social=False, bank=True), financial),
     )
     full = add(
         "full",

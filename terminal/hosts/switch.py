@@ -155,9 +155,8 @@ class Switch:
                 self._book.reverse(one)
 
     def _settle(self, message: HostMessage) -> HostAnswer:
-        """Compare a terminal's totals of the day with the book (批结算)."""
-        terminal, day, _ = message.key
-        totals = self._book.totals(terminal, day)
+        """Compare a terminal's totals with the book, and close its batch (批结算)."""
+        totals = self._book.settle(*message.key)
         if totals == message.totals:
             return HostAnswer(APPROVED, reason="the totals agree", totals=totals)
         return HostAnswer(TOTALS_DIFFER, reason="the totals differ", totals=totals)

@@ -78,6 +78,8 @@ class _TransactionColumns(TypedColumns):
     reversed = Column(Integer, nullable=False)
     posting: Column[int | None] = Column(Integer, nullable=True)
     """Of the ledger, where the banks owe each other for it."""
+    settled = Column(Integer, nullable=False)
+    """1 once the terminal's settlement has counted it."""
     cleared: Column[str | None] = Column(String(8), nullable=True, index=True)
     """The day of the clearing file that has it."""
 
@@ -133,7 +135,7 @@ class Approved:
         return {
             "terminal": self.terminal, "day": self.day, "trace": self.trace, "way": self.way.value,
             "type": self.type.name, "amount": self.amount, "acquirer": self.acquirer, "issuer": self.issuer,
-            "pan": self.pan, "reference": self.reference,
+            "pan": self.pan, "reference": self.reference, "settled": 0,
         }  # fmt: skip
 
 
@@ -196,13 +198,21 @@ class SwitchBook:
 
         transact(self._books, work)
 
-    def totals(self, terminal: str, day: str) -> Totals:
-        """What a terminal has had approved on a day, less what was taken back."""
-        query = select(_C.type, _C.amount).where(
-            _C.terminal == terminal, _C.day == day, _C.reversed == 0, _C.way != Way.CORRECTION.value
+    def settle(self, terminal: str, day: str, trace: int) -> Totals:
+        """Close a terminal's batch: what it has had approved since the last one, less what was taken back. The trace
+        number names the settlement; one that comes again gets the same totals."""
+        open_ones = (
+            (_C.terminal == terminal) & (_C.settled == 0) & (_C.reversed == 0) & (_C.way != Way.CORRECTION.value)
         )
-        rows = transact(self._books, lambda connection: list(connection.execute(query)))
-        return sum((Totals.of(TransactionType[name], amount) for name, amount in rows), Totals())
+
+        def work(connection: Connection) -> str:
+            rows = connection.execute(select(_C.type, _C.amount).where(open_ones)).all()
+            connection.execute(TRANSACTIONS.update().where(open_ones).values(settled=1))
+            own = sum((Totals.of(TransactionType[name], amount) for name, amount in rows), Totals())
+            return f"{own.debits} {own.debit_amount} {own.credits} {own.credit_amount}"
+
+        text = LEDGER.once(self._books, f"settlement {terminal} {day} {trace:06d}", work)
+        return Totals(*map(int, text.split()))
 
     # --- what banks have still to be told
 

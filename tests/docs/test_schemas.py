@@ -63,6 +63,7 @@ def test_defects() -> None:
         (["financial", "--offline"], 0),
         (["financial", "--atm", "--type", "load", "--amount", "100"], 0),
         (["financial", "--counter", "--type", "deposit"], 0),
+        (["financial", "--counter", "--type", "pin-change", "--pin", "123456", "--new-pin", "654321"], 0),
         (["full"], 0),
         (["full", "--now", "2050-01-01"], 1),
     ],
@@ -76,6 +77,7 @@ def test_defects() -> None:
         "offline",
         "load",
         "deposit",
+        "change of PIN",
         "full",
         "both expired",
     ],
@@ -93,6 +95,16 @@ def test_inquiry(card: Path, kind: str) -> None:
     ended, output = run(["cardterm", "financial", "--type", kind, "--card", str(card), "--json"])
     assert ended == 0
     check("cardterm-inquiry", json.loads(output))
+
+
+@pytest.mark.parametrize("kind", ["sign-on", "settle"])
+def test_day(card: Path, kind: str, tmp_path: Path) -> None:
+    """cardterm financial --type sign-on and settle --json."""
+    kept = ["--card", str(card), "--storage", str(tmp_path / "storage"), "--books", str(tmp_path / "books")]
+    assert run(["cardterm", "financial", *kept])[0] == 0
+    status, output = run(["cardterm", "financial", "--type", kind, *kept, "--json"])
+    assert status == 0
+    check("cardterm-day", json.loads(output))
 
 
 @pytest.mark.parametrize("words", ["bank cards", "bank clearing", "bank audit", "social blacklist", "switch clear"])

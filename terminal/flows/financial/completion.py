@@ -29,7 +29,8 @@ def script_notice(tx: Transaction, cryptogram: Cryptogram) -> HostMessage:
 def complete_offline(tx: Transaction, cryptogram: Cryptogram) -> Flow[None]:
     """Keep what the card decided by itself: a TC to be uploaded, an AAC for the host's records (KRN-CMP-008)."""
     kind = MessageKind.UPLOAD if cryptogram.cid & 0xC0 == Kind.TC else MessageKind.CONFIRM
-    yield from _last_word(tx, new_message(tx, kind, field_55(tx, kind, cryptogram)))
+    message = new_message(tx, kind, field_55(tx, kind, cryptogram))
+    yield from _last_word(tx, message, counts=kind is MessageKind.UPLOAD)
     if kind is MessageKind.UPLOAD and tx.electronic_cash is not None:
         tx.host.cash_balance = yield from balance_after(cryptogram.iad)
 
@@ -65,7 +66,7 @@ def complete_online(tx: Transaction, scripts: tuple[Script, ...], *, approve: bo
     load = tx.config.kind in LOADS
     confirmation = None if final is None else _confirmation(tx, final)
     if confirmation is not None and (not approve or (approved and not load)):
-        yield from _last_word(tx, confirmation)
+        yield from _last_word(tx, confirmation, counts=approve)
     yield from run_scripts(tx, scripts, When.AFTER)
     if scripts:
         yield from store(script_notice(tx, final or tx.cryptograms[0]), SCRIPT)
@@ -74,7 +75,7 @@ def complete_online(tx: Transaction, scripts: tuple[Script, ...], *, approve: bo
         approved = False
         yield from report("load", Mark.FAILED, "the card has not taken the new balance; the load is taken back")
     elif approved and load and confirmation is not None:
-        yield from _last_word(tx, confirmation)
+        yield from _last_word(tx, confirmation, counts=True)
         tx.host.cash_balance = yield from get_amount(BALANCE, "balance of electronic cash")
     if approve and not approved:
         tx.reversal = tx.host.reversible
@@ -99,9 +100,9 @@ def _confirmation(tx: Transaction, final: Cryptogram) -> HostMessage:
     return new_message(tx, MessageKind.CONFIRM, field_55(tx, MessageKind.CONFIRM, final))
 
 
-def _last_word(tx: Transaction, message: HostMessage) -> Flow[None]:
+def _last_word(tx: Transaction, message: HostMessage, *, counts: bool) -> Flow[None]:
     tx.host.last_word = message
-    yield from store(message)
+    yield from store(message, counts=counts)
 
 
 def _second_cryptogram(tx: Transaction, *, approve: bool) -> Flow[Cryptogram | None]:

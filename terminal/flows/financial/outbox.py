@@ -11,10 +11,11 @@ from typing import Final
 
 from terminal.effects import Entry, Flow, Mark, Shelf, ask_host, discard, keep, recall, report
 from terminal.flows.financial.transaction import Transaction
-from terminal.messages.bank import HostAnswer, HostMessage, MessageKind, TransactionType
+from terminal.messages.bank import CREDITS, DEBITS, HostAnswer, HostMessage, MessageKind, TransactionType
 from terminal.parameters import TerminalParameters
 
 _BANK: Final = "bank"
+_COUNTS: Final = "counts"
 _LAST_TRACE: Final = 999_999
 AGAIN: Final = frozenset({"68", "90", "91", "96", "98"})
 """Response codes that ask for the same message later: answer too late, day's end, issuer not in service, fault of the
@@ -57,9 +58,21 @@ def new_message(tx: Transaction, kind: MessageKind, chip_data: bytes, *, trace: 
     )
 
 
-def store(message: HostMessage, slot: str = TRANSACTION) -> Flow[None]:
-    """Keep a message until it is acknowledged, in the place of what the slot held."""
-    yield from keep(Shelf.PENDING, _name(message, slot), _to_record(message, slot))
+def store(message: HostMessage, slot: str = TRANSACTION, *, counts: bool = False) -> Flow[None]:
+    """Keep a message until it is acknowledged, in the place of what the slot held.
+
+    One that `counts` says that the card has approved: acknowledged, it goes into the batch of the next settlement.
+    """
+    content = _to_record(message, slot)
+    if counts and message.transaction in DEBITS | CREDITS:
+        content[_COUNTS] = "1"
+    yield from keep(Shelf.PENDING, _name(message, slot), content)
+
+
+def batch(terminal: TerminalParameters) -> Flow[tuple[Entry, ...]]:
+    """What the next settlement of a terminal covers (批)."""
+    entries = yield from recall(Shelf.TRANSACTIONS)
+    return tuple(entry for entry in entries if entry.key.startswith(f"{_BANK} {terminal.terminal_id} "))
 
 
 def drop(message: HostMessage, slot: str = TRANSACTION) -> Flow[None]:
@@ -89,6 +102,10 @@ def deliver(
             text = f"the {message.kind.value} of {message.trace:06d} is not acknowledged; it is sent again later"
             yield from report("pending messages", Mark.INFO, text)
             return False, answered
+        if entry.content.get(_COUNTS):
+            # Before the message goes: cut off between, it is sent again, and the record is the same.
+            content = {"transaction": message.transaction.name, "amount": str(message.amount)}
+            yield from keep(Shelf.TRANSACTIONS, entry.key, content)
         yield from discard(Shelf.PENDING, entry.key)
         answered.append((message, answer))
     return True, answered

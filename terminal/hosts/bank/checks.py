@@ -22,6 +22,8 @@ _ODA_FAILED: Final = bytes.fromhex("4C00000000")
 _EXPIRED: Final = bytes.fromhex("0040000000")
 _CVM_FAILED: Final = bytes.fromhex("0000800000")
 _ARQC: Final = 0x80
+_WITH_CASHBACK: Final = 0x09
+"""What the card is told (9C) of a purchase with cashback; 9F03 has the cash."""
 LOADS: Final = frozenset({TransactionType.LOAD, TransactionType.LOAD_OTHER, TransactionType.LOAD_CASH})
 _PAY_FROM_ACCOUNT: Final = frozenset(
     {
@@ -147,6 +149,13 @@ class Check:
     holds: Callable[[Case], bool]
 
 
+def _other_type(case: Case) -> bool:
+    told = case.chip.items[0x9C][0]
+    if case.transaction is TransactionType.PURCHASE and told == _WITH_CASHBACK:
+        return not any(case.chip.items[0x9F03])
+    return told != case.transaction.value
+
+
 def _limit(case: Case) -> bool:
     limit = PARAMETERS.limits.get(case.transaction)
     amount = case.message.amount
@@ -233,7 +242,7 @@ MONEY: Final = (
     Check(
         Code.INVALID_TRANSACTION,
         "the card was told another type of transaction",
-        lambda c: c.chip.items[0x9C] != bytes((c.transaction.value,)),
+        _other_type,
     ),
     Check(Code.OTHER_AMOUNT, "the card was told another amount", lambda c: c.chip.amount != c.message.amount),
     Check(
