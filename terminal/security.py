@@ -1,6 +1,6 @@
 """Security module and PIN pads of a terminal on a test bench (TRM-026: in the field, keys live in the SAM only)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from cardsim.crypto import medical
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
@@ -19,6 +19,7 @@ from terminal.effects import (
     PurchaseProof,
     SealCommand,
 )
+from terminal.pinpad import Function, Keypad, Operation, PadLine, PadSettings, Press, pad_settings, presses
 
 
 class _NoKey(Exception):
@@ -126,26 +127,55 @@ class PinCipher:
             return False
 
 
-class BenchPinPad:
-    """A PIN pad whose holder is a function: given the prompt, it gives digits or nothing."""
+Holder = Callable[[PinEntry], str | Iterable[Press] | None]
+"""Given the prompt: digits, single keys with the time between them, or nothing (cancelled)."""
 
-    def __init__(self, holder: Callable[[PinEntry], str | None], cipher: PinCipher) -> None:
+
+class BenchPinPad:
+    """A PIN pad whose holder is a function.
+
+    A PIN for the card leaves the pad in clear only where pad and reader are one unit; otherwise it goes over `line`
+    (TRM-012).
+    """
+
+    def __init__(
+        self, holder: Holder, cipher: PinCipher, settings: PadSettings | None = None, line: PadLine | None = None
+    ) -> None:
         self._holder = holder
         self._cipher = cipher
+        self._settings = settings or pad_settings()
+        self._line = line
+        self.keypad = Keypad(self._settings)
+        if not self._settings.integrated and line is None:
+            raise ValueError("a pad that is not one unit with the reader needs an enciphered line to it")
 
     def enter(self, request: PinEntry) -> PinEntered | None:
-        """Ask the holder; digits for the card, an enciphered block for the host."""
-        pin = self._holder(request)
+        """Ask the holder; digits for the card, an enciphered block for the host.
+
+        Raises:
+            PadRefused: the prompt is none of the pad's own.
+            PinTimeout: no key came in time.
+        """
+        pin = self.keypad.read(Operation.PIN, request.prompt, self._keys(request))
         if pin is None:
             return None
-        match request.purpose:
-            case PinPurpose.CARD:
-                return PinEntered(digits=pin)
-            case PinPurpose.ONLINE:
-                try:
+        try:
+            match request.purpose:
+                case PinPurpose.CARD:
+                    carried = pin if self._settings.integrated or self._line is None else self._line.carry(pin)
+                    return PinEntered(digits=carried)
+                case PinPurpose.ONLINE:
                     return PinEntered(block=self._cipher.encipher(pin, request.pan))
-                except ValueError:
-                    return None
+        except ValueError:
+            return None
+
+    def _keys(self, request: PinEntry) -> Iterator[Press]:
+        """What the holder presses; asked once the prompt is on the display."""
+        given = self._holder(request)
+        if given is None:
+            yield Press(Function.CANCEL)
+        else:
+            yield from presses(given) if isinstance(given, str) else given
 
 
 def say_once(pin: str | None) -> Callable[[PinEntry], str | None]:
