@@ -107,7 +107,8 @@ class CardRow:
 def find_card(desk: Desk, card: SocialCard) -> CardRow | None:
     """The register's row of a card, or None; its state is that of the blacklist where it stands there.
 
-    A bench that admits cards takes one in that it has not seen, and a holder who was not named before.
+    A bench that admits cards takes one in that it has not seen, and what was not said of it before: the holder, and
+    what its keys are derived from.
 
     Raises:
         Refusal: card number or holder are others than in the register.
@@ -122,7 +123,7 @@ def find_card(desk: Desk, card: SocialCard) -> CardRow | None:
         assert row is not None
     if card.number not in ("", row.number):
         raise Refusal(Code.DOES_NOT_FIT, "the card number is not that of the identification code")
-    row = _with_holder(desk, row, card)
+    row = _with_derivation(desk, _with_holder(desk, row, card), card)
     if row.state is CardState.VALID and listed(desk, row.identification, row.number):
         return replace(row, state=CardState.BLACKLISTED)
     return row
@@ -198,6 +199,13 @@ def _with_holder(desk: Desk, row: CardRow, card: SocialCard) -> CardRow:
     return replace(row, person=card.person)
 
 
+def _with_derivation(desk: Desk, row: CardRow, card: SocialCard) -> CardRow:
+    if not desk.admit or row.historical or row.algorithm or not (card.historical and card.algorithm):
+        return row
+    remember_derivation(desk, row, card.historical, card.algorithm)
+    return replace(row, historical=card.historical.hex().upper(), algorithm=card.algorithm)
+
+
 def enrol_person(desk: Desk, number: str, name: str, region: str, *, sample: bool = True) -> None:
     """Take a person into the register (SCHEME-035), with the bench's sample; one who is there stays as he is."""
     if desk.books.execute(_PERSON, {"number": number}).scalar() is not None:
@@ -246,7 +254,7 @@ def enrol_card(desk: Desk, card: SocialCard, *, batch: str = "") -> None:
 
 
 def remember_derivation(desk: Desk, row: CardRow, historical: bytes, algorithm: int) -> None:
-    """Keep what a card's keys are derived from, once a MAC has shown that it is right."""
+    """Keep what a card's keys are derived from: a MAC has shown that it is right, or the bench admits the card."""
     if not row.historical or not row.algorithm:
         values = {"historical": historical.hex().upper(), "algorithm": algorithm}
         desk.books.execute(CARDS.update().where(CARDS.c.identification == row.identification).values(values))

@@ -184,6 +184,18 @@ def test_states_of_applications() -> None:
     assert bench.host.work(lambda desk: applications_of(desk, identification)) == (("DF03", "blocked"),)
 
 
+def test_a_card_whose_keys_were_not_derived_at_first() -> None:
+    """SCHEME-073: a card that was seen in a business first can pay a bill later; a purchase is checked by the HSM."""
+    bench = Bench()
+    state_of(bench, replace(bench.card, historical=b"", algorithm=0))
+    with pytest.raises(Refusal):
+        bench.host.work(lambda desk: valid_card(desk, replace(bench.card, historical=b"", algorithm=0)).identity())
+    found = bench.host.work(lambda desk: valid_card(desk, bench.card).identity())
+    assert found == bench.identity
+    later = bench.host.work(lambda desk: valid_card(desk, replace(bench.card, historical=b"", algorithm=0)).identity())
+    assert later == bench.identity
+
+
 def test_a_holder_who_was_not_named_at_first() -> None:
     """A card is admitted without its holder (EF06 needs a key), who is named later and then stays."""
     bench = Bench()
