@@ -112,7 +112,7 @@ def command(model: AnyModel, draw: Random) -> bytes:
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_through_the_line_as_directly(kind: str, profile: LineProfile, seed: int) -> None:
-    """Sequences of commands: each answer, and the whole card after each, is the same (T0-017 to T0-030)."""
+    """Sequences of commands: each answer, and the whole card after each, is the same (T0-017 to T0-030; SCHEME-020)."""
     draw = Random(seed)
     direct, onto = MAKERS[kind](), MAKERS[kind]()
     link = linked(onto, profile)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cardsim.assembly import copy_of, open_card
+from cardsim.assembly import CardModel, copy_of, open_card
 from cardsim.cli.main import main
 from cardsim.keyfile import default_keyfile_path, load_keyfile
 from tests.cli.support import ATR, PROFILES, assert_one_sentence, run
@@ -25,6 +25,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
 @pytest.mark.parametrize("suffix", ["", "-offline-pin"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_makes_a_card_and_its_keys(profile: str, suffix: str, tmp_path: Path) -> None:
+    """SCHEME-105: an image and its key file, and no data for a stripe."""
     path = tmp_path / "me.card"
     assert main(["new", str(path), "--profile", profile + suffix]) == 0
     assert copy_of(path).power_on() == ATR
@@ -35,6 +36,25 @@ def test_every_profile_makes_a_card_and_its_keys(profile: str, suffix: str, tmp_
     assert (keys.holder.offline_pin is not None) == (bool(suffix) and keys.bank is not None)
     assert stat.S_IMODE(default_keyfile_path(path).stat().st_mode) == 0o600
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["me.card", "me.card.keys.toml"]
+
+
+def test_a_card_is_the_same_in_memory_and_in_its_file(tmp_path: Path) -> None:
+    """SCHEME-020: memory, file and source of random numbers are drivers: the card answers the same over each of
+    them."""
+    path = tmp_path / "me.card"
+    assert main(["new", str(path), "--seed", "3"]) == 0
+    commands = [bytes.fromhex(text) for text in ("00A4000002DDF1", "00A4000002EF05", "00B2010C00", "0084000008")]
+
+    def answers(card: CardModel) -> list[bytes]:
+        return [card.power_on(), *map(card.transmit, commands)]
+
+    in_memory = answers(copy_of(path, seed=1))
+    other_numbers = answers(copy_of(path, seed=2))
+    with open_card(path, seed=1) as card:
+        assert answers(card) == in_memory
+    assert other_numbers[:-1] == in_memory[:-1]
+    assert other_numbers[-1] != in_memory[-1], "GET CHALLENGE"
+    assert len(in_memory[-1]) == 10
 
 
 def test_the_key_file_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def verdicts(results: list[Result]) -> Counter[Verdict]:
 
 
 def test_demo_card() -> None:
+    """SCHEME-110: the dual card passes every case of the bank card."""
     found = verdicts(list(runner(card(), DUAL).run(pse_cases())))
     assert found[Verdict.PASSED] > 280
 

@@ -112,7 +112,7 @@ class TestGoodCards:
 
     @pytest.mark.parametrize("profile", CLAIMS)
     def test_profiles(self, profile: str) -> None:
-        """Each profile by itself."""
+        """SCHEME-110: each profile by itself, the dual card as well as the cards without payment."""
         results = run(card(profile, on=False), claims(profile), cases())
         assert wrong(results) == []
         assert Counter(result.verdict for result in results)[Verdict.PASSED] >= LEAST[profile]

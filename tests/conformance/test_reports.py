@@ -83,6 +83,7 @@ def test_characters_that_xml_has_not() -> None:
 
 
 def test_requirements_get_the_strongest_verdict(run: Run) -> None:
+    """SCHEME-198: the report lists each requirement with its result and its cases."""
     rows = {row.id: row for row in run.rows}
     assert rows["REQ-1"].verdict == "failed", "shown by a case that passes and by one that fails"
     assert rows["REQ-1"].cases == ("GOOD-1", "BAD-1")

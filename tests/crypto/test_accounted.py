@@ -45,6 +45,7 @@ def test_reasons_are_for_what_does_not_exist() -> None:
 
 
 def test_what_has_outputs_is_recomputed() -> None:
+    """SCHEME-006: DES, 3DES, SM4, RSA and SHA-1 pass every published vector that has an output."""
     assert set(RECOMPUTED) == {number for number, vector in VECTORS.items() if vector.outputs}
     assert set(RECOMPUTED) == {number for number, vector in VECTORS.items() if vector.recomputed}
 

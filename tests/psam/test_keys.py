@@ -109,7 +109,7 @@ def test_single_length_key() -> None:
 
 @EACH
 def test_ssf33_is_refused(name: str, suite: Suite) -> None:
-    """A key for SSF33 (02) is refused with 6A81, and nothing is stored."""
+    """SCHEME-006: A key for SSF33 (02) is refused with 6A81, and nothing is stored."""
     desk = ready(name)
     cells = desk.cells
     assert desk.create(NATIONAL, 0x07, FREE, VALUE, algorithm=2) == "6A81"

@@ -223,7 +223,7 @@ def test_records_of_both_paths(bench: Bench) -> None:
 
 
 def test_record_content(bench: Bench) -> None:
-    """PBOC-REC-011, 012, 013, 015, 016, 017, 018; PBOC-DOM-001, 002, 003, 004.
+    """PBOC-REC-011, 012, 013, 015, 016, 017, 018; PBOC-DOM-001, 002, 003, 004; SCHEME-104, SCHEME-240.
 
     PBOC-REC-012, PBOC-REC-013, PBOC-REC-015, PBOC-REC-016, PBOC-REC-017, PBOC-REC-018, PBOC-DOM-002, PBOC-DOM-003,
     PBOC-DOM-004.

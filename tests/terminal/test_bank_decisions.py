@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from cardsim.iso7816.tlv import find
 from terminal.hosts.bank import BankHost, Code, Enrolment, accounts
 from terminal.hosts.bank.accounts import NewAccount
 from terminal.hosts.bank.audit import audit
 from terminal.hosts.bank.parameters import PARAMETERS
-from terminal.hosts.bank.tables import METADATA, AccountState, CardState
+from terminal.hosts.bank.tables import METADATA, TRANSACTIONS, AccountState, CardState
 from terminal.messages.bank import CryptogramCheck, HostMessage, MessageKind
 from tests.terminal.bankcard import CIPHER, DAY, KEYS, PIN, TYPES, PlasticCard, reverse
 
@@ -53,7 +54,7 @@ def test_an_authorisation() -> None:
 
 @pytest.mark.parametrize("state", [CardState.BLOCKED, CardState.LOST, CardState.STOLEN, CardState.CLOSED])
 def test_cards_that_are_not_in_order(state: CardState) -> None:
-    """SCHEME-043: blocked, lost and stolen cards are refused; the last two are kept."""
+    """SCHEME-148, SCHEME-043: blocked, lost and stolen cards are refused; the last two are kept."""
     host, card = bank(), PlasticCard()
     host.at_desk(accounts.set_card_state, card.pan, state)
     answer = host.handle(card.message())
@@ -192,9 +193,13 @@ def test_amounts_and_accounts(kind: Any, amount: int, target: str, expected: Cod
 
 
 def test_the_limit_of_a_day() -> None:
+    """SCHEME-235: cash beyond the limit of a day is declined, and the decline stands in the log."""
     host, card = bank(balance=10_000_000), PlasticCard()
     codes = [code(host, card.message(TYPES.CASH, 500_000)) for _ in range(5)]
     assert codes == ["00"] * 4 + [Code.OVER_LIMIT]
+    with host.books.begin() as connection:
+        logged = connection.scalars(select(TRANSACTIONS.c.code).order_by(TRANSACTIONS.c.id)).all()
+    assert logged == codes
     assert code(host, replace(card.message(TYPES.CASH, 500_000), time=card.message().time.replace(day=22))) == "00"
 
 
@@ -265,7 +270,8 @@ def change(card: PlasticCard, old: str, new: str) -> HostMessage:
 
 
 def test_activation() -> None:
-    """PERSO-169: with the initial PIN everything is declined until it is changed at the host (D35)."""
+    """SCHEME-128, SCHEME-131, PERSO-169: with the initial PIN everything is declined until it is changed at the host
+    (D35)."""
     host, card = bank(pin="111110", initial=True), PlasticCard(pin="111110")
     assert code(host, card.message()) == Code.NOT_FOR_HOLDER
     assert code(host, card.message(TYPES.INQUIRY, 0)) == Code.NOT_FOR_HOLDER

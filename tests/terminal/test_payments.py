@@ -193,7 +193,8 @@ def test_load() -> None:
 
 
 def test_three_purchases_by_electronic_cash() -> None:
-    """KRN-EC-022, KRN-F55-003, KRN-EC-018, KRN-CMP-008: stored offline, uploaded later, each with TC, 9F74 and ATC."""
+    """SCHEME-109, KRN-EC-022, KRN-F55-003, KRN-EC-018, KRN-CMP-008: stored offline, uploaded later, each with TC,
+    9F74 and ATC."""
     desk = Desk().loaded()
     for number in range(1, 4):
         outcome = desk.run(POS, TransactionType.PURCHASE, 1000, host=False)

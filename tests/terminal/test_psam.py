@@ -116,7 +116,7 @@ class TestSocial:
 
     @pytest.mark.parametrize("profile", ["dual-3.0-sm4", "dual-3.0-des", "dual-2.0-des", "social-1.0"])
     def test_passes(self, profile: str) -> None:
-        """TRM-042, TRM-047, TRM-088: each card with the PSAM of its seed."""
+        """SCHEME-062, TRM-042, TRM-047, TRM-088: each card with the PSAM of its seed."""
         sam = wire()
         outcome = run_social(card(profile, on=False), sam, SOCIAL_PIN)
         assert outcome.verdict is Verdict.PASSED, outcome.reason

@@ -341,7 +341,8 @@ class TestBlacklist:
 
     @pytest.mark.parametrize("by_range", [True, False])
     def test_listed(self, by_range: bool) -> None:
-        """TRM-052, TRM-176, TRM-182: both formats are stored, and a hit ends the session without any host."""
+        """SCHEME-147, TRM-052, TRM-176, TRM-182: both formats are stored, and a hit ends the session without any
+        host."""
         bench = terminal()
         issuer = {item.tag: item.value for item in bench.social().issuer}
         number = issuer[7].decode()

@@ -101,7 +101,7 @@ def test_what_a_lost_card_did_before_is_still_told() -> None:
 
 
 def test_a_lost_card_is_in_the_next_list_and_leaves_it_again() -> None:
-    """TRM-183, SCHEME-039: identification and number of the lost card; removed when it is released."""
+    """SCHEME-154, TRM-183, SCHEME-039: identification and number of the lost card; removed when it is released."""
     bench = Bench()
     state_of(bench)
     before = listed(bench)
@@ -140,7 +140,8 @@ def test_entries_of_both_kinds() -> None:
 
 @pytest.mark.parametrize("operation", [BankOperation.LOSS, BankOperation.DAMAGE, BankOperation.CANCELLATION])
 def test_the_social_side_follows_the_bank(operation: BankOperation) -> None:
-    """SCHEME-049, SCHEME-050, SCHEME-051: the notice carries card and holder; the state changes at once, a new card is
+    """SCHEME-178, SCHEME-049, SCHEME-050, SCHEME-051: the notice carries card and holder; the state changes at once,
+    a new card is
     requested for loss and damage, none for a cancellation; the same notice again changes nothing."""
     bench = Bench()
     state_of(bench)

@@ -126,7 +126,7 @@ class TestQuery:
 
     @pytest.mark.parametrize("key", [row.key for row in scheme().query.values() if row.pin])
     def test_without_the_pin_nothing_is_shown(self, key: str) -> None:
-        """SCHEME-069: card and host data of the holder stay closed."""
+        """SCHEME-234, SCHEME-069: card and host data of the holder stay closed."""
         holder = World(pin=None)
         run = holder.visit(LookUp(scheme().query[key]))
         assert run.service.end is End.REFUSED

@@ -130,7 +130,8 @@ def test_terminals_of_other_banks_are_strangers_to_a_bank() -> None:
 
 
 def test_the_department_on_a_line() -> None:
-    """SCHEME-049, SCHEME-092: the bank reports a loss over the line between the systems, and a query over another line
+    """SCHEME-112, SCHEME-049, SCHEME-092: the bank reports a loss over the line between the systems, and a query
+    over another line
     says at once that the card is lost; the same report again changes nothing."""
     with serving(world().serve_department()) as places:
         address = Address(*places[0][1:])
