@@ -72,7 +72,8 @@ def test_settled_in_the_region(profile: str) -> None:
 
 
 def test_the_rest_comes_from_the_bank_account() -> None:
-    """SCHEME-230, SCHEME-086: the account is short; B0 commands take what is there, the bank the remainder; the
+    """KRN-SEP-007, SCHEME-230, SCHEME-086: the account is short; B0 commands take what is there, the bank the
+    remainder; the
     slips refer."""
     holder = world(5000)
     run = holder.visit(BILL)

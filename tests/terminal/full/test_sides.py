@@ -183,6 +183,17 @@ def test_both_sides_in_one_insertion(order: tuple[Side, ...]) -> None:
     assert all(sent.command.data == names[sent.environment] for sent in changes)
 
 
+def test_a_decline_of_the_bank_leaves_social_security() -> None:
+    """KRN-SEP-005: the bank declines first, and the holder's data are read in the same session."""
+    holder = World()
+    assert holder.bank is not None
+    holder.bank.decline = "51"
+    config = FullConfig(holder.social, replace(holder.financial, amount=1234), (Side.FINANCIAL, Side.SOCIAL))
+    outcome = run(full(config), holder.link, holder.services(), psam=holder.sam)
+    assert outcome.financial.verdict is Verdict.DECLINED
+    assert outcome.social.verdict is Verdict.PASSED
+
+
 def test_rights_end_with_the_side() -> None:
     """TRM-257, D11: after a settlement and a payment, EF06 and a PIN file are closed until authenticated again."""
     holder = world(5000)
