@@ -29,6 +29,8 @@ def script_notice(tx: Transaction, cryptogram: Cryptogram) -> HostMessage:
 def complete_offline(tx: Transaction, cryptogram: Cryptogram) -> Flow[None]:
     """Keep what the card decided by itself: a TC to be uploaded, an AAC for the host's records (KRN-CMP-008)."""
     kind = MessageKind.UPLOAD if cryptogram.cid & 0xC0 == Kind.TC else MessageKind.CONFIRM
+    if kind is MessageKind.CONFIRM:
+        tx.arc = b"Z1"
     message = new_message(tx, kind, field_55(tx, kind, cryptogram))
     yield from _last_word(tx, message, counts=kind is MessageKind.UPLOAD)
     if kind is MessageKind.UPLOAD and tx.electronic_cash is not None:

@@ -103,6 +103,8 @@ def _process_rules(tx: Transaction, cvm_list: bytes) -> Flow[bool]:
 
 
 def _supported(tx: Transaction, method: int) -> bool:
+    if method == _FAIL:
+        return True
     if method == _DOCUMENT:
         return tx.terminal.identity_document
     needed = _CAPABILITY.get(method)

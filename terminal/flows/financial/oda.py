@@ -32,8 +32,10 @@ _FAILED: Final = {
     OdaMethod.DDA: Tvr.DDA_FAILED,
     OdaMethod.SDA: Tvr.SDA_FAILED,
 }
-_ISSUER_OVERHEAD: Final = 36
-_CERTIFIED_LENGTH: Final = 13
+_CERTIFICATE: Final = b"\x6a"
+_ISSUER_OVERHEAD, _ICC_OVERHEAD = 36, 42
+_ISSUER_KEY_LENGTH, _ICC_KEY_LENGTH = 13, 19
+"""Where the certificates tell the length of the key in them."""
 _SERIAL: Final = slice(8, 11)
 _NUMBER_LENGTHS: Final = range(2, 9)
 
@@ -115,7 +117,7 @@ def issuer_key(tx: Transaction) -> RsaPublicKey:
     remainder = tx.app.data.get(0x92, b"")
     block = _opened(ca.key, certificate)
     # KRN-ODA-006: only the certificate tells whether a remainder is needed.
-    if block and not remainder and block[_CERTIFIED_LENGTH] > ca.key.size - _ISSUER_OVERHEAD:
+    if block and not remainder and block[_ISSUER_KEY_LENGTH] > ca.key.size - _ISSUER_OVERHEAD:
         raise _Missing("the card has no issuer public key remainder (tag 92)")
     found = recover_issuer_key(ca, certificate, remainder, exponent, tx.app.pan, today)
     serial = block[_SERIAL]
@@ -125,11 +127,12 @@ def issuer_key(tx: Transaction) -> RsaPublicKey:
 
 
 def _opened(key: RsaPublicKey, certificate: bytes) -> bytes:
-    """The block in a certificate; b"" where it cannot be opened, which the checks then tell."""
+    """The block in a certificate; b"" where it cannot be opened or is none, which the checks then tell."""
     try:
-        return key.recover(certificate)
+        block = key.recover(certificate)
     except ValueError:
         return b""
+    return block if block.startswith(_CERTIFICATE) else b""
 
 
 def icc_key(tx: Transaction) -> RsaPublicKey:
@@ -143,6 +146,9 @@ def icc_key(tx: Transaction) -> RsaPublicKey:
         exponent = _item(tx, 0x9F47, "ICC public key exponent")
         remainder, today = tx.app.data.get(0x9F48, b""), tx.config.now.date()
         issuer = issuer_key(tx)
+        block = _opened(issuer, certificate)
+        if block and not remainder and block[_ICC_KEY_LENGTH] > issuer.size - _ICC_OVERHEAD:
+            raise _Missing("the card has no ICC public key remainder (tag 9F48)")
         tx.icc_key = recover_icc_key(issuer, certificate, remainder, exponent, tx.app.pan, _static_data(tx), today)
     return tx.icc_key
 

@@ -107,6 +107,10 @@ def enciphered_pin(tx: Transaction) -> Flow[CvmResult]:
 
 
 def _card_pin(tx: Transaction, key: RsaPublicKey | None) -> Flow[CvmResult]:
+    if not tx.config.pin_pad_works:
+        # The pad comes first: without one nothing is said about the tries (EMV Book 3 §10.5.1).
+        tx.tvr.set(Tvr.PIN_PAD_MISSING)
+        return CvmResult.FAILED
     counter = yield from get_data(_TRY_COUNTER, "PIN tries left", 1)
     tries = None if counter is None else counter[0]
     for _ in range(_MOST_TRIES):
@@ -114,8 +118,7 @@ def _card_pin(tx: Transaction, key: RsaPublicKey | None) -> Flow[CvmResult]:
             break
         entered = yield from _ask(tx, PinEntry(PinPurpose.CARD, _PROMPT, tries))
         if entered is None:
-            if tx.config.pin_pad_works:
-                tx.tvr.set(Tvr.PIN_NOT_ENTERED)
+            tx.tvr.set(Tvr.PIN_NOT_ENTERED)
             return CvmResult.FAILED
         try:
             block = pin_block_format2(entered.digits)
