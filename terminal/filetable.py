@@ -7,7 +7,7 @@ reading is controlled (TRM-086), and with which key a file is written (TRM-198 t
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, assert_never
 
@@ -17,8 +17,12 @@ from cardsim.making.rules import references_of
 from cardsim.making.structure import load_structure
 
 SSSE_DF: Final = 0xDDF1
-_FURTHER: Final[Mapping[str, tuple[Mapping[str, str], ...]]] = {"1.0": ({"medical": "on-line"},)}
-"""Options of a version with files that its usual form does not have."""
+_FURTHER: Final[Mapping[str, tuple[Mapping[str, str], ...]]] = {
+    "1.0": ({"medical": "on-line"},),
+    "2.0": ({"item60": "DF03"},),
+    "3.0": ({"item60": "DF03"},),
+}
+"""Options of a version with files or items that its usual form does not have."""
 PRESENT_VERSION: Final = "2.0"
 """The version that gives items their present meaning (V2)."""
 _ADDRESS: Final = re.compile(r"(SSSE|MF|DDF1|DF0[0-9A-F])EF([0-9A-F]{2})")
@@ -90,14 +94,41 @@ class Right:
 
 
 class FileTable:
-    """The files of one version of the specification; of the others what the first one does not have."""
+    """The files of one version of the specification; of the others what the first one does not have.
+
+    Where forms of a version differ in the items of a file (item 60, D21), records have other numbers on some cards, and
+    the terminal names them by their tags.
+    """
 
     def __init__(self, structure: SsseStructure, *others: SsseStructure) -> None:
         self._structure = structure
         all_ = (*others, structure)
         self._files = {(plan.df, plan.fid): plan for one in all_ for plan in one.files if plan.sfi}
+        self._wandering: dict[tuple[int, int], frozenset[int | None]] = {}
+        for one in others:
+            self._join(one)
         self._dfs: Mapping[int, DfPlan] = {df.fid: df for df in structure.dfs}
         self._keys = {(key.df, one.key_id(key)): key.name for one in all_ for key in one.keys}
+
+    def _join(self, other: SsseStructure) -> None:
+        for plan in other.files:
+            ours = self._files.get((plan.df, plan.fid))
+            if ours is None or kind_of(ours) is not FileKind.RECORDS:
+                continue
+            here, there = ({(item.tag, item.copy) for item in one.items} for one in (ours, plan))
+            if here == there:
+                continue
+            further = tuple(item for item in plan.items if (item.tag, item.copy) not in here)
+            self._files[plan.df, plan.fid] = replace(ours, items=ours.items + further)
+            self._wandering[plan.df, plan.fid] = frozenset(tag for tag, _ in here ^ there)
+
+    def by_tag(self, address: Address) -> bool:
+        """Whether the records of a file have other numbers on some cards, so that their tags name them (D21)."""
+        return (address.df, address.ef) in self._wandering
+
+    def may_lack(self, address: Address, item: Item) -> bool:
+        """Whether some cards of the version do not have an item."""
+        return item.tag in self._wandering.get((address.df, address.ef), frozenset())
 
     @property
     def addresses(self) -> Iterator[Address]:

@@ -43,3 +43,8 @@ def select_by_name(name: bytes, *, next_one: bool = False) -> CommandApdu:
 def read_record(number: int, sfi: int = 0) -> CommandApdu:
     """READ RECORD by number of a file, or of the current one (SFI 0), with the length left to the card."""
     return CommandApdu(0x00, 0xB2, number, sfi << 3 | 0x04, le=256)
+
+
+def read_tag(tag: int) -> CommandApdu:
+    """READ RECORD by identifier of the current file (SSC part 5 §6.10)."""
+    return CommandApdu(0x00, 0xB2, tag, 0x00, le=256)

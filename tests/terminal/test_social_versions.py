@@ -1,13 +1,21 @@
 """What differs between versions of cards, PSAMs and places."""
 
+from pathlib import Path
+
 import pytest
 
+from cardsim.assembly import new_card
 from cardsim.crypto.social import factor_city, factor_province
+from cardsim.decode.items import item_of as known_item
+from cardsim.iso7816.tlv import simple
+from cardsim.making.card import activate, make_card
+from cardsim.making.structure import load_profile, load_structure
 from terminal.filetable import Address
 from terminal.flows.social.config import SocialService, Write
 from terminal.outcome import Cause, Verdict
 from terminal.reuseditems import judged_by
-from tests.terminal.social_bench import terminal
+from tests.cards import PIN, of_cells
+from tests.terminal.social_bench import Contacts, Pad, Terminal, terminal
 from tests.terminal.test_psam import wire
 
 
@@ -76,3 +84,47 @@ def test_card_without_the_environment() -> None:
     assert outcome.failure is not None
     assert str(outcome.failure.sw) == "6A82"
     assert not bench.contacts.user.model.os.powered
+
+
+ITEM60 = """description = "item 60 in DF03"
+[ssse]
+structure = "ssse-{version}"
+suite = "des"
+[ssse.options]
+item60 = "{place}"
+"""
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+@pytest.mark.parametrize("place", ["DF02", "DF03"])
+def test_both_places_of_item_60(version: str, place: str, tmp_path: Path) -> None:
+    """D21: item 60 stands in DF02 EF06 or in DF03 EF05; every item of both files is read and written on either card."""
+    profile = tmp_path / "item60.toml"
+    profile.write_text(ITEM60.format(version=version, place=place), "utf8")
+    model = new_card(seed=1)
+    activate(model, None)
+    keys = make_card(model, load_profile(str(profile)), None)
+    structure = load_structure(f"ssse-{version}", {"item60": place})
+    for df, ef in ((0xDF02, 0xEF06), (0xDF03, 0xEF05)):
+        bench = Terminal(Contacts(of_cells(model.eeprom.snapshot().cells, keys, on=False)))
+        address = Address(df, ef)
+        (plan,) = (plan for plan in structure.files if (plan.df, plan.fid) == (df, ef))
+        names = {known_item(item.tag or 0, simple=True).name for item in plan.items}
+        result = dict(bench.social(service=SocialService.READ, reads=(address,)).result)
+        assert result.keys() == names
+        for number, item in enumerate(plan.items, 1):
+            assert item.tag is not None
+            value = bytes((0x30 + number,)) * item.length
+            outcome = bench.social(service=SocialService.WRITE, writes=(Write(address, item.tag, value),))
+            assert outcome.verdict is Verdict.PASSED, outcome.reason
+        bench.pad = Pad(PIN)
+        assert len(bench.social(service=SocialService.READ, reads=(address,)).result) == len(plan.items)
+        user = bench.contacts.user
+        user.power_on()
+        user.ssse()
+        user.select(f"D156000005{df - 0xDF01:02X}")
+        user.verify()
+        user.select_fid(f"{ef:04X}", "02")
+        for number, item in enumerate(plan.items, 1):
+            filled = bytes((0x30 + number,)) * item.length
+            assert user.x(f"00B2{number:02X}0400") == simple(item.tag or 0, filled).hex().upper() + "9000"

@@ -13,7 +13,7 @@ from cardsim.iso7816.tlv import TlvError, parse_simple, simple
 from cardsim.making.plan import FilePlan, Item
 from terminal.effects import Flow, Mark, Shelf, discard, keep, report
 from terminal.filetable import Address, NoSuchFile, Right, filled, item_of, record_number
-from terminal.flows.common import need_ok, read_record, refuse, stop
+from terminal.flows.common import need_ok, read_record, read_tag, refuse, stop
 from terminal.flows.social.config import Prefer
 from terminal.flows.social.pin import verify_pin
 from terminal.flows.social.records import WriteRecord, digest
@@ -21,6 +21,8 @@ from terminal.flows.social.session import SocialSession
 from terminal.outcome import Cause
 from terminal.reuseditems import has_new_meaning, judged_by, with_filler, without_filler
 
+_BY_TAG: Final = 0x00
+_BY_NUMBER: Final = 0x04
 _PREVIOUS: Final = 0x03
 """P2 of a record command: the previous record of a cyclic file; an update adds one (TRM-107)."""
 _CHUNK: Final = 0xC0
@@ -71,16 +73,31 @@ def _chosen(session: SocialSession, ways: tuple[tuple[Right, ...], ...], prefer:
 
 
 def read_items(session: SocialSession, address: Address, items: tuple[Item, ...], prefer: Prefer) -> Flow[list[bytes]]:
-    """The values of items of a record file, without authenticating again between them (TRM-098)."""
+    """The values of items of a record file, without authenticating again between them (TRM-098).
+
+    Where only some cards of the version have an item, the value of one that is not there is empty (D21).
+    """
     file = need_file(session, address)
     yield from _open_for_reading(session, address, file, prefer)
     values = []
     for item in items:
-        number = record_number(file, item)
-        response = yield from session.send(f"read record {number} of {address}", read_record(number))
+        number = _number(session, address, file, item)
+        response = yield from session.send(f"read record {number} of {address}", _read(session, address, number))
+        if response.sw.value == status.RECORD_NOT_FOUND and session.table.may_lack(address, item):
+            values.append(b"")
+            continue
         data = need_ok(str(address), f"record {number} of {address} cannot be read", response)
         values.append(_value_of(address, number, data, item.tag))
     return values
+
+
+def _number(session: SocialSession, address: Address, file: FilePlan, item: Item) -> int:
+    """What P1 of a record command says: the record's number, or its tag where cards number a file differently."""
+    return item.tag or 0 if session.table.by_tag(address) else record_number(file, item)
+
+
+def _read(session: SocialSession, address: Address, number: int) -> CommandApdu:
+    return read_tag(number) if session.table.by_tag(address) else read_record(number)
 
 
 def read_records(session: SocialSession, address: Address, prefer: Prefer) -> Flow[list[bytes]]:
@@ -175,8 +192,9 @@ def write_item(session: SocialSession, address: Address, item: Item, value: byte
     """UPDATE RECORD of one item (TRM-102)."""
     value = fitted(session, address, item, value)
     file = yield from open_for_writing(session, address)
-    number, record = record_number(file, item), simple(item.tag or 0, value)
-    command = CommandApdu(0x00, 0xDC, number, 0x04, record)
+    number, record = _number(session, address, file, item), simple(item.tag or 0, value)
+    mode = _BY_TAG if session.table.by_tag(address) else _BY_NUMBER
+    command = CommandApdu(0x00, 0xDC, number, mode, record)
     yield from _update(session, WriteRecord(address, number, digest(record)), command)
 
 
@@ -222,7 +240,7 @@ def was_written(session: SocialSession, record: WriteRecord) -> Flow[bool]:
     if record.length:
         command = CommandApdu(0x00, 0xB0, record.number >> 8, record.number & 0xFF, le=record.length)
     else:
-        command = read_record(record.number)
+        command = _read(session, record.address, record.number)
     response = yield from session.send(f"compare {record.address} with what was written", command)
     return digest(response.data) == record.digest
 

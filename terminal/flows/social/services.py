@@ -76,6 +76,8 @@ def _named(session: SocialSession, address: Address, file: FilePlan, values: lis
     by_tag = {item.tag: value for item, value in zip(file.items, values, strict=True)}
     found = []
     for item, value in zip(file.items, values, strict=True):
+        if not value and session.table.may_lack(address, item):
+            continue
         tag = item.tag or 0
         known, judge = known_item(tag, simple=True), judged_by(session.version, address, tag)
         if judge is None:
