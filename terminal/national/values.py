@@ -103,7 +103,7 @@ def _parts(items: tuple[Item, ...], text: str) -> list[str]:
 
 
 def _gbk(text: str) -> bytes:
-    if not text.isprintable() or _SEPARATORS & set(text):
+    if any(character < " " or character == "\x7f" for character in text) or _SEPARATORS & set(text):
         raise NationalError(Code.ILLEGAL_CHARACTER)
     try:
         return text.encode("gbk")
