@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
+from cardsim.iso7816.status import StatusWord
 from terminal.messages.bank import HostAnswer, HostMessage
 from terminal.messages.social import Refused, SocialAnswer, SocialMessage, SocialRequest
 from terminal.outcome import Cause
@@ -82,6 +83,8 @@ class Proof:
     problem: str = ""
     cause: Cause = Cause.KEY_MISSING
     """What kind of problem."""
+    sw: StatusWord | None = None
+    """What a PSAM answered that refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ class PurchaseProof:
     """Empty where who gave MAC1 checks MAC2 itself."""
     problem: str = ""
     cause: Cause = Cause.KEY_MISSING
+    sw: StatusWord | None = None
+    """What a PSAM answered that refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cardsim.decode import Environment
 from cardsim.decode.values import bcd_digits
 from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
+from cardsim.iso7816.status import StatusWord
 from terminal.effects import (
     AuthorisePurchase,
     CardIdentity,
@@ -164,6 +165,7 @@ class Psam:
         head = answer[18:22] + answer[14:16] + data[1:13] + coding.encode(TransactionType.PURCHASE)
         head += request.time + answer[16:18]
         problem, cause = f"the PSAM has no purchase key for a card of {card.area}", Cause.REGION
+        sw: StatusWord | None = None
         for row, levels in self._attempts(sam_rows(_PURCHASE_KEY), card):
             command = CommandApdu(0x80, 0x70, 0x01, 0x00, head + _factors(card, levels), 8)
             response = yield from self._send("MAC1 of the purchase", command)
@@ -172,10 +174,10 @@ class Psam:
                 self.purchase_open = True
                 return PurchaseProof(response.data[:4], response.data[4:])
             problem = f"the PSAM does not authorise the purchase: it answered {response.sw} ({response.sw.meaning})"
-            cause = Cause.KEY_MISSING if response.sw.value in _LEVEL_ERRORS else Cause.PSAM
+            sw, cause = response.sw, Cause.KEY_MISSING if response.sw.value in _LEVEL_ERRORS else Cause.PSAM
             if cause is Cause.PSAM:
                 break
-        return PurchaseProof(problem=problem, cause=cause)
+        return PurchaseProof(problem=problem, cause=cause, sw=sw)
 
     def credit(self, mac2: bytes) -> Flow[ResponseApdu]:
         """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2 (TRM-162, TRM-163)."""
@@ -201,7 +203,7 @@ class Psam:
         if response.sw.value != status.OK or len(response.data) != size or not size:
             missing = response.sw.value == status.CONDITIONS_NOT_SATISFIED
             cause = Cause.KEY_MISSING if missing else Cause.PSAM
-            return Proof(None, f"the PSAM does not compute with {name}: it answered {response.sw}", cause)
+            return Proof(None, f"the PSAM does not compute with {name}: it answered {response.sw}", cause, response.sw)
         return Proof(response.data)
 
     def _deliver(self, rows: tuple[SamKey, ...], card: CardIdentity, seed: bytes) -> Flow[Proof | None]:
@@ -221,7 +223,7 @@ class Psam:
                 return None
             if response.sw.value not in _LEVEL_ERRORS:
                 why = f"the PSAM refuses {name}: it answered {response.sw} ({response.sw.meaning})"
-                return Proof(None, why, Cause.PSAM)
+                return Proof(None, why, Cause.PSAM, response.sw)
         issuer = self.terminal_number[:6]
         if tried and self._serves(card.area, 1):
             return Proof(None, f"the PSAM does not have a key {name}")

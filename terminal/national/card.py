@@ -14,7 +14,18 @@ from cardsim.crypto.medical import TypeCoding
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusWord
 from cardsim.iso7816.tlv import TlvError, parse_simple
-from terminal.effects import CardIdentity, Flow, PinEntered, PinEntry, PinPurpose, ProveKey, enter_pin, power_on
+from terminal.effects import (
+    CardIdentity,
+    Flow,
+    PinEntered,
+    PinEntry,
+    PinPurpose,
+    Proof,
+    ProveKey,
+    PurchaseProof,
+    enter_pin,
+    power_on,
+)
 from terminal.filetable import SSSE_DF, Address, Right
 from terminal.flows.common import need_ok, read_record, stop
 from terminal.flows.social.config import SocialConfig
@@ -189,13 +200,13 @@ class CardSession(SocialSession):
         """Look for a key in the PSAM before the card or the holder is asked for anything (API-045).
 
         Raises:
-            NationalError: -24, the PSAM's root serves another place; `missing`, it is not there.
+            NationalError: -24, the PSAM's root serves another place; `missing`, it is not there; what it answers.
         """
         yield from self.need_psam()
         assert self.psam is not None
         proof = yield from self.psam.prove(ProveKey(name, self.card, bytes(8), bytes(8)))
         if proof.data is None:
-            raise NationalError(Code.PSAM_LEVEL if proof.cause is Cause.REGION else missing)
+            raise refused_by_psam(proof, missing)
 
     def gain_with_psam(self, right: Right) -> Flow[None]:
         """EXTERNAL AUTHENTICATE under a key of the PSAM."""
@@ -264,6 +275,15 @@ class CardSession(SocialSession):
         if new.digits == self.setup.initial_pin:
             raise NationalError(Code.BACK_TO_INITIAL_PIN)
         return new
+
+
+def refused_by_psam(proof: Proof | PurchaseProof, missing: int) -> NationalError:
+    """-24 where the PSAM's root serves another place, `missing` where it has no such key; else what it answered."""
+    if proof.cause is Cause.REGION:
+        return NationalError(Code.PSAM_LEVEL)
+    if proof.cause is Cause.KEY_MISSING or proof.sw is None:
+        return NationalError(missing)
+    return NationalError(of_status(proof.sw.value))
 
 
 def pin_error(sw: StatusWord) -> NationalError:

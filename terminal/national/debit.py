@@ -17,9 +17,8 @@ from terminal.flows.social import files
 from terminal.flows.social.config import Prefer
 from terminal.keyaddresses import address_text, addresses_by_name
 from terminal.national.address import PayInfo, checked_time, hex_digits, parse_card_info, parse_pay_info, yuan
-from terminal.national.card import CardSession, Paused, Setup
+from terminal.national.card import CardSession, Paused, Setup, refused_by_psam
 from terminal.national.codes import Code, NationalError, of_status
-from terminal.outcome import Cause
 
 _LOG: Final = Address(0xDF04, 0xEF08)
 _APPLICATION: Final = 0xDF04
@@ -74,11 +73,12 @@ def pay(setup: Setup, info: str, payment: str) -> Flow[str]:
     asked = AuthorisePurchase(card.card, purchase.request, purchase.answer, bytes.fromhex(wanted.time))
     proof = yield from card.psam.authorise_purchase(asked, setup.medical_type)
     if not proof.mac1:
-        raise NationalError(Code.PSAM_LEVEL if proof.cause is Cause.REGION else of_status(status.KEY_INDEX))
+        raise refused_by_psam(proof, of_status(status.KEY_INDEX))
     output, mac2 = yield from purchase.debit(proof.terminal_sequence, wanted.time, proof.mac1)
     response = yield from card.psam.credit(mac2)
     if response.sw.value != status.OK:
-        raise NationalError(of_status(status.WRONG_MAC))
+        wrong = response.sw.tries_left is not None
+        raise NationalError(of_status(status.WRONG_MAC if wrong else response.sw.value))
     yield from card.close()
     return output
 

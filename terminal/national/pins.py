@@ -13,9 +13,8 @@ from terminal.flows.common import need_ok
 from terminal.flows.social.pin import OLD_PROMPT, pin_bcd
 from terminal.keyaddresses import address_text, addresses_by_name
 from terminal.national.address import hex_digits, parse_card_info
-from terminal.national.card import CardSession, Paused, Setup, pin_error
+from terminal.national.card import CardSession, Paused, Setup, pin_error, refused_by_psam
 from terminal.national.codes import Code, NationalError, of_status
-from terminal.outcome import Cause
 
 PUK: Final = "PUK"
 STK: Final = "STKSSSE"
@@ -107,8 +106,7 @@ def serve(card: CardSession, form: _Form, new_pin: str | None) -> Flow[None]:
     plaintext = None if new_pin is None else pin_bcd(new_pin)
     sealed = yield from card.psam.seal(SealCommand(STK, card.card, challenge, header, plaintext))
     if sealed.data is None:
-        missing = Code.PSAM_LEVEL if sealed.cause is Cause.REGION else of_status(status.REFERENCE_NOT_FOUND)
-        raise NationalError(missing)
+        raise refused_by_psam(sealed, of_status(status.REFERENCE_NOT_FOUND))
     yield from _send(card, header + bytes((len(sealed.data),)) + sealed.data)
 
 

@@ -204,7 +204,7 @@ class SocialSession:
         original = yield from draw_random(8)
         proof = yield from self.prove("IRK", factor, original)
         if proof.data is None:
-            stop(proof.cause, step, f"the terminal cannot check the card: {proof.problem}")
+            stop(proof.cause, step, f"the terminal cannot check the card: {proof.problem}", proof.sw)
         command = CommandApdu(0x00, 0x88, 0x00, 0x00, factor + original + self.version_byte("IRK"), 8)
         response = yield from self.send("let the card prove its key", command)
         if need_ok(step, "the card does not authenticate itself", response) != proof.data:
@@ -283,7 +283,7 @@ class SocialSession:
         factor = yield from self.challenge("session factor")
         proof = yield from self.prove(right.name, factor, original)
         if proof.data is None:
-            stop(proof.cause, step, f"the terminal cannot authenticate itself: {proof.problem}")
+            stop(proof.cause, step, f"the terminal cannot authenticate itself: {proof.problem}", proof.sw)
         yield from self.authenticate(right, proof.data + original)
 
     def authenticate(self, right: Right, data: bytes) -> Flow[None]:
@@ -350,7 +350,8 @@ class SocialSession:
             proof = yield from seal_command(request)
         if proof.data is None:
             refused = self._refused(refused, proof)
-            stop(refused.cause, "secure messaging", f"the terminal cannot seal the command: {refused.problem}")
+            why = f"the terminal cannot seal the command: {refused.problem}"
+            stop(refused.cause, "secure messaging", why, refused.sw)
         return CommandApdu(header[0], header[1], header[2], header[3], proof.data)
 
     def _refused(self, by_psam: Proof | None, by_module: Proof) -> Proof:

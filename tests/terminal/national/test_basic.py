@@ -162,6 +162,17 @@ class TestWithPsam:
         assert desk.call(function, 1) == (-1, "卡类型不正确")
         assert desk.closed
 
+    @pytest.mark.parametrize("ins", [0xDE, 0xFA])
+    @pytest.mark.parametrize("profile", [DUAL, "social-2.0"])
+    def test_psam_that_refuses(self, profile: str, ins: int) -> None:
+        """API-193: a PSAM that has the key and does not work with it: its status word, and no way by the HSM."""
+        for sw, code in (("6901", -26881), ("6983", -27011), ("6F00", -28416)):
+            desk = counter(profile)
+            assert desk.sam is not None
+            desk.sam.override = lambda command, sw=sw: bytes.fromhex(sw) if command[1] == ins else None
+            assert desk.call("iReadCardBas", 1).code == code
+            assert not any(c.startswith("0088") for c in desk.sent)
+
     def test_psam_of_another_place(self) -> None:
         """API-158: a PSAM whose roots serve another province is not used: its answer would spend a try of the card."""
         number = bytes.fromhex("110100000001")

@@ -128,6 +128,17 @@ class TestWithPsam:
         desk.sam.override = lambda command: b"\x93\x02" if command[1] == 0x72 else None
         assert desk.call("iDoDebit", 1, info(), PAYMENT) == (-37634, "MAC无效")
 
+    @pytest.mark.parametrize(
+        ("ins", "sw", "code"),
+        [(0x70, "9403", -37891), (0x70, "6901", -26881), (0x72, "63CE", -37634), (0x72, "6901", -26881)],
+    )
+    def test_psam_that_refuses(self, ins: int, sw: str, code: int) -> None:
+        """API-189, API-191, API-193: what the PSAM answers; 63Cx counts a wrong MAC2."""
+        desk = counter(pins=["123456"])
+        assert desk.sam is not None
+        desk.sam.override = lambda command: bytes.fromhex(sw) if command[1] == ins else None
+        assert desk.call("iDoDebit", 1, info(), PAYMENT).code == code
+
     def test_wrong_mac1(self) -> None:
         """API-189: the card refuses MAC1."""
         desk = counter(pins=["123456"])
