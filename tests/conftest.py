@@ -37,6 +37,7 @@ _SWEEPS = (
     "tests/psam/test_order.py",
     "tests/pse/test_storm.py::test_sweep",
     "tests/ssse/test_order.py",
+    "tests/terminal/test_every_flow.py::test_cancelled_anywhere",
     "tests/terminal/test_full.py",
 )
 """Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""

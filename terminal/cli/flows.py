@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from cardsim.commandline import Exit
-from cardsim.iso7816.card import Card
 from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
 from terminal.cli.documents import (
     Document,
@@ -40,7 +39,7 @@ from terminal.cli.hosts import hosts_of, storage_of
 from terminal.cli.output import TextTranscript, Writer, to_json, verdict_line
 from terminal.cli.social import social_config
 from terminal.driver import Services, run
-from terminal.effects import PinEntry, PinPurpose
+from terminal.effects import Flow, PinEntry, PinPurpose
 from terminal.errors import UsageError, output_path
 from terminal.flows.financial.day import DayOutcome, settle, sign_on
 from terminal.flows.financial.flow import FinancialOutcome, financial
@@ -77,7 +76,7 @@ def flow_command(arguments: argparse.Namespace) -> int:
     if not target.given and not without_card:
         raise UsageError(target.wanted)
     keys = KeyFile() if _needs_no_keys(arguments, without_card) else _keys(arguments, target, psam=sam.given)
-    start = _starter(arguments, keys, now)
+    flow = flow_of(arguments, keys, now)
     with contextlib.ExitStack() as stack:
         services = _services(arguments, keys, now, stack)
         if arguments.command != "social":
@@ -92,12 +91,12 @@ def flow_command(arguments: argparse.Namespace) -> int:
             listeners.append(recorder(file.write, show_secrets=arguments.show_secrets))
         if arguments.json:
             transcript = JsonTranscript(show_secrets=arguments.show_secrets)
-            outcome = start(link, psam, services, tee(transcript, *listeners))
+            outcome = run(flow, link, services, tee(transcript, *listeners), psam=psam, follow=arguments.follow)
             sys.stdout.write(to_json(_document(outcome, transcript.events), indent=2) + "\n")
         else:
             writer = Writer()
             text = TextTranscript(writer, show_secrets=arguments.show_secrets)
-            outcome = start(link, psam, services, tee(text, *listeners))
+            outcome = run(flow, link, services, tee(text, *listeners), psam=psam, follow=arguments.follow)
             _conclude(writer, outcome)
     return _status(outcome, getattr(arguments, "expect", None))
 
@@ -154,34 +153,28 @@ def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFi
     return keys
 
 
-def _starter(
-    arguments: argparse.Namespace, keys: KeyFile, now: datetime
-) -> Callable[[Card | None, Card | None, Services, Listener], Outcome]:
-    """The flow that the subcommand means, ready to run."""
+def flow_of(arguments: argparse.Namespace, keys: KeyFile, now: datetime) -> Flow[Outcome]:
+    """The flow that the subcommand and its options mean.
+
+    Raises:
+        UsageError: they do not fit together.
+    """
     if arguments.command == "financial":
         bank = financial_config(arguments, keys, now)
         if arguments.type in DAY:
             of_day = sign_on if arguments.type == SIGN_ON else settle
-            return lambda _, __, services, listener: run(of_day(bank.terminal, now), None, services, listener)
-        if arguments.type in INQUIRIES:
-            log = arguments.type == LOG
-            return lambda link, _, services, listener: run(inquire(bank, log=log), link, services, listener)
-        return lambda link, _, services, listener: run(financial(bank), link, services, listener)
-    given = psam_target(arguments).given
-    task = None
-    if arguments.command == "full":
-        catalogue = catalogue_of(arguments)
-        task = task_of(arguments, catalogue)
-    if task is not None:
-        side = SocialConfig(now, psam=given)
-        served = ServiceConfig(side, financial_config(arguments, keys, now), task, catalogue)
-        return lambda link, psam, services, listener: run(full_service(served), link, services, listener, psam=psam)
+            return of_day(bank.terminal, now)
+        return inquire(bank, log=arguments.type == LOG) if arguments.type in INQUIRIES else financial(bank)
+    psam = psam_target(arguments).given
     if arguments.command == "social":
-        service = social_config(arguments, keys, now, psam=given)
-        return lambda link, psam, services, listener: run(social(service), link, services, listener, psam=psam)
-    service = SocialConfig(now, SocialService(arguments.service), given)
-    both = FullConfig(service, financial_config(arguments, keys, now), _ORDERS[arguments.order])
-    return lambda link, psam, services, listener: run(full(both), link, services, listener, psam=psam)
+        return social(social_config(arguments, keys, now, psam=psam))
+    catalogue = catalogue_of(arguments)
+    task = task_of(arguments, catalogue)
+    if task is not None:
+        side = SocialConfig(now, psam=psam)
+        return full_service(ServiceConfig(side, financial_config(arguments, keys, now), task, catalogue))
+    side = SocialConfig(now, SocialService(arguments.service), psam)
+    return full(FullConfig(side, financial_config(arguments, keys, now), _ORDERS[arguments.order]))
 
 
 def _services(arguments: argparse.Namespace, keys: KeyFile, now: datetime, stack: contextlib.ExitStack) -> Services:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import functools
+import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def hosts_of(arguments: argparse.Namespace, keys: KeyFile, now: datetime, stack:
     """
     if not 0 < arguments.timeout <= _LONGEST:
         raise UsageError(f"--timeout {arguments.timeout:g}: seconds, more than 0 and at most {_LONGEST:g}")
-    zone = PinCipher(secrets.token_bytes(_PIN_KEY_LENGTH))
+    draw = _numbers(arguments.seed, now)
+    zone = PinCipher(draw(_PIN_KEY_LENGTH))
     bank: Host | None = None
     department: SocialHost | None = None
     if arguments.host is not None:
@@ -68,7 +70,7 @@ def hosts_of(arguments: argparse.Namespace, keys: KeyFile, now: datetime, stack:
     if arguments.social_host is not None:
         address = address_of("--social-host", arguments.social_host)
         department = stack.enter_context(SocialLine(address, patience=arguments.timeout))
-    world = functools.cache(lambda: _world(arguments.books, keys, now, zone))
+    world = functools.cache(lambda: _world(arguments.books, keys, now, zone, draw))
     if bank is None and keys.bank is not None:
         bank = _WhenAsked(lambda: world().bank)
     if department is None and keys.ssse is not None:
@@ -93,11 +95,16 @@ def storage_of(arguments: argparse.Namespace, now: datetime) -> MemoryStorage:
     return storage
 
 
-def _world(books: str | None, keys: KeyFile, now: datetime, zone: PinCipher) -> "World":
+def _numbers(seed: int | None, now: datetime) -> Callable[[int], bytes]:
+    """The hosts' random numbers: other ones than the terminal's, and other ones at another time of the same seed."""
+    return secrets.token_bytes if seed is None else random.Random(f"hosts {seed} {now.isoformat()}").randbytes
+
+
+def _world(books: str | None, keys: KeyFile, now: datetime, zone: PinCipher, draw: Callable[[int], bytes]) -> "World":
     from terminal.hosts.books import BooksError
     from terminal.hosts.world import MEMORY, World
 
-    world = World([keys], books=MEMORY if books is None else books, pin_zone=zone, clock=lambda: now)
+    world = World([keys], books=MEMORY if books is None else books, pin_zone=zone, random=draw, clock=lambda: now)
     try:
         world.books.connect().close()
     except BooksError as error:

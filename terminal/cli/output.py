@@ -99,7 +99,8 @@ class TextTranscript:
             case Exchange():
                 hidden = event.secret and not self._show_secrets
                 command = mask(event.command) if hidden else event.command.hex().upper()
-                write(paint(f"    → {shorten(command)}", "dim"))
+                arrow = "↳" if event.follows else "→"  # what the layer for 61xx and 6Cxx adds
+                write(paint(f"    {arrow} {shorten(command)}", "dim"))
                 write(paint(f"    ← {shorten(event.response.hex().upper())}", "dim"))
             case Answered():
                 self._answer(event)

@@ -51,6 +51,9 @@ def _session() -> Parser:
     group.add_argument("--pin", metavar="DIGITS", help="the holder's PIN (default: ask, or the key file's)")
     group.add_argument("--now", metavar="TIME", help="date and time of the terminal, as 2026-11-21T12:00:00")
     group.add_argument("--record", metavar="FILE", help="keep the card session as a recording (JSON lines)")
+    group.add_argument(
+        "--no-follow", action="store_false", dest="follow", help="take 61xx and 6Cxx as they come, as a bare reader"
+    )
     return session
 
 

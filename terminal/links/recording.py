@@ -1,4 +1,4 @@
-"""Recordings: a card session as JSON lines, and a link that replays it with strict matching.
+"""Recordings: a session as JSON lines, and links that replay it with strict matching.
 
 The first line is a head, `{"format": "cardterm-recording", "version": 1}`; then one object a line:
 
@@ -6,7 +6,8 @@ The first line is a head, `{"format": "cardterm-recording", "version": 1}`; then
     {"event": "apdu", "command": "00A4…", "response": "6F…9000"}
     {"event": "power-off"}
 
-A command may hold `**` for bytes that were not recorded (PINs, keys); they match anything.
+Events of the PSAM have `"slot": "psam"` besides, and commands that the layer for 61xx and 6Cxx has added `"follows":
+true`. A command may hold `**` for bytes that were not recorded (PINs, keys); they match anything.
 """
 
 import json
@@ -25,6 +26,7 @@ FORMAT: Final = "cardterm-recording"
 VERSION: Final = 1
 _COMMAND: Final = re.compile(r"(?:[0-9A-F]{2}|\*\*)+")
 _HEX: Final = re.compile(r"(?:[0-9A-F]{2})*")
+_SLOTS: Final = {slot.name.lower(): slot for slot in Slot}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Recorded:
     event: str
     command: str = ""
     response: str = ""
+    slot: Slot = Slot.CARD
 
 
 def head_line() -> str:
@@ -42,19 +45,23 @@ def head_line() -> str:
 
 
 def event_line(event: Event, *, show_secrets: bool = False) -> str | None:
-    """The line of an event, None for events that are no part of a recording, such as all of the PSAM."""
-    if isinstance(event, PoweredOn | PoweredOff | Exchange) and event.slot is not Slot.CARD:
-        return None
+    """The line of an event, None for events that are no part of a recording."""
+    content: dict[str, object]
     match event:
         case PoweredOn():
-            return json.dumps({"event": "power-on", "atr": event.atr.hex().upper()})
+            content = {"event": "power-on", "atr": event.atr.hex().upper()}
         case PoweredOff():
-            return json.dumps({"event": "power-off"})
+            content = {"event": "power-off"}
         case Exchange():
             command = mask(event.command) if event.secret and not show_secrets else event.command.hex().upper()
-            return json.dumps({"event": "apdu", "command": command, "response": event.response.hex().upper()})
+            content = {"event": "apdu", "command": command, "response": event.response.hex().upper()}
+            if event.follows:
+                content["follows"] = True
         case _:
             return None
+    if event.slot is not Slot.CARD:
+        content["slot"] = event.slot.name.lower()
+    return json.dumps(content)
 
 
 def recorder(write: Callable[[str], object], *, show_secrets: bool = False) -> Callable[[Event], None]:
@@ -101,29 +108,32 @@ def _read_event(content: dict[str, Any], place: str) -> Recorded:
             raise UsageError(f"{place}: {key} must be a string of hex bytes")
         return value.upper()
 
+    slot = _SLOTS.get(str(content.get("slot", "card")))
+    if slot is None:
+        raise UsageError(f"{place}: slot {content['slot']!r} is not one of {', '.join(_SLOTS)}")
     match content.get("event"):
         case "power-on":
-            return Recorded("power-on", response=field("atr", _HEX))
+            return Recorded("power-on", response=field("atr", _HEX), slot=slot)
         case "power-off":
-            return Recorded("power-off")
+            return Recorded("power-off", slot=slot)
         case "apdu":
-            return Recorded("apdu", field("command", _COMMAND), field("response", _HEX))
+            return Recorded("apdu", field("command", _COMMAND), field("response", _HEX), slot)
         case other:
             raise UsageError(f"{place}: event {other!r} is not known")
 
 
 class ReplayLink:
-    """A card that answers what was recorded, and nothing else: any other command ends the run."""
+    """The card of one slot that answers what was recorded, and nothing else: any other command ends the run."""
 
-    def __init__(self, events: Iterable[Recorded]) -> None:
-        self._events = list(events)
+    def __init__(self, events: Iterable[Recorded], slot: Slot = Slot.CARD) -> None:
+        self._events = [event for event in events if event.slot is slot]
         self._next = 0
 
     @classmethod
-    def open(cls, path: Path) -> "ReplayLink":
-        """The recording in a file."""
+    def open(cls, path: Path, slot: Slot = Slot.CARD) -> "ReplayLink":
+        """A slot of the recording in a file."""
         try:
-            return cls(read_recording(path.read_text(encoding="utf-8").splitlines(), str(path)))
+            return cls(read_recording(path.read_text(encoding="utf-8").splitlines(), str(path)), slot)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: the recording cannot be read: {error}") from error
 

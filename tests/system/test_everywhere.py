@@ -4,6 +4,7 @@ same seed."""
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,16 +12,16 @@ import pytest
 
 from cardsim.cli.main import main
 from tests.cli.support import command, environment
+from tests.system.tour import SEED
+from tests.terminal.runs import DECLINED, RUNS
 
 PIN: Final = ("--pin", "123456")
-RUNS: Final[dict[str, tuple[str, ...]]] = {
-    "identity": ("social", "--service", "identity"),
-    "PIN": ("social", "--service", "verify-pin", *PIN),
-    "purchase": ("financial", "--amount", "12.34", *PIN),
-    "inquiry": ("financial", "--type", "inquiry", *PIN),
-    "both": ("full", *PIN),
+COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "social": ("social",),
+    "financial": ("financial", "--amount", "12.34", *PIN),
+    "full": ("full", *PIN),
 }
-"""The flows; `financial` takes no PSAM."""
+"""The three terminals; `financial` takes no PSAM."""
 FIXED: Final = ("--seed", "6", "--now", "2026-11-22T09:30:00", "--json")
 
 
@@ -41,9 +42,12 @@ def copies(made: Path, folder: Path) -> tuple[Path, Path]:
 
 def document(*words: str | Path) -> dict[str, Any]:
     """What the terminal says, run as a user runs it."""
-    ended = subprocess.run(
-        command(*map(str, words)), env=environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+    return printed(command(*map(str, words)))
+
+
+def printed(words: list[str]) -> dict[str, Any]:
+    """The JSON object that a program prints."""
+    ended = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert isinstance(found, dict)
@@ -68,8 +72,37 @@ def in_reader(run: tuple[str, ...], made: Path, folder: Path, via: str, names: t
 NAMES: Final = {"socket": ("0", "1"), "vpcd": ("Virtual PCD 00 00", "Virtual PCD 00 01")}
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_same_transcript(service: str, name: str, made: Path, tmp_path: Path) -> None:
     """SCHEME-025, TRM-262: in process, POS or PC with a reader are links, not flows; each byte is the same."""
-    expected = in_process(RUNS[name], made, tmp_path / "process")
-    assert in_reader(RUNS[name], made, tmp_path / service, service, NAMES[service]) == expected
+    expected = in_process(COMMANDS[name], made, tmp_path / "process")
+    assert in_reader(COMMANDS[name], made, tmp_path / service, service, NAMES[service]) == expected
+
+
+TOUR: Final = [sys.executable, "-m", "tests.system.tour"]
+
+
+@pytest.fixture(scope="module")
+def expected(made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every run of the tour with the images in process."""
+    folder = tmp_path_factory.mktemp("tour") / "process"
+    copies(made, folder)
+    return printed([*TOUR, str(folder)])
+
+
+def test_every_flow_ends_well(expected: dict[str, Any]) -> None:
+    """Every service of the three terminals does its work on one and the same card."""
+    assert list(expected) == list(RUNS)
+    assert {name: status for name, (status, _) in expected.items() if status} == {}
+    verdicts = {name: document["verdict"] for name, (_, document) in expected.items()}
+    assert {name for name, verdict in verdicts.items() if verdict not in ("passed", "approved")} == DECLINED
+
+
+def test_every_flow_everywhere(service: str, made: Path, expected: dict[str, Any], tmp_path: Path) -> None:
+    """SCHEME-025, TRM-262: all flows, one after the other on one card with its PSAM, send and get the same bytes."""
+    card, sam = copies(made, tmp_path / service)
+    card_reader, sam_reader = NAMES[service]
+    client = [*TOUR, str(card.parent), "--reader", card_reader, "--psam-reader", sam_reader]
+    serve = command("cardsim", "serve", card, "--psam", sam, "--via", service, "--seed", SEED)
+    found = printed([*serve, "--", *client])
+    assert [name for name in RUNS if found[name] != expected[name]] == []

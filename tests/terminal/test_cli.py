@@ -96,6 +96,20 @@ def test_text_transcript_names_commands_and_hides_the_pin(keys: list[str], capsy
     assert "0020000003123456" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("command", "side"), [("social", "Social security"), ("financial", "Bank"), ("full", "Card")])
+def test_following_is_seen_and_can_be_switched_off(
+    command: str, side: str, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the layer for 61xx and 6Cxx adds is marked in the transcript; without it, the terminal sees 61xx."""
+    assert main([command, *CARD, *keys, "--pin", PIN]) == 0
+    assert "    ↳ 00C00000" in capsys.readouterr().out
+    assert main([command, *CARD, *keys, "--pin", PIN, "--no-follow"]) == 1
+    text = capsys.readouterr().out
+    assert "↳" not in text
+    assert "61" in next(line for line in text.splitlines() if line.startswith("    ← "))
+    assert f"\n{side}: FAILED" in text
+
+
 @pytest.mark.parametrize("command", ["social", "financial", "full"])
 def test_no_key_in_any_output(command: str, keys: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     for extra in ([], ["--json"]):
@@ -215,7 +229,7 @@ def test_apdu_to_the_psam(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_social_with_a_psam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No key file is needed; the document has the terminal number and the PSAM's events, the recording has none."""
+    """No key file is needed; the document has the terminal number and the PSAM's events, and so has the recording."""
     me, sam, recording = (str(tmp_path / name) for name in ("me.card", "me.psam", "r.jsonl"))
     assert cardsim_main(["new", me]) == cardsim_main(["new", "--psam", sam]) == 0
     (tmp_path / "me.card.keys.toml").unlink()
@@ -226,7 +240,9 @@ def test_social_with_a_psam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["terminal_number"] == "519900000428"
     assert {event["slot"] for event in found["transcript"] if "slot" in event} == {"card", "psam"}
     assert "psam" in {event.get("environment") for event in found["transcript"]}
-    assert "BFDE" not in Path(recording).read_text()
+    recorded = [line for line in Path(recording).read_text().splitlines() if "BFDE" in line]
+    assert recorded
+    assert all(json.loads(line)["slot"] == "psam" for line in recorded)
     assert main(["financial", "--card", me, *NOW, "--keys", me]) == 2
     with pytest.raises(SystemExit) as ended:
         main(["financial", "--card", me, "--psam", sam])
