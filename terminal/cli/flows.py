@@ -14,6 +14,7 @@ from typing import Final, TextIO
 
 from cardsim.commandline import Exit
 from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_keyfile
+from terminal.cli.chooser import chooser_of
 from terminal.cli.documents import (
     Document,
     JsonTranscript,
@@ -182,9 +183,13 @@ def _services(arguments: argparse.Namespace, keys: KeyFile, now: datetime, stack
     seed = arguments.seed
     draw = secrets.token_bytes if seed is None else random.Random(seed).randbytes
     hosts = hosts_of(arguments, keys, now, stack)
+    psam_only = getattr(arguments, "psam_only", False)
+    if psam_only and not psam_target(arguments).given:
+        raise UsageError("--psam-only needs a PSAM: --psam or --psam-reader")
     return Services(
         random=draw,
-        security_module=None if keys.ssse is None else KeyFileModule(keys.ssse),
+        security_module=None if keys.ssse is None or psam_only else KeyFileModule(keys.ssse),
+        chooser=chooser_of(arguments),
         pin_pad=BenchPinPad(_new_pin(arguments, _holder(arguments.pin, keys)), hosts.pin_zone),
         host=hosts.bank,
         social_host=hosts.department,

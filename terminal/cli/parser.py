@@ -13,7 +13,7 @@ PARTS: Final = ("display", "keyboard", "pin-pad", "storage", "clock", "charset",
 CHANNELS: Final = ("counter", "kiosk", "web")
 SOCIAL_SERVICES: Final = (
     *SERVICES, "change-pin", "reset-pin", "clear-pin", "unblock-pin", "read", "write", "update", "balance", "load",
-    "purchase", "log", "proof", "starting-day", "block-application", "block-card",
+    "purchase", "log", "proof", "starting-day", "block-application", "block-card", "transaction",
 )  # fmt: skip
 TYPES: Final = (
     "purchase", "cash", "deposit", "inquiry", "transfer", "load", "load-other", "load-cash", "pin-change",
@@ -224,6 +224,14 @@ def _social_services() -> Parser:
     )
     group.add_argument("--new-pin", metavar="DIGITS", help="what the holder enters where a new PIN is asked for")
     group.add_argument("--prefer", choices=("pin", "key"), default="pin", help="what opens a file that either opens")
+    group.add_argument("--role", choices=("holder", "operator"), default="holder", help="transaction: who is there")
+    group.add_argument("--application", metavar="DF", help="transaction: the application (default: ask)")
+    group.add_argument(
+        "--kind",
+        choices=("read", "write", "change-pin", "update", "block-application", "block-card"),
+        help="transaction: what is done there (default: ask)",
+    )
+    group.add_argument("--psam-only", action="store_true", help="no key file in the place of a PSAM that lacks a key")
     group.add_argument("--special", choices=("1", "2", "3", "9"), help="class of a special settlement (DF04 EF15)")
     group.add_argument("--online", action="store_true", help="ask the social-security host for the state of the card")
     return options

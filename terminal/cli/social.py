@@ -13,7 +13,7 @@ from cardsim.making.plan import FilePlan
 from terminal.cli.financial import fen
 from terminal.errors import UsageError
 from terminal.filetable import PRESENT_VERSION, Address, FileKind, NoSuchFile, file_table, item_of, kind_of, value_of
-from terminal.flows.social.config import Amounts, Prefer, SettlementClass, SocialConfig, SocialService, Write
+from terminal.flows.social.config import Amounts, Prefer, Role, SettlementClass, SocialConfig, SocialService, Write
 from terminal.reuseditems import OLD_VERSION
 
 _ASSIGNMENT: Final = re.compile(r"([0-9A-Z]+EF[0-9A-F]{2})(?::([0-9A-F]{2})(?:\.([1-9]))?)?=(.*)")
@@ -33,12 +33,26 @@ def social_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime, *
     if arguments.special is not None:
         config = dataclasses.replace(config, settlement=SettlementClass(arguments.special))
     words = getattr(arguments, "words", [])
+    if service is SocialService.TRANSACTION:
+        return dataclasses.replace(config, role=Role(arguments.role), **_of_kind(arguments.kind, words))
     reader = _READERS.get(service)
     if reader is None:
         if words:
             raise UsageError(f"--service {service.value} takes no further words, such as {words[0]}")
         return config
     return dataclasses.replace(config, **reader(words))
+
+
+def _of_kind(kind: str | None, words: list[str]) -> Mapping[str, Any]:
+    """Words of a transaction: those of its kind; where that is asked for later, the files to read or to renew."""
+    if kind is None:
+        return {} if not words else {**_addresses("reads")(words), **_addresses("update_files")(words)}
+    service = SocialService(kind)
+    if service in (SocialService.READ, SocialService.UPDATE, SocialService.WRITE):
+        return _READERS[service](words)
+    if words:
+        raise UsageError(f"--kind {kind} takes no further words, such as {words[0]}")
+    return {}
 
 
 def _address(text: str) -> Address:

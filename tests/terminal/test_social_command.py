@@ -1,5 +1,6 @@
 """`cardterm social` with its services, from the command line to the card image."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,64 @@ def test_wrong_words(words: list[str], message: str, images: list[str], capsys: 
     """Wrong use is one sentence, and the card is not touched."""
     assert cardterm(["social", *images, "--service", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+TRANSACTION = ("transaction", "--application", "DF01", "--kind")
+
+
+def test_transaction(images: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """TRM-069, TRM-085: PIN, application and one kind of transaction, as the options choose them."""
+    found, document = service(capsys, images, *TRANSACTION, "read", "DF01EF05")
+    assert (found["application"], found["transaction"]) == ("公共应用信息区", "read")
+    assert "registered address" in found
+    assert document["pin_verified"]
+    found, _ = service(capsys, images, *TRANSACTION, "write", "--role", "operator", "DF01EF07:29=2")
+    assert found["transaction"] == "write"
+    service(capsys, images, *TRANSACTION, "write", "DF01EF07:29=2", status=1)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["transaction"], "nobody is at the terminal"),
+        (["transaction", "--application", "DF01"], "nobody is at the terminal"),
+        (["transaction", "--application", "DF0F", "--kind", "read", "DF01EF05"], "name an application"),
+        (["transaction", "--application", "nothing", "--kind", "read", "DF01EF05"], "name an application"),
+        ([*TRANSACTION, "read"], "name the files"),
+        ([*TRANSACTION, "change-pin", "DF01EF05"], "takes no further words"),
+    ],
+)
+def test_wrong_choices(words: list[str], message: str, images: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong use is one sentence."""
+    assert cardterm(["social", *images, "--service", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_at_a_terminal(images: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """TRM-085: what no option names is asked for: the third application, the first kind."""
+    monkeypatch.setattr("sys.stdin", Keyboard("3\n1\n"))
+    found, _ = service(capsys, images, "transaction", "DF01EF05", "--pin", "123456")
+    assert (found["application"], found["transaction"]) == ("公共应用信息区", "read")
+
+
+class Keyboard(io.StringIO):
+    """A person who types."""
+
+    def isatty(self) -> bool:
+        """It is a terminal."""
+        return True
+
+
+def test_psam_that_lacks_a_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """TRM-197: the key file does its work, and the transcript says so; with --psam-only nobody does."""
+    me, sam = str(tmp_path / "me.card"), str(tmp_path / "me.psam")
+    assert cardsim(["new", me, "--seed", "7"]) == 0
+    assert cardsim(["new", "--psam", sam, "--profile", "national-B1", "--seed", "7"]) == 0
+    run = ["social", "--card", me, "--psam", sam, *NOW]
+    assert cardterm(run) == 0
+    assert "it computes in the place of the PSAM" in capsys.readouterr().out
+    assert cardterm([*run, "--psam-only"]) == 1
+    assert "RKSSSE" in capsys.readouterr().out
+    assert cardterm(["social", "--card", me, *NOW, "--psam-only"]) == 2
+    assert "needs a PSAM" in capsys.readouterr().err

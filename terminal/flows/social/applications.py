@@ -13,6 +13,8 @@ from terminal.flows.social.session import SocialSession
 from terminal.outcome import Cause
 
 _STEP: Final = "application initialisation"
+CHOICE: Final = "Application"
+"""The prompt when an application is chosen."""
 _ENTRY, _NAME, _LABEL, _RECORD = 0x61, 0x4F, 0x50, 0x70
 
 
@@ -58,7 +60,7 @@ def choose_application(session: SocialSession, found: list[Application]) -> Flow
     """
     found = list(found)
     while found:
-        index = yield from choose("Application", *(application.label for application in found))
+        index = yield from choose(CHOICE, *(application.label for application in found))
         if index is None:
             stop(Cause.NOT_CHOSEN, _STEP, "no application was chosen")
         application = found[index]

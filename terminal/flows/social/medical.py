@@ -197,12 +197,16 @@ def _fitting(session: SocialSession, amounts: Amounts) -> Flow[Amounts]:
 
 def _authorise(session: SocialSession, request: AuthorisePurchase) -> Flow[PurchaseProof]:
     """MAC1 of the PSAM, or else of the host's security module."""
-    psam = yield from session.open_psam()
+    psam, problem = (yield from session.open_psam()), ""
     if psam is not None:
         proof = yield from psam.authorise_purchase(request, session.config.medical_type)
         if proof.mac1 or proof.cause not in TO_THE_HOST:
             return proof
-    return (yield from authorise_purchase(request))
+        problem = proof.problem
+    served = yield from authorise_purchase(request)
+    if served.mac1:
+        yield from session.served_in_its_place(problem)
+    return served
 
 
 def _debit(session: SocialSession, record: PurchaseRecord, proof: PurchaseProof) -> Flow[PurchaseRecord]:

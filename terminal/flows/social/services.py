@@ -22,6 +22,8 @@ from terminal.outcome import Cause
 from terminal.reuseditems import has_new_meaning, judged_by, without_filler
 
 Result = tuple[tuple[str, str], ...]
+CHOICE: Final = "Transaction"
+"""The prompt when a kind of transaction is chosen."""
 Service = Callable[[SocialSession], Flow[Result]]
 
 
@@ -154,7 +156,7 @@ def _transaction(session: SocialSession) -> Flow[Result]:
     yield from verify_pin(session)
     application = yield from choose_application(session, session.applications)
     kinds = KINDS[session.config.role]
-    index = yield from choose("Transaction", *(kind.value for kind in kinds))
+    index = yield from choose(CHOICE, *(kind.value for kind in kinds))
     if index is None:
         stop(Cause.NOT_CHOSEN, "transaction", "no transaction was chosen")
     result = yield from serve(session, kinds[index])

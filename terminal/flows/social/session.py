@@ -337,7 +337,10 @@ class SocialSession:
                 return refused
         name = generation_name(key, self.config.key_version or 1)
         proof = yield from prove_key(ProveKey(name, self.card, factor, original))
-        return proof if proof.data is not None else self._refused(refused, proof)
+        if proof.data is None:
+            return self._refused(refused, proof)
+        yield from self.served_in_its_place(refused.problem if refused is not None else "")
+        return proof
 
     def seal(self, key: str, header: bytes, plaintext: bytes | None = None) -> Flow[CommandApdu]:
         """A command under secure messaging with a key of the card, and a fresh challenge (SSC part 7 §13)."""
@@ -348,11 +351,20 @@ class SocialSession:
             proof = refused = yield from psam.seal(request)
         if proof is None or (proof.data is None and proof.cause in TO_THE_HOST):
             proof = yield from seal_command(request)
+            if proof.data is not None:
+                yield from self.served_in_its_place(refused.problem if refused is not None else "")
         if proof.data is None:
             refused = self._refused(refused, proof)
             why = f"the terminal cannot seal the command: {refused.problem}"
             stop(refused.cause, "secure messaging", why, refused.sw)
         return CommandApdu(header[0], header[1], header[2], header[3], proof.data)
+
+    def served_in_its_place(self, problem: str) -> Flow[None]:
+        """Tell that the host's module computed what the PSAM could not (TRM-197)."""
+        if self._psam_problem is not None:
+            problem = self._psam_problem.failure.text
+        if problem:
+            yield from report("security module", Mark.INFO, f"it computes in the place of the PSAM: {problem}")
 
     def _refused(self, by_psam: Proof | None, by_module: Proof) -> Proof:
         """Why nobody computed: what the PSAM said stands first."""
