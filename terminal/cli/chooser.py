@@ -1,4 +1,4 @@
-"""Who chooses at `cardterm social --service transaction`: options of the command line, else a person at the keyboard."""
+"""Who chooses at `cardterm social --service transaction`: options of the command line, else someone at the keyboard."""
 
 import argparse
 import sys
