@@ -1,17 +1,19 @@
 """Reading and writing any file: iReadCard, iWriteCard, and their forms with the HSM of the host (SC §2, §3)."""
 
+from dataclasses import replace
 from typing import Final
 
 from cardsim.cos.access import AccessRule
 from cardsim.making.plan import FilePlan, Item
 from terminal.effects import Flow
-from terminal.filetable import FileKind, NoSuchFile, Right, kind_of
+from terminal.filetable import FileKind, NoSuchFile, Right, file_table, kind_of
 from terminal.flows.social import files
 from terminal.flows.social.config import Prefer
 from terminal.national.address import FileAddress, hex_digits, parse_addresses, parse_card_info, split_files
 from terminal.national.card import CardSession, Paused, Setup
 from terminal.national.codes import Code, NationalError
 from terminal.national.values import hex_bytes, item_text, item_value, record_text, record_value
+from terminal.reuseditems import FILLER, has_new_meaning, judged_by, without_filler
 
 _AUTHENTICATED: Final = 32
 _AUTHENTICATION_TYPES: Final = {1: Prefer.PIN, 2: Prefer.KEY}
@@ -133,8 +135,7 @@ def _read_file(card: CardSession, address: FileAddress, plan: FilePlan) -> Flow[
             values = [content.hex().upper()]
         case FileKind.RECORDS:
             items = tuple(item_of(plan, wanted.tag, wanted.instance) for wanted in address.items)
-            raw = yield from files.read_items(card, address.file, items, Prefer.KEY)
-            values = [item_text(item, value) for item, value in zip(items, raw, strict=True)]
+            values = yield from _read_items(card, address, items)
         case FileKind.CYCLIC:
             records = yield from _read_cyclic(card, address)
             values = [record_text(plan, record) for record in records]
@@ -147,6 +148,28 @@ def _read_cyclic(card: CardSession, address: FileAddress) -> Flow[list[bytes]]:
     return [(yield from files.read_cyclic(card, address.file, address.record, Prefer.KEY))]
 
 
+def _read_items(card: CardSession, address: FileAddress, items: tuple[Item, ...]) -> Flow[list[str]]:
+    """Values of items; on an old card one of a new meaning without the EE that tells it (V2 annex C)."""
+    judges = [judged_by(card.version, address.file, item.tag or 0) for item in items]
+    plan = card.table.file(address.file)
+    judging = tuple(item_of(plan, judge, 1) for judge in judges if judge is not None)
+    raw = yield from files.read_items(card, address.file, (*items, *judging), Prefer.KEY)
+    values, verdicts = raw[: len(items)], iter(raw[len(items) :])
+    texts = []
+    for item, judge, value in zip(items, judges, values, strict=True):
+        if judge is not None and has_new_meaning(next(verdicts)):
+            texts.append(item_text(_new_meaning(address, item), without_filler(value)))
+        else:
+            texts.append(item_text(item, value))
+    return texts
+
+
+def _new_meaning(address: FileAddress, item: Item) -> Item:
+    """An item of an old card with the type that V2 gives its tag, and its length where the old card has room."""
+    (new,) = (row for row in file_table("2.0").file(address.file).items if row.tag == item.tag)
+    return replace(item, type=new.type, length=min(item.length, new.length))
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +180,7 @@ def write_card(setup: Setup, info: str, addresses: str, data: str) -> Flow[str]:
     card = CardSession(setup)
     yield from card.begin_with(expected)
     plans = [_plan_to_write(card, address) for address in wanted]
-    encoded = [_encoded(address, plan, c) for address, plan, c in zip(wanted, plans, contents, strict=True)]
+    encoded = [_encoded(card, address, plan, c) for address, plan, c in zip(wanted, plans, contents, strict=True)]
     for address, plan, values in zip(wanted, plans, encoded, strict=True):
         yield from card.enter(address.file.df)
         for right in way_of(card, address, plan.write, Prefer.KEY):
@@ -178,7 +201,7 @@ def write_card_step1(setup: Setup, info: str, addresses: str) -> Flow[Paused]:
     output = yield from card.asked_of_hsm(right.name)
 
     def resume(key: str, data: str) -> Flow[str]:
-        values = _encoded(address, plan, _mirrored((address,), data)[0])
+        values = _encoded(card, address, plan, _mirrored((address,), data)[0])
         yield from card.authenticate(right, bytes.fromhex(hex_digits(key, _AUTHENTICATED)))
         yield from _write_file(card, address, plan, values)
         return ""
@@ -207,8 +230,8 @@ def _mirrored(wanted: tuple[FileAddress, ...], data: str) -> list[list[str]]:
     return [fields[1:] for fields in parts]
 
 
-def _encoded(address: FileAddress, plan: FilePlan, texts: list[str]) -> list[bytes]:
-    """The bytes to write, in full length.
+def _encoded(card: CardSession, address: FileAddress, plan: FilePlan, texts: list[str]) -> list[bytes]:
+    """The bytes to write, in full length; EE fills an item of an old card that gets a new meaning (V2 annex C).
 
     Raises:
         NationalError: -23, -41, -42, as the value is wrong.
@@ -223,7 +246,13 @@ def _encoded(address: FileAddress, plan: FilePlan, texts: list[str]) -> list[byt
             return [record_value(plan, texts[0])]
         case FileKind.RECORDS:
             items = (item_of(plan, wanted.tag, wanted.instance) for wanted in address.items)
-            return [item_value(item, text) for item, text in zip(items, texts, strict=True)]
+            return [_encoded_item(card, address, item, text) for item, text in zip(items, texts, strict=True)]
+
+
+def _encoded_item(card: CardSession, address: FileAddress, item: Item, text: str) -> bytes:
+    if judged_by(card.version, address.file, item.tag or 0) is None:
+        return item_value(item, text)
+    return item_value(_new_meaning(address, item), text, FILLER).ljust(item.length, FILLER)
 
 
 def _write_file(card: CardSession, address: FileAddress, plan: FilePlan, values: list[bytes]) -> Flow[None]:

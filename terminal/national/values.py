@@ -53,8 +53,8 @@ def _text(value: bytes) -> str:
     return value.rstrip(b"\0 ").decode("gb18030", "replace")
 
 
-def item_value(item: Item, text: str) -> bytes:
-    """The bytes of an item in its full length: text filled with 00, digits with F.
+def item_value(item: Item, text: str, filler: bytes | None = None) -> bytes:
+    """The bytes of an item in its full length: text filled with 00, digits with F, unless `filler` is named.
 
     Raises:
         NationalError: -41, other characters; -42, too long; -23, other parts of an item made of items.
@@ -71,7 +71,7 @@ def item_value(item: Item, text: str) -> bytes:
             raw, filling = b"".join(simple(inner.tag or 0, item_value(inner, part)) for inner, part in parts), b"\0"
     if len(raw) > item.length:
         raise NationalError(Code.WRONG_LENGTH, f"{text[:40]}超过{item.length}字节")
-    return raw.ljust(item.length, filling)
+    return raw.ljust(item.length, filler or filling)
 
 
 def record_value(file: FilePlan, text: str) -> bytes:

@@ -310,6 +310,28 @@ class TestWriting:
         assert desk.call("iWriteCard", 1, info(), f"{address}|$", f"{file}|{text}|$").code == code
         assert not any(c[2:4] in ("DC", "D6", "82") for c in desk.sent)
 
+    @pytest.mark.parametrize(
+        ("address", "text", "value"),
+        [
+            ("DF01EF09|32", "10", "3130EE"),
+            ("DF03EF05|61", "519900", "519900EE"),
+            ("DF01EF0A|37", "CHN", "43484EEEEE"),
+            ("DF04EF05|87", "51990019850617853", "3531393930303139383530363137383533EE"),
+        ],
+    )
+    def test_new_meaning_on_an_old_card(self, address: str, text: str, value: str) -> None:
+        """TRM-185, TRM-186: EE fills the old length and tells the new meaning; what is read is the value alone."""
+        file = address.split("|")[0]
+        desk = counter("social-1.0", pins=["123456"])
+        assert desk.call("iWriteCard", 1, info("social-1.0"), f"{address}|$", f"{file}|{text}|$") == (0, "")
+        assert desk.sent[-1].endswith(value)
+        assert desk.call("iReadCard", 1, 2, info("social-1.0"), f"{address}|$") == (0, f"{file}|{text}|$")
+
+    def test_too_long_for_the_new_meaning(self) -> None:
+        """API-097: a value without room for EE would be taken for one of the old meaning."""
+        desk = counter("social-1.0")
+        assert desk.call("iWriteCard", 1, info("social-1.0"), "DF01EF09|32|$", "DF01EF09|101|$").code == -42
+
     def test_nothing_is_half_checked(self) -> None:
         """API-088: an error in the last file shows before the first one is written."""
         desk = counter()
