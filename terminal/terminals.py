@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -91,8 +92,24 @@ def load_terminal(name: str) -> FinancialTerminal:
     return _load(path, path.parent, name)
 
 
+def terminal_of(text: str, where: str) -> FinancialTerminal:
+    """A terminal from the text of a file; it names no files of its own but ours.
+
+    Raises:
+        UsageError: `where`, and what is wrong there.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: {error}") from error
+    return _terminal(tables, resource("terminals"), where)
+
+
 def _load(source: Traversable | Path, folder: Traversable | Path, where: str) -> FinancialTerminal:
-    tables = read_tables(source)
+    return _terminal(read_tables(source), folder, where)
+
+
+def _terminal(tables: Mapping[str, Any], folder: Traversable | Path, where: str) -> FinancialTerminal:
     if unknown := sorted(tables.keys() - _WORDS):
         raise UsageError(f"{where}: {', '.join(unknown)} is not known")
     applications = rows(tables, "application", ApplicationParameters, where)

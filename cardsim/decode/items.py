@@ -225,6 +225,7 @@ _PSE_ROWS: Final = (
     Item(0x9F7A, "electronic cash wanted", "电子现金终端支持指示器", _N),
     Item(0x9F7B, "electronic cash terminal limit", "电子现金终端交易限额", _A),
     Item(0xBF0C, "issuer discretionary data", "发卡行自定义数据", _TPL),
+    Item(0xDF31, "issuer script results", "发卡行脚本结果"),
 )
 
 SSSE_ITEMS: Final[Mapping[int, Item]] = MappingProxyType({item.tag: item for item in _SSSE_ROWS})

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from cardsim.commandline import Exit
 from terminal.cli.deskbank import BANK_WORDS
 from terminal.cli.deskresult import Desk, Done
 from terminal.cli.desksocial import SOCIAL_WORDS
-from terminal.cli.deskwords import BANK, SOCIAL, SWITCH
+from terminal.cli.deskterminal import TERMINAL_WORDS
+from terminal.cli.deskwords import BANK, SOCIAL, SWITCH, TERMINAL
 from terminal.cli.flows import moment
 from terminal.cli.hosts import key_file, network_of
 from terminal.cli.output import to_json
@@ -38,22 +40,26 @@ HANDLERS: Final[Mapping[str, Mapping[str, Callable[[Desk, argparse.Namespace], D
     SOCIAL: SOCIAL_WORDS,
     SWITCH: {"clear": _clear, "audit": _audit_switch},
 }
-"""A handler for each row of `deskwords.WORDS`."""
+"""A handler for each row of `deskwords.WORDS`, but those of the terminal, which has no books."""
 
 
 def desk_command(arguments: argparse.Namespace) -> int:
     """Do one thing at a desk; 0, or 1 where the books are not right."""
     now = moment(arguments.now)
+    done = TERMINAL_WORDS[arguments.word](arguments, now) if arguments.host == TERMINAL else _at_host(arguments, now)
+    _tell(arguments, done)
+    return Exit.FAILED if done.problems else Exit.OK
+
+
+def _at_host(arguments: argparse.Namespace, now: datetime) -> Done:
     keys = [key_file(name) for name in arguments.keys]
     network = network_of(arguments.network)
     with World(keys, books=arguments.books, network=network, clock=lambda: now) as world:
         try:
             world.books.connect().close()
-            done = HANDLERS[arguments.host][arguments.word](Desk(world, now), arguments)
+            return HANDLERS[arguments.host][arguments.word](Desk(world, now), arguments)
         except (AccountError, Refusal, BatchError, BooksError, WorldError) as error:
             raise UsageError(str(error)) from error
-    _tell(arguments, done)
-    return Exit.FAILED if done.problems else Exit.OK
 
 
 def _tell(arguments: argparse.Namespace, done: Done) -> None:

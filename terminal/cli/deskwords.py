@@ -5,7 +5,7 @@ help read it; `terminal.cli.desk` has a handler for each row. Nothing heavy is i
 from dataclasses import dataclass
 from typing import Any, Final
 
-BANK, SOCIAL, SWITCH = "bank", "social", "switch"
+BANK, SOCIAL, SWITCH, TERMINAL = "bank", "social", "switch", "terminal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,15 @@ WORDS: Final[dict[str, tuple[Word, ...]]] = {
         Word("clear", "clear and settle the banks; the clearing file of a day, YYYYMMDD", ("[DAY]",), ("output",)),
         Word("audit", "whether the switch's book is right"),
     ),
+    TERMINAL: (
+        Word("seal", "make a download of a terminal's file, with a number and a seal", ("FILE", "NUMBER"), ("output",)),
+        Word("install", "install a download if its seal is right (参数下载)", ("FILE",)),
+        Word("show", "what can be seen of the terminal: time, identification, records", ("[NAME]",)),
+    ),
 }
 EXAMPLES: Final = {
     BANK: "block-application 6214672500000000056 --books me.books",
     SOCIAL: "lost A00000001 --books me.books",
     SWITCH: "clear --books me.books",
+    TERMINAL: "install pos.download --storage me.storage",
 }

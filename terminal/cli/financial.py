@@ -4,10 +4,12 @@ import argparse
 import dataclasses
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from cardsim.keyfile import KeyFile
 from terminal.cli.output import Writer, verdict_line
+from terminal.downloads import installed
 from terminal.driver import Services
 from terminal.effects import Shelf
 from terminal.errors import UsageError
@@ -17,10 +19,13 @@ from terminal.flows.financial.receipt import yuan
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.merchant import load_merchants
 from terminal.messages.bank import TransactionType
+from terminal.messages.seal import BENCH_UPDATE_KEY
+from terminal.storage import FileStorage
 from terminal.terminals import FinancialTerminal, load_terminal
 
 _AMOUNT: Final = re.compile(r"([0-9]{1,10})(?:\.([0-9]{1,2}))?")
 BALANCE, LOG = "balance", "log"
+INSTALLED: Final = "installed"
 INQUIRIES: Final = (BALANCE, LOG)
 """What is asked of the card alone, without a transaction."""
 SIGN_ON, SETTLE = "sign-on", "settle"
@@ -79,9 +84,42 @@ def _cashback(text: str | None, kind: TransactionType, amount: int) -> int:
     return cashback
 
 
+def update_key(name: str | None) -> bytes:
+    """The terminals' update key: that of a file with 32 hex digits, or the bench's.
+
+    Raises:
+        UsageError: the file has no key.
+    """
+    if name is None:
+        return BENCH_UPDATE_KEY
+    try:
+        text = Path(name).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name}: the update key cannot be read") from error
+    if not re.fullmatch(r"[0-9A-Fa-f]{32}", text):
+        raise UsageError(f"{name}: an update key has 32 hex digits")
+    return bytes.fromhex(text)
+
+
+def terminal_of(arguments: argparse.Namespace) -> FinancialTerminal:
+    """The terminal that `--terminal` names; `installed` is what a download brought into the storage (TRM-024).
+
+    Raises:
+        UsageError: its file is wrong, or nothing is installed.
+    """
+    if arguments.terminal != INSTALLED:
+        return load_terminal(arguments.terminal)
+    if arguments.storage is None:
+        raise UsageError("--terminal installed stands in the terminal's storage: --storage FILE")
+    found = installed(FileStorage(Path(arguments.storage)), update_key(arguments.update_key))
+    if found is None:
+        raise UsageError(f"{arguments.storage}: no download is installed; see cardterm desk terminal install --help")
+    return found.terminal
+
+
 def at_terminal(arguments: argparse.Namespace, services: Services) -> Services:
     """The services of the bank's part: its exception file in the storage (例外文件); no host with `--offline`."""
-    for number in load_terminal(arguments.terminal).exceptions:
+    for number in terminal_of(arguments).exceptions:
         services.storage.keep(Shelf.EXCEPTIONS, number, {})
     return dataclasses.replace(services, host=None) if arguments.offline else services
 
@@ -92,7 +130,7 @@ def financial_config(arguments: argparse.Namespace, keys: KeyFile, now: datetime
     Raises:
         UsageError: an option or the terminal's file is wrong.
     """
-    terminal = load_terminal(arguments.terminal)
+    terminal = terminal_of(arguments)
     if arguments.type in (*INQUIRIES, *DAY) and arguments.command != "financial":
         raise UsageError(f"--type {arguments.type} is asked with `cardterm financial`")
     kind = _kind(arguments.type, terminal)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cardsim.commandline import Parser, add_general_options
-from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, WORDS
+from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERMINAL, WORDS
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
@@ -146,7 +146,10 @@ def _financial_options() -> Parser:
     )
     kind = group.add_mutually_exclusive_group()
     kind.add_argument(
-        "--terminal", default="pos", metavar="FILE", help="pos (default), atm, counter, or a file with a terminal"
+        "--terminal",
+        default="pos",
+        metavar="FILE",
+        help="pos (default), atm, counter, a file, or installed: that of a download",
     )
     kind.add_argument("--pos", action="store_const", dest="terminal", const="pos", help="a POS terminal")
     kind.add_argument("--atm", action="store_const", dest="terminal", const="atm", help="an ATM")
@@ -154,6 +157,7 @@ def _financial_options() -> Parser:
     group.add_argument("--to", metavar="ACCOUNT", help="the other account of a transfer or of --type load-other")
     group.add_argument("--new-pin", metavar="DIGITS", help="the new PIN of --type pin-change")
     group.add_argument("--offline", action="store_true", help="the bank's host is not reached")
+    group.add_argument("--update-key", metavar="FILE", help="key of --terminal installed (default: the bench's)")
     group.add_argument("--cashback", metavar="YUAN", help="cash paid out with a purchase, a part of --amount")
     group.add_argument("--force-online", action="store_true", help="the merchant wants the transaction online")
     group.add_argument("--country", default="0156", metavar="CODE", help="terminal country, four digits")
@@ -263,25 +267,45 @@ _DESKS: Final = {
     BANK: "Accounts, cards, issuer scripts and files of the bank.",
     SOCIAL: "Cards, blacklist, contributions and benefits of the social-security department.",
     SWITCH: "Clearing between the banks.",
+    TERMINAL: "Parameters of a terminal from outside, and what can be seen of it.",
 }
 
 
-def _desk_words(desks: Parser) -> None:
-    """Hosts and words of `cardterm desk`, from their table."""
+def _desk_books() -> Parser:
     common = Parser(add_help=False)
     group = common.add_argument_group("books")
     group.add_argument("--books", required=True, metavar="URL", help="an SQLite file or a database's URL")
     group.add_argument("--keys", nargs="+", default=[], metavar="FILE", help="key files of cards; for words with a PIN")
     group.add_argument("--network", metavar="FILE", help="banks and terminals (default: the demo network)")
-    group.add_argument("--now", metavar="TIME", help="date and time, as 2026-11-21T12:00:00")
-    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    _desk_output(common)
+    return common
+
+
+def _desk_terminal() -> Parser:
+    common = Parser(add_help=False)
+    group = common.add_argument_group("terminal")
+    group.add_argument("--storage", metavar="FILE", help="the terminal's storage")
+    group.add_argument("--update-key", metavar="FILE", help="key of seals, 32 hex digits (default: the bench's)")
+    _desk_output(common)
+    return common
+
+
+def _desk_output(common: Parser) -> None:
+    common.add_argument("--now", metavar="TIME", help="date and time, as 2026-11-21T12:00:00")
+    common.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _desk_words(desks: Parser) -> None:
+    """Hosts and words of `cardterm desk`, from their table."""
+    books, terminal = _desk_books(), _desk_terminal()
     hosts = desks.add_subparsers(dest="host", metavar="HOST", required=True)
     for host, words in WORDS.items():
         text, example = _DESKS[host], f"example: {PROGRAM} desk {host} {EXAMPLES[host]}"
         of_host = hosts.add_parser(host, help=text, description=text, epilog=example)
+        parent = terminal if host == TERMINAL else books
         found = of_host.add_subparsers(dest="word", metavar="WORD", required=True)
         for word in words:
-            of_word = found.add_parser(word.name, help=word.text, description=word.text, parents=[common])
+            of_word = found.add_parser(word.name, help=word.text, description=word.text, parents=[parent])
             for name in word.arguments:
                 bare = name.strip("[]")
                 many = {} if bare == name else {"nargs": "?"}

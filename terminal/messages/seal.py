@@ -1,6 +1,7 @@
-"""The seal of a blacklist: it proves to a terminal that a list is whole and comes from the department.
+"""Seals of what a terminal takes in, blacklist and parameters: they prove that it is whole and who it comes from.
 
-SSC part 8 §7.3 asks for integrity and for a source that is proved, and leaves the form open; this one is our own.
+SSC part 8 §6.4.1.1 and §7.3 ask for integrity and for a source that is proved, and leave the form open; this one is our
+own.
 """
 
 from collections.abc import Sequence
@@ -30,3 +31,12 @@ def blacklist_seal(key: bytes, version: int, entries: Sequence[BlacklistEntry]) 
         for field in (entry.first.encode(), entry.last.encode(), entry.identification):
             data += bytes((len(field),)) + field
     return retail_mac(key, pad80(bytes(data)))
+
+
+def parameter_seal(key: bytes, version: int, text: str) -> bytes:
+    """MAC (8 bytes, ISO 9797-1 algorithm 3) over number and text of a terminal's parameters (TRM-024).
+
+    Raises:
+        ValueError: the key has not 16 bytes.
+    """
+    return retail_mac(key, pad80(b"parameters" + version.to_bytes(4, "big") + text.encode()))

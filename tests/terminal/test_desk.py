@@ -11,7 +11,8 @@ import pytest
 from cardsim.cli.main import main as cardsim
 from cardsim.commandline import Parser
 from terminal.cli.desk import HANDLERS
-from terminal.cli.deskwords import OPTIONS, WORDS
+from terminal.cli.deskterminal import TERMINAL_WORDS
+from terminal.cli.deskwords import OPTIONS, TERMINAL, WORDS
 from terminal.cli.main import main as cardterm
 from terminal.cli.parser import build_parser
 
@@ -91,10 +92,11 @@ def subcommands(parser: Parser) -> dict[str, Parser]:
 def test_each_word_has_a_handler_and_help() -> None:
     """The table of words, the handlers and the parser name the same things."""
     desks = subcommands(subcommands(build_parser())["desk"])
-    assert desks.keys() == WORDS.keys() == HANDLERS.keys()
+    handlers = {**HANDLERS, TERMINAL: TERMINAL_WORDS}
+    assert desks.keys() == WORDS.keys() == handlers.keys()
     for host, words in WORDS.items():
         names = [word.name for word in words]
-        assert set(names) == HANDLERS[host].keys() == subcommands(desks[host]).keys()
+        assert set(names) == handlers[host].keys() == subcommands(desks[host]).keys()
         assert len(names) == len(set(names))
         assert {option for word in words for option in word.options} <= OPTIONS.keys()
 

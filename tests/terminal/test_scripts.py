@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cardsim.decode.explain import explain_ber
 from cardsim.iso7816.tlv import ber, find, parse
 from terminal.driver import Services, run
 from terminal.effects import Shelf
@@ -249,3 +250,9 @@ def test_notice_fields() -> None:
     assert tags[0x95] == outcome.tvr
     assert tags[0x9F26] == outcome.cryptograms[1].value
     assert {0x9F10, 0x9F36, 0x9F37} <= tags.keys()
+
+
+def test_results_are_named() -> None:
+    """A transcript names the tag of script results (DF31)."""
+    (line,) = explain_ber(bytes.fromhex("DF31052000000001"))
+    assert (line.name, line.chinese) == ("issuer script results", "发卡行脚本结果")
