@@ -39,8 +39,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateSchema
 
 _Result = TypeVar("_Result")
+_MEMORY: Final = (None, "", ":memory:")
 _PATIENCE: Final = 30
 """Seconds that a writer waits for another one."""
 _LONGEST_DELAY: Final = 0.1
@@ -52,20 +54,22 @@ class BooksError(Exception):
     """The books cannot be opened, or a posting is not allowed in them; the text is for people."""
 
 
-def open_books(url: str = "sqlite://", *tables: MetaData) -> Engine:
+def open_books(url: str = "sqlite://", *tables: MetaData, of: str = "") -> Engine:
     """Open the books, and make the tables that are missing.
 
     Args:
         url: SQLAlchemy's URL, or the path of an SQLite file; by default books in memory that last as long as the
             engine.
         tables: the tables of the hosts that keep their books there.
+        of: who keeps books of its own beside those of that URL, as one of several banks: a file FILE-OF, a schema OF of
+            the server's database, or a memory of its own.
 
     Raises:
         BooksError: the URL is none, its driver is not installed, or the database cannot be opened.
     """
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
-        engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+        engine = _sqlite(_beside(parsed, of)) if parsed.get_backend_name() == "sqlite" else _server(parsed, of)
         for metadata in tables:
             metadata.create_all(engine)
     except (ArgumentError, NoSuchModuleError) as error:
@@ -77,13 +81,22 @@ def open_books(url: str = "sqlite://", *tables: MetaData) -> Engine:
     return engine
 
 
-def _server(url: URL) -> Engine:
-    return create_engine(url, isolation_level="SERIALIZABLE")
+def _server(url: URL, schema: str) -> Engine:
+    engine = create_engine(url, isolation_level="SERIALIZABLE")
+    if not schema:
+        return engine
+    with engine.begin() as connection:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    return engine.execution_options(schema_translate_map={None: schema})
+
+
+def _beside(url: URL, of: str) -> URL:
+    return url.set(database=f"{url.database}-{of}") if of and url.database not in _MEMORY else url
 
 
 def _sqlite(url: URL) -> Engine:
     """An engine whose transactions are immediate: they wait at their beginning, and never fail at a first write."""
-    if url.database in (None, "", ":memory:"):
+    if url.database in _MEMORY:
         # One connection is the database; whoever needs it while it is in use waits.
         arguments = {"check_same_thread": False}
         engine = create_engine(url, connect_args=arguments, poolclass=QueuePool, pool_size=1, max_overflow=0)

@@ -1,7 +1,7 @@
 """All hosts behind the terminals, put together from key files: banks, the switch, and the social-security department.
 
-For runs in process, for `cardterm host`, and for tests. The hosts share one database and one PIN zone; each is made
-when it is first asked for.
+For runs in process, for `cardterm host`, and for tests. The hosts share one PIN zone and one database, further banks
+beside it; each is made when it is first asked for.
 """
 
 import functools
@@ -79,6 +79,7 @@ class World:
         self._clock = clock
         self._patience = patience
         self._lines: list[BankLine] = []
+        self._books: dict[str, Engine] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +93,19 @@ class World:
         """Hang up to remote banks and close the books."""
         for line in self._lines:
             line.close()
-        if "books" in self.__dict__:
-            self.books.dispose()
+        for books in self._books.values():
+            books.dispose()
 
-    @cached_property
+    @property
     def books(self) -> Engine:
-        """The database of all hosts."""
-        return open_books(self._url, BANK_METADATA, switchbook.METADATA)
+        """The database of department, switch and first bank; each further bank has one of its own beside it."""
+        return self._books_of("")
+
+    def _books_of(self, bank: str) -> Engine:
+        if bank not in self._books:
+            tables = (BANK_METADATA,) if bank else (BANK_METADATA, switchbook.METADATA)
+            self._books[bank] = open_books(self._url, *tables, of=bank)
+        return self._books[bank]
 
     @cached_property
     def banks(self) -> dict[str, Member]:
@@ -113,9 +120,8 @@ class World:
                 holders.setdefault(_issuer(keyfile.bank), keyfile)
         if len(holders) > len(self.network.banks):
             raise WorldError(f"keys of {len(holders)} banks, but the network has {len(self.network.banks)}")
-        return {
-            bank.code: self._bank(keyfile) for bank, keyfile in zip(self.network.banks, holders.values(), strict=False)
-        }
+        pairs = enumerate(zip(self.network.banks, holders.values(), strict=False))
+        return {bank.code: self._bank(keyfile, bank.code if number else "") for number, (bank, keyfile) in pairs}
 
     @property
     def bank(self) -> BankHost:
@@ -130,11 +136,13 @@ class World:
         assert isinstance(host, BankHost)
         return host
 
-    def _bank(self, keyfile: KeyFile) -> Member:
+    def _bank(self, keyfile: KeyFile, books: str) -> Member:
         assert keyfile.bank is not None
         holder = keyfile.holder or Holder()
         enrolment = Enrolment(holder.name, holder.number)
-        host = BankHost(keyfile.bank, self.pin_zone, holder.online_pin, books=self.books, enrolment=enrolment)
+        host = BankHost(
+            keyfile.bank, self.pin_zone, holder.online_pin, books=self._books_of(books), enrolment=enrolment
+        )
         return Member(host, self.pin_zone)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import dataclasses
 from contextlib import ExitStack
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,7 +11,10 @@ from cardsim.keyfile import Holder, KeyFile
 from terminal.businesses import scheme
 from terminal.driver import Services, run
 from terminal.flows.financial.flow import FinancialOutcome, financial
-from terminal.hosts.bank.accounts import NewAccount
+from terminal.hosts.bank import BankHost
+from terminal.hosts.bank.accounts import NewAccount, find
+from terminal.hosts.bank.audit import audit
+from terminal.hosts.books import transact
 from terminal.hosts.line import Address, BankLine, SocialLine
 from terminal.hosts.network import load_network
 from terminal.hosts.server import serving
@@ -184,3 +188,25 @@ def test_what_cannot_be_put_together() -> None:
     same = World([keys(), keys()])
     assert list(same.banks) == [ISSUER]
     assert list(World([KeyFile(bank=bank) for bank in banks[:2]]).banks) == [ISSUER, OTHER]
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_each_bank_has_books_of_its_own(kind: str, tmp_path: Path) -> None:
+    """Two banks in one process share neither accounts nor trace numbers; each one's books add up by themselves."""
+    mine = keys()
+    assert mine.bank is not None
+    others = dataclasses.replace(mine, bank=dataclasses.replace(mine.bank, mdk_ac=bytes(range(16))))
+    url = "sqlite://" if kind == "memory" else f"sqlite:///{tmp_path / 'books'}"
+    with World([mine, others], books=url) as both:
+        hosts = [member.host for member in both.banks.values()]
+        for number, host in enumerate(hosts):
+            assert isinstance(host, BankHost)
+            host.open_account(NewAccount("1", "6214670000000000010", "00", initial=False, balance=100 + number), DAY)
+        for number, host in enumerate(hosts):
+            assert isinstance(host, BankHost)
+            assert audit(host.books) == []
+            holding = transact(host.books, lambda connection: find(connection, "6214670000000000010"))
+            assert holding is not None
+            assert holding.balance == 100 + number
+    if kind == "file":
+        assert {path.name for path in tmp_path.iterdir()} == {"books", f"books-{OTHER}"}
