@@ -22,6 +22,7 @@ import draw_figures
 import example_session
 import iso8583_page
 import open_choices
+import terminal_coverage
 
 from cardsim.cos import commands as cos
 from cardsim.cos.table import ANY_BYTE, BEFORE_ANY_ROW, Check, Command, Parameters, Phase
@@ -352,6 +353,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "card-action.md": lambda: card_action.page(NOTICE),
     "iso8583.md": lambda: iso8583_page.page(NOTICE),
     "card-management-example.md": lambda: example_session.page(NOTICE),
+    **{page.file: functools.partial(terminal_coverage.page_text, page, NOTICE) for page in terminal_coverage.PAGES},
 }
 
 

@@ -14,6 +14,7 @@ from tests.docs.console import ROOT, blocks
 from tests.docs.support import tool
 
 make_docs = tool("make_docs")
+terminal_coverage = tool("terminal_coverage")
 EXAMPLE = ROOT / "docs" / "card-management-example.md"
 
 
@@ -29,6 +30,13 @@ def test_a_stale_page_is_told_and_written(tmp_path: Path, capsys: pytest.Capture
     assert not list(tmp_path.iterdir())
     assert make_docs.main(["--docs", str(tmp_path)]) == 0
     assert make_docs.main(["--check", "--docs", str(tmp_path)]) == 0
+
+
+def test_every_requirement_of_the_terminals_is_shown_or_has_a_reason() -> None:
+    """Terminal, interface, kernel and scheme: none is left out, no reason excuses what is shown, no test names one
+    that does not exist."""
+    assert terminal_coverage.missing() == []
+    assert terminal_coverage.problems() == []
 
 
 def test_every_row_has_its_section() -> None:
