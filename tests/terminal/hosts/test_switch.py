@@ -226,7 +226,8 @@ def test_what_tells_is_delivered_later(kind: MessageKind, tmp_path: Path) -> Non
 
 
 def test_settlement_of_a_terminal(scene: Scene) -> None:
-    """The terminal's totals against the book: 00 and the totals where they agree, 95 and the switch's where not."""
+    """The terminal's totals against the book: 00 and the totals where they agree, 95 and the switch's where not. A
+    settlement that comes again is answered as before; the next one begins anew."""
     own = replace(PURCHASE, amount=100)
     scene.arc(own)
     scene.arc(replace(own, trace=18, amount=50, transaction=TransactionType.DEPOSIT))
@@ -238,6 +239,9 @@ def test_settlement_of_a_terminal(scene: Scene) -> None:
     assert scene.switch.handle(claim) == HostAnswer("00", reason="the totals agree", totals=totals)
     answer = scene.switch.handle(replace(claim, totals=Totals(2, 107, 1, 50)))
     assert answer == HostAnswer("95", reason="the totals differ", totals=totals)
+    assert scene.switch.handle(claim) == HostAnswer("00", reason="the totals agree", totals=totals)
+    closed = HostAnswer("00", reason="the totals agree", totals=Totals())
+    assert scene.switch.handle(replace(claim, trace=100, totals=Totals())) == closed
 
 
 class TwoBanks(RuleBasedStateMachine):
