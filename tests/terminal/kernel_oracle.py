@@ -16,7 +16,7 @@ INQUIRY = 0x31
 FIELD_55 = frozenset(
     {0x9F26, 0x9F27, 0x9F10, 0x9F37, 0x9F36, 0x95, 0x9A, 0x9C, 0x9F02, 0x5F2A, 0x82, 0x9F1A, 0x9F03, 0x9F33}
 )
-"""What every authorisation carries once (KRN-F55-001)."""
+"""What every authorisation carries once."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class Oracle:
         return found
 
     def _choose(self, candidates: list[Listed]) -> Listed:
-        """A terminal without choice: the highest priority that needs no confirmation (KRN-SEL-025, KRN-SEL-026)."""
+        """A terminal without choice: the highest priority that needs no confirmation."""
         free = [app for app in candidates if not (app.priority or 0) & 0x80]
         if not free:
             raise _End("terminated")
@@ -514,7 +514,7 @@ class Oracle:
         return ARQC if self._online_pin_without_mark() else TC
 
     def _online_pin_without_mark(self) -> bool:
-        """The PIN of the low balance: its bypass is no failure of the CVM list (KRN-EC-016)."""
+        """The PIN of the low balance: its bypass is no failure of the CVM list."""
         before = self.p.tvr
         if self._online_pin():
             return True

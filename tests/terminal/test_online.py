@@ -362,3 +362,56 @@ def test_cancelled_before_each_effect() -> None:
             assert len(first & {MessageKind.REVERSE, MessageKind.CONFIRM}) == 1
     assert at > 40
     assert seen == {(), ("REVERSE",), ("CONFIRM",)}
+
+
+def test_power_cut_inside_each_message_and_a_trace_number_that_wraps() -> None:
+    """KRN-CMP-007, KRN-ONL-009: the terminal dies while the host works on a message, whichever. After 999999 comes 1.
+    What was requested ends with a reversal or a confirmation, never with both; and nothing waits after the next run."""
+    kinds = set()
+    for at in range(1, 5):
+        bank, storage = _Dies(at), MemoryStorage()
+        storage.keep(Shelf.PARAMETERS, "bank", {"trace": "999998"})
+        with_ = replace(services(), host=bank, storage=storage)
+        dead = 0
+        for _ in range(3):
+            try:
+                run_financial(FakeCard(), with_=with_)
+            except ConnectionAbortedError:
+                dead += 1
+                kinds.add(bank.messages[-1].kind)
+        assert dead == 1
+        assert storage.recall(Shelf.PENDING) == ()
+        assert {message.trace for message in bank.told(MessageKind.AUTHORISE)} == {999999, 1, 2}
+        for trace in (999999, 1, 2):
+            told = [message.kind for message in bank.messages if message.trace == trace]
+            assert told[0] is MessageKind.AUTHORISE
+            assert set(told[1:]) in ({MessageKind.REVERSE}, {MessageKind.CONFIRM})
+    assert kinds == {MessageKind.AUTHORISE, MessageKind.CONFIRM}
+
+
+class _Dies(Bank):
+    """The terminal loses its power while this host handles the n-th message."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(b"")
+        self.at = at
+
+    def handle(self, message: HostMessage) -> HostAnswer | None:
+        answer = super().handle(message)
+        if len(self.messages) == self.at:
+            raise ConnectionAbortedError
+        return answer
+
+
+def test_two_terminals_on_one_storage_keep_their_reversals_apart() -> None:
+    """KRN-ONL-009: a terminal sends its own reversals alone; that of another waits for the other."""
+    storage = MemoryStorage()
+    other = replace(FINANCIAL, terminal=replace(FINANCIAL.terminal, terminal_id="OTHER001"))
+    run_financial(FakeCard(), other, replace(services(), host=Bank(b"", reached=False), storage=storage))
+    bank = Bank(b"")
+    run_financial(FakeCard(), with_=replace(services(), host=bank, storage=storage))
+    assert {message.terminal for message in bank.messages} == {FINANCIAL.terminal.terminal_id}
+    assert [entry.content["kind"] for entry in storage.recall(Shelf.PENDING)] == ["REVERSE"]
+    run_financial(FakeCard(), other, replace(services(), host=bank, storage=storage))
+    assert len([m for m in bank.told(MessageKind.REVERSE) if m.terminal == "OTHER001"]) == 1
+    assert storage.recall(Shelf.PENDING) == ()

@@ -379,3 +379,17 @@ def test_at_an_atm() -> None:
     ended = play(with_list("4200 1F00"), AT_ATM, Holder())
     assert ended.terminated is Cause.PIN_CANCELLED
     assert ended.outcome.result is Result.TERMINATED
+
+
+def test_every_terminal_can_fail() -> None:
+    """KRN-CVM-008, KRN-CVM-013: 00 under condition 03 is performed, so what follows is not reached."""
+    assert result(play(with_list("0003 1F00"))) == ("000301", 0x80)
+
+
+def test_a_broken_pad_comes_before_the_tries() -> None:
+    """KRN-CVM-022: TVR byte 3 bit 5 alone, and the card is not asked for its tries, of which it has none left."""
+    card = with_list("4100 1F00")
+    card.objects[0x9F17] = bytes.fromhex("9F1701009000")
+    played = play(card, replace(FINANCIAL, pin_pad_works=False))
+    assert result(played) == ("1F0002", 0x10)
+    assert played.commands(0xCA) == []

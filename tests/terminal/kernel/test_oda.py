@@ -428,3 +428,20 @@ def test_published_chain() -> None:
     own[0x9F46] = flip(own[0x9F46])
     with pytest.raises(OdaError):
         icc_key(tx)
+
+
+def test_an_expired_key_of_the_terminal() -> None:
+    """KRN-CFG-006: an expired CA key counts as a missing one, which is no fault of the card."""
+    expired = replace(FINANCIAL.ca_keys[0], expires=FINANCIAL.now.date().replace(year=2020))
+    outcome = play(genuine(), replace(FINANCIAL, ca_keys=(expired,))).outcome
+    assert outcome.tvr[0] == FAILED[DDA]
+    assert "expired" in outcome.oda.problem
+    assert not outcome.faults
+
+
+@pytest.mark.parametrize(("place", "tag"), [((2, 2), 0x92), ((2, 5), 0x9F48)])
+def test_a_missing_remainder(place: tuple[int, int], tag: int) -> None:
+    """KRN-ODA-006: the issuer's or the card's key is longer than its certificate holds, and the rest is not there."""
+    card = genuine()
+    del card.records[place][tag]
+    assert play(card).outcome.tvr[0] == 0x20 | FAILED[DDA]
