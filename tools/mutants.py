@@ -49,8 +49,8 @@ _BAD: Final = (Verdict.FAILED, Verdict.ERROR)
 _CLEAN: Final = "the clean card"
 _SEED: Final = 1
 _SHOWN: Final = 4
-_APPROVES: Final = {"9F58": "FF", "9F59": "FF", "9F53": "00", "9F72": "00", "9F52": "0000", "9F56": "00"}
-_MONEY: Final = {"9F79": "000000010000", "9F78": "000000010000"}
+APPROVES: Final = {"9F58": "FF", "9F59": "FF", "9F53": "00", "9F72": "00", "9F52": "0000", "9F56": "00"}
+MONEY: Final = {"9F79": "000000010000", "9F78": "000000010000"}
 _DEMO: Final = frozenset({"dda", "authentication-mandatory", "referral-accepted"})
 
 
@@ -70,18 +70,18 @@ class Risk:
 def _approves(values: dict[str, str], *options: str, offline_pin: bool = False, spent: bool = False) -> Risk:
     """A card that approves offline."""
     supports = frozenset({"dda", "offline-approval", *options})
-    return Risk(_APPROVES | values, supports, offline_pin=offline_pin, spent=spent)
+    return Risk(APPROVES | values, supports, offline_pin=offline_pin, spent=spent)
 
 
 _CARDS: Final = (
-    Risk(_MONEY | {"9F78": "000000100000"}, _DEMO | {"ec-loaded"}),
+    Risk(MONEY | {"9F78": "000000100000"}, _DEMO | {"ec-loaded"}),
     Risk({}, _DEMO | {"demo-card"}),
-    _approves(_MONEY, "ec-loaded", "new-card", offline_pin=True),
-    _approves(_MONEY | {"9F54": "000000010000"}, "total-limit", "ec-loaded"),
+    _approves(MONEY, "ec-loaded", "new-card", offline_pin=True),
+    _approves(MONEY | {"9F54": "000000010000"}, "total-limit", "ec-loaded"),
     _approves({"9F58": "02"}, "offline-limit-2"),
     _approves({"9F53": "01"}, "foreign-limit-1"),
     _approves({"9F5C": "000000005000", "9F52": "1000"}, "upper-total-limit", "ada-decline-advice"),
-    _approves(_MONEY | {"9F78": "000000000999"}, "ec-low-limit"),
+    _approves(MONEY | {"9F78": "000000000999"}, "ec-low-limit"),
     _approves({"9F52": "8208"}, "new-card", "ada-failed-online", "ada-new-card-online", "ada-script-online"),
     _approves({"9F52": "2000", "9F56": "80"}, "ada-missing-decline"),
     _approves({"9F52": "4500"}, "new-card", "ada-new-card-decline", "ada-authentication-advice"),
@@ -90,7 +90,7 @@ _CARDS: Final = (
     _approves({"9F52": "0004"}, "pin-exhausted", "ada-pin-block", offline_pin=True, spent=True),
     _approves({"9F52": "0080"}, "ada-last-try-block", offline_pin=True),
     _approves({"9F52": "0800"}, "ada-pin-advice", offline_pin=True),
-    Risk(_MONEY, frozenset({"dda", "cda"}), profile="bank-cda"),
+    Risk(MONEY, frozenset({"dda", "cda"}), profile="bank-cda"),
 )
 """Each case runs on the first of these cards to which it applies, so cards come before those for fewer cases."""
 
@@ -145,7 +145,7 @@ def _psam() -> tuple[bytes, KeyFile]:
     return psam.eeprom.snapshot().cells, keys
 
 
-def _with_values(pse: Mapping[str, Any] | None, values: Mapping[str, str]) -> Mapping[str, Any] | None:
+def with_values(pse: Mapping[str, Any] | None, values: Mapping[str, str]) -> Mapping[str, Any] | None:
     """Data of a payment application with other values, each in the table that has it."""
     if pse is None:
         return None
@@ -157,7 +157,7 @@ def _kind(risk: Risk, name: str, words: Vocabulary, psam: tuple[bytes, KeyFile])
     card, blank = new_card(seed=_SEED), new_card(seed=_SEED)
     profile = load_profile(name)
     profile = dataclasses.replace(
-        profile, pse=_with_values(profile.pse, risk.values), offline_pin=profile.offline_pin or risk.offline_pin
+        profile, pse=with_values(profile.pse, risk.values), offline_pin=profile.offline_pin or risk.offline_pin
     )
     activate(card, None)
     keys = dataclasses.replace(make_card(card, profile, None), psam=psam[1].psam)

@@ -261,8 +261,16 @@ def _read(sfi: int, length: int) -> CommandApdu:
 
 
 def _factors(card: CardIdentity, levels: int) -> bytes:
-    """Factors of card, city and province, the outermost left out (TRM-195)."""
-    factors = (factor_card(card.historical), factor_city(card.area), factor_province(card.area))
+    """Factors of card, city and province, the outermost left out (TRM-195).
+
+    Raises:
+        Stopped: there are not 13 historical bytes to take the card's factor from.
+    """
+    try:
+        own = factor_card(card.historical)
+    except ValueError as error:
+        stop(Cause.ATR, _STEP, f"the card has no diversification factor: {error}")
+    factors = (own, factor_city(card.area), factor_province(card.area))
     return b"".join(factors[:levels])
 
 
