@@ -170,10 +170,10 @@ def clean(scene: Scene) -> list[Seen]:
     return seen
 
 
-def examine(defect: Defect) -> Finding:
-    """What the terminals make of a defect, in all scenes that could show it."""
+def examine(defect: Defect, scenes: Sequence[Scene] = SCENES) -> Finding:
+    """What the terminals make of a defect, in those of the scenes that could show it."""
     visible, notice, crash = "", None, ""
-    for scene in SCENES:
+    for scene in scenes:
         if defect.side not in scene.sides or same(scene, clean(scene), defect):
             continue
         visible = visible or scene.name
@@ -283,8 +283,8 @@ _INTRODUCTION: Final = """\
 <!-- Made by tools/terminal_defects.py --document from a run and vectors/terminals/defects.toml. -->
 
 Each of the {count} [defects](defects.md) of a card or PSAM is shown to the terminals, with the hosts in process.
-Terminals and hosts notice {noticed}, each with the outcome that the standards ask for. {tolerated} are visible to a terminal,
-but the standards ask nothing of it. {hidden} are not visible: nothing that is sent in the scenes shows them.
+Terminals and hosts notice {noticed}, each with the outcome that the standards ask for. {tolerated} are visible to a
+terminal, but the standards ask nothing of it. {hidden} are not visible: nothing that is sent in the scenes shows them.
 
     python tools/terminal_defects.py               every defect; fails if one is not as it stands here
     cardsim serve demo.card --defect arqc-as-tc     the card to try with a terminal of your own

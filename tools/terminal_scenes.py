@@ -26,11 +26,12 @@ from cardsim.making.psam import activate_psam, make_psam
 from cardsim.making.samplan import DEFAULT_PSAM_PROFILE, load_psam_profile
 from cardsim.making.structure import load_profile
 from cardsim.resources import resource
-from terminal.cli.flows import Outcome, starter
+from terminal.cli.flows import Outcome, flow_of
 from terminal.cli.parser import build_parser
-from terminal.driver import Services
+from terminal.driver import Services, run
 from terminal.effects import Mark, PinEntry, Report
 from terminal.errors import LinkError, TerminalError
+from terminal.flows.financial.day import DayOutcome
 from terminal.flows.financial.flow import FinancialOutcome, Result
 from terminal.flows.financial.hostside import Ending
 from terminal.flows.financial.inquiry import CardInquiry
@@ -303,7 +304,8 @@ class Desk:
         if getattr(arguments, "offline", False):
             services = replace(services, host=None)
         try:
-            outcome = starter(arguments, self._keys, NOW)(self._user, self._sam, services, events.append)
+            sam = self._sam if getattr(arguments, "psam", None) else None
+            outcome = run(flow_of(arguments, self._keys, NOW), self._user, services, events.append, psam=sam)
         except TerminalError as error:
             seen.complaints.append(Complaint(Sort.LINK, type(error).__name__, "", str(error)))
             seen.ending = str(error)
@@ -336,6 +338,8 @@ def _complaints(outcome: Outcome) -> list[Complaint]:
     match outcome:
         case SocialOutcome() | CardInquiry():
             return _ended(outcome.failure)
+        case DayOutcome():
+            return []
         case FinancialOutcome():
             return _of_bank(outcome)
         case FullOutcome():
@@ -387,7 +391,7 @@ def _steps(events: list[Event]) -> list[Complaint]:
             case Report(step, Mark.FAILED, text):
                 found.append(Complaint(Sort.STEP, "", step, text))
             case SocialHostAsked(message, Refused() as answer):
-                found.append(Complaint(Sort.HOST, type(message).__name__, answer.code.name, answer.reason))
+                found.append(Complaint(Sort.HOST, type(message).__name__, str(answer.code), answer.reason))
             case HostAsked(message, answer) if answer is not None and answer.cryptogram is CryptogramCheck.WRONG:
                 text = f"the host: the cryptogram of the {message.kind.value} is wrong"
                 found.append(Complaint(Sort.HOST, message.kind.name, "cryptogram", text))
@@ -402,7 +406,7 @@ def _ending(outcome: Outcome) -> str:
             return f"{outcome.result.value}: {outcome.reason}"
         case ServiceRun():
             return f"{outcome.service.end.value}: {outcome.service.reason}"
-        case CardInquiry():
+        case CardInquiry() | DayOutcome():
             return outcome.verdict.value
         case SocialOutcome() | FullOutcome():
             return f"{outcome.verdict.value}: {outcome.reason}"
@@ -424,7 +428,8 @@ def same(scene: Scene, clean: list[Seen], defect: Defect) -> bool:
 
     A terminal is a function of what it is answered, so it would have done the same.
     """
-    models = dict(zip((Slot.CARD, Slot.PSAM), _cards(scene.card, defect), strict=True))
+    user, sam = _cards(scene.card, defect)
+    models: dict[Slot, CardModel | SamModel] = {Slot.CARD: user, Slot.PSAM: sam}
     for seen in clean:
         for contact in seen.contacts:
             model, answer = models[contact.slot], b""
