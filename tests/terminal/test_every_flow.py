@@ -23,6 +23,7 @@ NEEDED: Final = ("medical load", "medical purchase", "load")
 """What other runs take for granted."""
 ONCE: Final = ("change PIN", "bank's PIN", "no PIN", "blocked application", "blocked card", "benefits")
 """Runs that change card or books for good: none of them can be done twice."""
+WITHOUT_CARD: Final = ("sign-on", "end of the day")
 ALIKE: Final = ("change PIN back", "with the new PIN", "both sides with PIN", "bank's side of a blocked card")
 """Runs that are like another one, with another PIN or card."""
 
@@ -149,13 +150,13 @@ def test_a_reader_that_follows_by_itself_makes_no_difference() -> None:
         assert other == plain
         assert not any(exchange.follows for exchange in whole)
         assert [exchange.command[1] == 0xC0 for exchange in followed] <= [exchange.follows for exchange in followed]
-        assert any(exchange.follows for exchange in followed)
+        assert any(exchange.follows for exchange in followed) or not followed
 
 
 def test_without_following_every_flow_ends() -> None:
     """A card that says 61xx to everything is not accepted by anyone, and nothing is added to what the flow sends."""
     for outcome, exchanges in outcomes(follow=False):
-        assert outcome.verdict is Verdict.FAILED
+        assert (outcome.verdict is Verdict.FAILED) == bool(exchanges)
         assert not any(exchange.follows for exchange in exchanges)
 
 
@@ -193,7 +194,7 @@ def test_cancelled_anywhere(name: str) -> None:
         number += 1
     expected = (Verdict.DECLINED,) if name in DECLINED else (Verdict.PASSED, Verdict.APPROVED)
     assert outcome.verdict in expected, outcome
-    assert number > 9
+    assert number > (1 if name in WITHOUT_CARD else 9)
 
 
 @pytest.mark.parametrize("name", ONCE)
