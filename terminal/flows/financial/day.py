@@ -78,7 +78,7 @@ def _open_name(terminal: TerminalParameters) -> str:
 
 def _claim(
     terminal: TerminalParameters, now: datetime, entries: tuple[Entry, ...]
-) -> Flow[tuple[HostMessage, frozenset[str]]]:
+) -> Flow[tuple[HostMessage, tuple[str, ...]]]:
     """The settlement to send, and the records that it covers: one without an answer as it was, else a new one."""
     parameters = yield from recall(Shelf.PARAMETERS)
     kept = next((entry.content for entry in parameters if entry.key == _open_name(terminal)), None)
@@ -92,7 +92,7 @@ def _claim(
             "records": "\n".join(entry.key for entry in entries),
         }
         yield from keep(Shelf.PARAMETERS, _open_name(terminal), kept)
-    covered = frozenset(kept["records"].split("\n")) - {""}
+    covered = tuple(filter(None, kept["records"].split("\n")))
     totals = Totals(*map(int, kept["totals"].split()))
     time, trace = datetime.fromisoformat(kept["time"]), int(kept["trace"])
     return _message(MessageKind.SETTLE, terminal, time, trace, totals), covered
