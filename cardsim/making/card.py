@@ -50,13 +50,13 @@ def secrets_of(person: demo.Demo) -> Secrets:
     )
 
 
-def activate(card: Card, seed: int | None, *, switches: int = 0, choices: int = 0) -> KeyFile:
+def activate(card: Card, seed: int | demo.Demo | None, *, switches: int = 0, choices: int = 0) -> KeyFile:
     """Make a blank card of a virgin chip: transport key and historical bytes, nothing else (D1).
 
     Raises:
         MakingError: a step was refused.
     """
-    person = demo.demo(seed)
+    person = _person(seed)
     secrets = secrets_of(person)
     station = Station(card)
     station.reset()
@@ -70,13 +70,18 @@ def activate(card: Card, seed: int | None, *, switches: int = 0, choices: int = 
     return KeyFile(card=CardKeys(secrets.transport, secrets.master))
 
 
-def make_card(card: Card, profile: Profile, seed: int | None) -> KeyFile:
+def make_card(card: Card, profile: Profile, seed: int | demo.Demo | None) -> KeyFile:
     """Make an operational card of a blank one and return what terminals and hosts need to know.
+
+    Args:
+        card: blank, made by `activate` with the same seed.
+        profile: what it is to be.
+        seed: of holder and keys; or a holder, who may have another one's roots.
 
     Raises:
         MakingError: a step was refused.
     """
-    person = demo.demo(seed)
+    person = _person(seed)
     secrets = secrets_of(person)
     station = Station(card)
     _initialise(station, profile, secrets)
@@ -99,6 +104,10 @@ def make_card(card: Card, profile: Profile, seed: int | None) -> KeyFile:
         person.historical if ssse else b"",
     )
     return KeyFile(CardKeys(secrets.transport, secrets.master), ssse, pse, bank, holder)
+
+
+def _person(seed: int | demo.Demo | None) -> demo.Demo:
+    return seed if isinstance(seed, demo.Demo) else demo.demo(seed)
 
 
 def _initialise(station: Station, profile: Profile, secrets: Secrets) -> None:

@@ -124,11 +124,14 @@ class Switch:
         present, new = translated(message.pin_block), translated(message.new_pin_block)
         return replace(message, pin_block=present, new_pin_block=new)
 
-    def _stand_in(self, message: HostMessage, issuer: Institution) -> HostAnswer:
+    def _stand_in(self, message: HostMessage, issuer: Institution) -> HostAnswer | None:
         if message.kind in _TELLS:
             self._keep(message, issuer)
             return HostAnswer(APPROVED, reason="kept for the issuing bank, which is not reached")
         if message.kind is MessageKind.AUTHORISE and message.transaction in DEBITS | CREDITS:
+            if self._book.stands(*message.key):
+                # A repeat of what the bank has approved: no answer, for a decline would take back what was paid.
+                return None
             self._keep(replace(message, kind=MessageKind.REVERSE), issuer)
         return HostAnswer(NOT_REACHED, reason="the issuing bank is not reached")
 

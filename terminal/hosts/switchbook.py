@@ -198,6 +198,13 @@ class SwitchBook:
 
         transact(self._books, work)
 
+    def stands(self, terminal: str, day: str, trace: int) -> bool:
+        """Whether an online transaction has been approved and not taken back."""
+        query = select(_C.reversed).where(
+            _C.terminal == terminal, _C.day == day, _C.trace == trace, _C.way == Way.ONLINE.value
+        )
+        return transact(self._books, lambda connection: connection.execute(query).scalar()) == 0
+
     def settle(self, terminal: str, day: str, trace: int) -> Totals:
         """Close a terminal's batch: what it has had approved since the last one, less what was taken back. The trace
         number names the settlement; one that comes again gets the same totals."""

@@ -10,7 +10,7 @@ from terminal.flows.financial.cryptogram import Kind, generate_ac
 from terminal.flows.financial.data import get_amount
 from terminal.flows.financial.field55 import field_55
 from terminal.flows.financial.hostside import When
-from terminal.flows.financial.outbox import SCRIPT, drop, new_message, next_trace, store
+from terminal.flows.financial.outbox import SCRIPT, drop, new_message, next_trace, payment_of, store
 from terminal.flows.financial.scripts import Script, run_scripts
 from terminal.flows.financial.transaction import Cryptogram, Transaction
 from terminal.messages.bank import HostMessage, MessageKind, TransactionType
@@ -68,7 +68,7 @@ def complete_online(tx: Transaction, scripts: tuple[Script, ...], *, approve: bo
     load = tx.config.kind in LOADS
     confirmation = None if final is None else _confirmation(tx, final)
     if confirmation is not None and (not approve or (approved and not load)):
-        yield from _last_word(tx, confirmation, counts=approve)
+        yield from _last_word(tx, confirmation, counts=approved)
     yield from run_scripts(tx, scripts, When.AFTER)
     if scripts:
         yield from store(script_notice(tx, final or tx.cryptograms[0]), SCRIPT)
@@ -104,7 +104,7 @@ def _confirmation(tx: Transaction, final: Cryptogram) -> HostMessage:
 
 def _last_word(tx: Transaction, message: HostMessage, *, counts: bool) -> Flow[None]:
     tx.host.last_word = message
-    yield from store(message, counts=counts)
+    yield from store(message, counts=counts, payment=payment_of(tx) if counts else None)
 
 
 def _second_cryptogram(tx: Transaction, *, approve: bool) -> Flow[Cryptogram | None]:

@@ -58,12 +58,15 @@ def new_message(tx: Transaction, kind: MessageKind, chip_data: bytes, *, trace: 
     )
 
 
-def store(message: HostMessage, slot: str = TRANSACTION, *, counts: bool = False) -> Flow[None]:
+def store(
+    message: HostMessage, slot: str = TRANSACTION, *, counts: bool = False, payment: Mapping[str, str] | None = None
+) -> Flow[None]:
     """Keep a message until it is acknowledged, in the place of what the slot held.
 
     One that `counts` says that the card has approved: acknowledged, it goes into the batch of the next settlement.
+    `payment` says what the transaction has paid; it is kept in the same step as the card's last word.
     """
-    content = _to_record(message, slot)
+    content = _to_record(message, slot) | dict(payment or {})
     if counts and message.transaction in DEBITS | CREDITS:
         content[_COUNTS] = "1"
     yield from keep(Shelf.PENDING, _name(message, slot), content)
@@ -73,6 +76,41 @@ def batch(terminal: TerminalParameters) -> Flow[tuple[Entry, ...]]:
     """What the next settlement of a terminal covers (批)."""
     entries = yield from recall(Shelf.TRANSACTIONS)
     return tuple(entry for entry in entries if entry.key.startswith(f"{_BANK} {terminal.terminal_id} "))
+
+
+def payment_of(tx: Transaction) -> dict[str, str]:
+    """What an approved transaction has paid, and under which reference; nothing where it has no purpose."""
+    config, answer = tx.config, tx.host.answer
+    if not config.purpose:
+        return {}
+    reference = payment_reference(answer.reference if answer else "", config.now, tx.host.trace)
+    return {"purpose": config.purpose, "reference": reference}
+
+
+def payment_reference(reference: str, now: datetime, trace: int) -> str:
+    """What names a payment: the bank's reference, or day and trace number where the card approved it offline."""
+    return reference or f"{now:%Y%m%d}{trace:06d}"
+
+
+def paid_before(purpose: str) -> Flow[str]:
+    """The reference under which something has been paid at this terminal, or "": a run may have been cut off after it.
+
+    The card's last word says it until the host has acknowledged it, and then a record of its own.
+    """
+    for shelf in (Shelf.PENDING, Shelf.TRANSACTIONS):
+        for entry in (yield from recall(shelf)):
+            if entry.content.get("purpose") == purpose:
+                return entry.content["reference"]
+    return ""
+
+
+def forget_payment(purpose: str) -> Flow[None]:
+    """Everybody who has to know of a payment does."""
+    yield from discard(Shelf.TRANSACTIONS, _payment_name(purpose))
+
+
+def _payment_name(purpose: str) -> str:
+    return f"payment {purpose}"
 
 
 def drop(message: HostMessage, slot: str = TRANSACTION) -> Flow[None]:
@@ -106,6 +144,9 @@ def deliver(
             # Before the message goes: cut off between, it is sent again, and the record is the same.
             content = {"transaction": message.transaction.name, "amount": str(message.amount)}
             yield from keep(Shelf.TRANSACTIONS, entry.key, content)
+        if purpose := entry.content.get("purpose"):
+            content = {"kind": "payment", "purpose": purpose, "reference": entry.content["reference"]}
+            yield from keep(Shelf.TRANSACTIONS, _payment_name(purpose), content)
         yield from discard(Shelf.PENDING, entry.key)
         answered.append((message, answer))
     return True, answered

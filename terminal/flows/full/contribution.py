@@ -14,11 +14,12 @@ def contribute(visit: Visit, task: Contribute) -> Flow[ServiceOutcome]:
     found = yield from visit.ask(FindDues(visit.card))
     if not isinstance(found, Dues):
         return refused("contributions cannot be looked up", found)
+    references, amounts = yield from _known_by_now(visit, task, found)
     wanted = [due for due in found.dues if not task.numbers or due.number in task.numbers]
     if not wanted:
+        if references:
+            return ServiceOutcome(End.DONE, f"{len(references)} paid before", tuple(references), tuple(amounts))
         return ServiceOutcome(End.REFUSED, "nothing is due")
-    references: list[tuple[str, str]] = []
-    amounts: list[tuple[str, int]] = []
     for due in wanted:
         ended = yield from _pay(visit, due)
         references += ended.references
@@ -27,6 +28,33 @@ def contribute(visit: Visit, task: Contribute) -> Flow[ServiceOutcome]:
             end = End.OPEN if amounts else ended.end
             return ServiceOutcome(end, ended.reason, tuple(references), tuple(amounts))
     return ServiceOutcome(End.DONE, f"{len(wanted)} paid", tuple(references), tuple(amounts))
+
+
+def _known_by_now(
+    visit: Visit, task: Contribute, found: Dues
+) -> Flow[tuple[list[tuple[str, str]], list[tuple[str, int]]]]:
+    """Those of the wanted numbers that were paid at this terminal, and that the insurance system has marked although
+    its answer was lost; nothing of them has to be remembered any more."""
+    references, amounts = [], []
+    for number in set(task.numbers).difference(due.number for due in found.dues):
+        if paid := (yield from remembered(_key(number))):
+            references.append((number, paid["reference"]))
+            amounts.append((number, int(paid["amount"])))
+            yield from _forget(visit, number)
+    return references, amounts
+
+
+def _key(number: str) -> str:
+    return f"contribution-{number}"
+
+
+def _purpose(number: str) -> str:
+    return f"contribution {number}"
+
+
+def _forget(visit: Visit, number: str) -> Flow[None]:
+    yield from forget(_key(number))
+    yield from visit.forget_payment(_purpose(number))
 
 
 def _pay(visit: Visit, due: Due) -> Flow[ServiceOutcome]:
@@ -40,22 +68,22 @@ def _pay(visit: Visit, due: Due) -> Flow[ServiceOutcome]:
         notice = (("Notice", due.number), ("Amount", yuan(due.amount)), ("Due", due.due.isoformat()))
         yield from print_slip(f"{kind.chinese} notice of payment", *notice)
         return ServiceOutcome(End.REFUSED, f"{kind.name} has not moved to the card's account; a notice was printed")
-    key = f"contribution-{due.number}"
-    paid = yield from remembered(key)
+    paid = yield from remembered(_key(due.number))
     if not paid:
-        bank = yield from visit.pay(
-            kind=TransactionType.PURCHASE, amount=due.amount, purpose=f"contribution {due.number}"
-        )
-        if bank.result is not Result.APPROVED:
-            return ServiceOutcome(End.REFUSED, f"{kind.name} not paid: {bank_reason(bank)}")
-        paid = {"reference": payment_reference(bank, visit.config.now), "amount": str(due.amount)}
-        yield from remember(key, paid)
+        reference = yield from visit.paid_before(_purpose(due.number))
+        if not reference:
+            bank = yield from visit.pay(kind=TransactionType.PURCHASE, amount=due.amount, purpose=_purpose(due.number))
+            if bank.result is not Result.APPROVED:
+                return ServiceOutcome(End.REFUSED, f"{kind.name} not paid: {bank_reason(bank)}")
+            reference = payment_reference(bank, visit.config.now)
+        paid = {"reference": reference, "amount": str(due.amount)}
+        yield from remember(_key(due.number), paid)
     references, amounts = ((due.number, paid["reference"]),), ((due.number, due.amount),)
     told = yield from visit.ask(DuePaid(visit.card, due.number, paid["reference"], due.amount))
     if not isinstance(told, Accepted):
         reason = f"{kind.name} is paid, and the insurance system does not know yet; it is told at the next try"
         return ServiceOutcome(End.OPEN, reason, references, amounts)
-    yield from forget(key)
+    yield from _forget(visit, due.number)
     yield from report("contribution", Mark.OK, f"{kind.name} paid", ("bank reference", paid["reference"]))
     lines = (
         ("Number", due.number),

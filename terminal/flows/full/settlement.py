@@ -53,6 +53,11 @@ class _Bill:
         return _key(self.task)
 
     @property
+    def purpose(self) -> str:
+        """What the bank is told that the rest is for."""
+        return f"settlement {self.settlement.number}"
+
+    @property
     def references(self) -> tuple[tuple[str, str], ...]:
         """The settlement and the bill by their numbers."""
         return (("settlement", self.settlement.number), ("bill", self.task.number))
@@ -198,6 +203,7 @@ def _rest(visit: Visit, bill: _Bill, record: PurchaseRecord | None) -> Flow[Serv
     unpaid = closed.unpaid if isinstance(closed, SettlementClosed) else rest
     if known and not unpaid:
         yield from forget(bill.key)
+        yield from visit.forget_payment(bill.purpose)
     yield from _slip(visit, bill, record, reference, unpaid)
     references = (*bill.references, ("bank", reference)) if reference else bill.references
     amounts = (*parts_of(bill.settlement), ("paid by the bank", rest if reference else 0), ("unpaid", unpaid))
@@ -221,11 +227,12 @@ def _bank_part(visit: Visit, bill: _Bill, rest: int) -> Flow[tuple[str, str]]:
     """The purchase of the rest; the bank's reference, or why there is none."""
     if not visit.catalogue.settlement["medical"].via_card_account:
         return "", "the rest is not paid by the card's account here; it is open"
-    purpose = f"settlement {bill.settlement.number}"
-    bank = yield from visit.pay(kind=TransactionType.PURCHASE, amount=rest, purpose=purpose)
-    if bank.result is not Result.APPROVED:
-        return "", f"the rest is open: {bank_reason(bank)}"
-    reference = payment_reference(bank, visit.config.now)
+    reference = yield from visit.paid_before(bill.purpose)
+    if not reference:
+        bank = yield from visit.pay(kind=TransactionType.PURCHASE, amount=rest, purpose=bill.purpose)
+        if bank.result is not Result.APPROVED:
+            return "", f"the rest is open: {bank_reason(bank)}"
+        reference = payment_reference(bank, visit.config.now)
     bill.content |= {"bank_reference": reference, "paid": str(rest)}
     yield from remember(bill.key, bill.content)
     return reference, ""

@@ -8,6 +8,8 @@ from typing import TypedDict, TypeVar, Unpack
 from terminal.businesses import Catalogue, scheme
 from terminal.effects import Flow, Mark, Shelf, ask_social_host, discard, keep, recall, report
 from terminal.flows.financial.flow import FinancialOutcome, financial_session
+from terminal.flows.financial.outbox import forget_payment, paid_before
+from terminal.flows.financial.outbox import payment_reference as reference_of
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.flows.full.compartments import Compartments
 from terminal.flows.full.config import WITHOUT_FINANCE, End, ServiceOutcome, Side
@@ -58,6 +60,14 @@ class Visit:
         flow = financial_session(replace(self._financial, **changes))
         self.financial_outcome = yield from self._compartments.confined(Side.FINANCIAL, flow)
         return self.financial_outcome
+
+    def paid_before(self, purpose: str) -> Flow[str]:
+        """The reference under which the bank's side has paid something already, in whatever visit, or ""."""
+        return (yield from self._compartments.confined(Side.FINANCIAL, paid_before(purpose)))
+
+    def forget_payment(self, purpose: str) -> Flow[None]:
+        """What the bank's side has paid is known to everybody."""
+        yield from self._compartments.confined(Side.FINANCIAL, forget_payment(purpose))
 
     def social(self, part: Callable[[SocialSession], Flow[_Found]]) -> Flow[_Found]:
         """A part of the social-security side on the card as it was identified, or on a new session.
@@ -141,5 +151,5 @@ def bank_reason(outcome: FinancialOutcome) -> str:
 
 
 def payment_reference(outcome: FinancialOutcome, now: datetime) -> str:
-    """What names a payment: the bank's reference, or trace number and day where the card approved it offline."""
-    return outcome.reference or f"{now:%Y%m%d}{outcome.trace:06d}"
+    """What names a payment at the bank."""
+    return reference_of(outcome.reference, now, outcome.trace)

@@ -6,10 +6,10 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from terminal.hosts.bank import accounts, records, terms
+from terminal.hosts.bank import accounts, cash, records, terms
 from terminal.hosts.bank.checks import LOADS, Case
 from terminal.hosts.bank.records import Record
-from terminal.hosts.bank.tables import CASH, CASH_DIFFERENCES, CLEARING, FEES, LEDGER, TransactionState
+from terminal.hosts.bank.tables import CASH, CLEARING, FEES, LEDGER, TransactionState
 from terminal.messages.bank import HostMessage, TransactionType
 
 
@@ -62,20 +62,17 @@ def book(case: Case) -> Booked:
 
 
 def take_back(connection: Connection, record: Record, name: str, day: str) -> None:
-    """Take a booked transaction back, once: its money, and its points."""
+    """Take a booked transaction back, once: its money, and its points.
+
+    A card that has spent more than it had without the load has taken it, whatever the terminal saw: it keeps it.
+    """
     records.set_state(connection, record.id, TransactionState.REVERSED)
     holding = accounts.find(connection, record.pan)
     if record.posting is None or holding is None:
         return
     accounts.add_points(connection, holding.number, -record.points)
-    missing = record.amount - holding.cash_balance
-    if record.transaction in LOADS and missing > 0:
-        # The card has spent it: whoever takes such a load back is wrong, and the difference has to be looked into.
-        number = LEDGER.post(
-            connection, f"difference of {name}", {CASH_DIFFERENCES: -missing, holding.cash_ledger: missing}, day=day,
-            text="a load was taken back that the card had spent",
-        )  # fmt: skip
-        assert number
+    if record.transaction in LOADS and record.amount > holding.cash_balance:
+        cash.repeat(connection, record, day)
     LEDGER.reverse(connection, record.posting, name, day=day)
 
 

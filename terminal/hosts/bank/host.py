@@ -138,7 +138,7 @@ class BankHost:
         if check := checks.first(case, AUTHENTICITY):
             return _declined(case, check)
         message, known = case.message, records.find(case.connection, case.message, case.message.kind)
-        case.holding = cash.reconcile(case.connection, message, case.card, case.cash_balance)
+        case.holding = cash.reconcile(case.connection, message, case.card, case.chip.atc, case.cash_balance)
         tables = {
             MessageKind.AUTHORISE: (USE, MONEY),
             MessageKind.CHANGE_PIN: (USE,),

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from terminal.hosts.bank.tables import SETTLEMENTS, TRANSACTIONS, TransactionState
+from terminal.hosts.bank.tables import LEDGER, SETTLEMENTS, TRANSACTIONS, TransactionState
 from terminal.messages.bank import HostMessage, MessageKind, Totals, TransactionType
 
 _T: Final = TRANSACTIONS.c
@@ -23,6 +23,16 @@ _UPLOADED: Final = select(_T.id).where(
     _T.pan == bindparam("pan"), _T.atc == bindparam("atc"), _T.kind == MessageKind.UPLOAD.value,
     _T.state == TransactionState.BOOKED.value,
 )  # fmt: skip
+_UPLOADED_AFTER: Final = (
+    select(func.coalesce(func.sum(LEDGER.entries.c.amount), 0))
+    .join(TRANSACTIONS, _T.posting == LEDGER.entries.c.posting)
+    .where(
+        _T.pan == bindparam("pan"),
+        _T.atc > bindparam("atc"),
+        _T.kind == MessageKind.UPLOAD.value,
+        LEDGER.entries.c.account == bindparam("ledger"),
+    )
+)
 _NEW: Final = TRANSACTIONS.insert()
 _SET: Final = TRANSACTIONS.update().where(_T.id == bindparam("number"))
 
@@ -102,6 +112,15 @@ def used_today(connection: Connection, message: HostMessage) -> int:
 def uploaded(connection: Connection, pan: str, atc: int) -> bool:
     """Whether an offline transaction with that counter has been booked."""
     return connection.execute(_UPLOADED, {"pan": pan, "atc": atc}).first() is not None
+
+
+def uploaded_after(connection: Connection, pan: str, atc: int, ledger: str) -> int:
+    """What a card paid by electronic cash after a counter, as far as it has been uploaded, in fen.
+
+    `ledger` is the card's shadow account: transactions that an account paid offline do not count.
+    """
+    row = {"pan": pan, "atc": atc, "ledger": ledger}
+    return -int(connection.execute(_UPLOADED_AFTER, row).scalar_one())
 
 
 def settle(connection: Connection, message: HostMessage) -> Totals:

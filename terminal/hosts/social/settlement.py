@@ -11,10 +11,10 @@ from sqlalchemy import Row, bindparam, func, select
 
 from terminal.hosts.social.accounts import book_purchase, payers, post_to, tac_is_right, terminal_creditor
 from terminal.hosts.social.codes import Code, Refusal
-from terminal.hosts.social.desk import CardRow, Desk, holder_of, known_card, valid_card
+from terminal.hosts.social.desk import CardRow, Desk, holder_of, known_card, remember_derivation, valid_card
 from terminal.hosts.social.rules import PoolRules, Shares, Used, reckon
 from terminal.hosts.social.tables import LEDGER, PAYMENTS, PURCHASES, SETTLEMENTS, central_code, institution_code
-from terminal.messages.social import CloseSettlement, PurchaseRecord, Settle, Settlement, SettlementClosed
+from terminal.messages.social import CloseSettlement, PurchaseRecord, Settle, Settlement, SettlementClosed, SocialCard
 
 _BILL: Final = select(SETTLEMENTS).where(
     SETTLEMENTS.c.institution == bindparam("institution"), SETTLEMENTS.c.bill == bindparam("bill")
@@ -106,7 +106,7 @@ def close_settlement(desk: Desk, message: CloseSettlement) -> SettlementClosed:
     if found is None or found.card != row.identification:
         raise Refusal(Code.NOT_THERE, "there is no settlement of that number for the card")
     if message.purchase is not None:
-        _take_purchase(desk, found, row, message.purchase)
+        _take_purchase(desk, found, row, message.card, message.purchase)
     if message.bank_reference:
         _take_payment(desk, found.id, message.bank_reference, message.paid)
     elif message.paid:
@@ -118,13 +118,17 @@ def _is_number(text: str) -> bool:
     return text[:1] == "M" and len(text) == 11 and text[1:].isascii() and text[1:].isdigit()
 
 
-def _take_purchase(desk: Desk, settlement: Row[tuple[object, ...]], row: CardRow, record: PurchaseRecord) -> None:
+def _take_purchase(
+    desk: Desk, settlement: Row[tuple[object, ...]], row: CardRow, card: SocialCard, record: PurchaseRecord
+) -> None:
     given = (record.account, record.self_paid, record.pool)
     # A card with the account alone has no other amounts (TRM-152).
     if given not in ((settlement.account, settlement.self_paid, settlement.pool), (settlement.account, 0, 0)):
         raise Refusal(Code.AMOUNT, "the amounts of the purchase are not those of the settlement")
-    if not tac_is_right(desk, row.identity(), record):
+    identity = row.identity(historical=card.historical, algorithm=card.algorithm)
+    if not tac_is_right(desk, identity, record):
         raise Refusal(Code.WRONG_MAC, "the TAC of the purchase is wrong")
+    remember_derivation(desk, row, identity.historical, identity.suite.algorithm_id)
     creditor = institution_code(settlement.institution)
     before = desk.books.execute(_OF_SETTLEMENT, {"settlement": str(settlement.id)}).scalar()
     purchase = book_purchase(desk, row.identification, record, creditor, settlement.region)
