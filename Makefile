@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint mutants tear bench docs clean
+.PHONY: help demo test unit lint mutants tear money bench docs clean
 
 help:
 	@echo "make demo    set up and run card and PSAM in a reader with the three terminals"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
 	@echo "make tear    power cuts at every program step of every writing command"
+	@echo "make money   10,000 random transactions with faults, and whether all books add up"
 	@echo "make bench   speed, each figure beside its yardstick"
 	@echo "make docs    write the command reference from the command tables"
 
@@ -46,6 +47,9 @@ lint: $(VENV)/.dev
 
 tear: $(VENV)/.dev
 	$(BIN)/python tools/tear.py --jobs 2
+
+money: $(VENV)/.dev
+	$(BIN)/python tools/money.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py

@@ -129,6 +129,41 @@ def test_a_load_that_was_taken_back_though_the_card_had_taken_it() -> None:
     assert (balance(host), shadow(host), internal(host, CASH_DIFFERENCES)) == (995_000, 5000, 0)
 
 
+def test_a_load_that_was_taken_back_and_partly_spent() -> None:
+    """What the card spends of it may be uploaded before the card is online again, or after: the holder pays once."""
+    for upload_first in (True, False):
+        host, card = bank(), PlasticCard()
+        message = card.message(TYPES.LOAD, 5000)
+        card.take(host.handle(message))
+        assert code(host, reverse(message)) == "00"
+        spent = card.spend(2000)
+        inquiry = card.message(TYPES.INQUIRY, 0)
+        for one in (spent, inquiry) if upload_first else (inquiry, spent):
+            assert code(host, one) == "00"
+        assert (balance(host), shadow(host), internal(host, CASH_DIFFERENCES)) == (995_000, 3000, 0)
+        assert audit(host.books) == []
+
+
+def test_a_reversal_of_a_load_that_is_spent_takes_nothing_back() -> None:
+    """The card cannot have spent it without having taken it."""
+    host, card = bank(), PlasticCard()
+    message = card.message(TYPES.LOAD, 5000)
+    card.take(host.handle(message))
+    assert code(host, card.spend(2000)) == "00"
+    assert code(host, reverse(message)) == "00"
+    assert (balance(host), shadow(host), internal(host, CASH_DIFFERENCES)) == (995_000, 3000, 0)
+    assert audit(host.books) == []
+
+
+def test_a_late_message_tells_an_old_balance() -> None:
+    """What the card has spent since, and what has been uploaded, is no difference."""
+    host, card = bank(cash_balance=1000), PlasticCard(cash=1000)
+    late = card.message(TYPES.INQUIRY, 0)
+    assert code(host, card.spend(300)) == "00"
+    assert code(host, late) == "00"
+    assert (shadow(host), internal(host, CASH_DIFFERENCES)) == (700, 0)
+
+
 def test_a_balance_that_nothing_explains() -> None:
     """It stands among the differences; the sum stays zero."""
     host, card = bank(), PlasticCard(cash=777)

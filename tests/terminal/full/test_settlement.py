@@ -9,12 +9,25 @@ import pytest
 from cardsim.decode import Environment
 from cardsim.iso7816.card import Card
 from terminal.businesses import Catalogue
-from terminal.errors import LinkError
-from terminal.flows.full.config import End, ServiceRun, SettleBill
+from terminal.driver import run as drive
+from terminal.effects import Keep, Shelf
+from terminal.errors import Cancelled, LinkError
+from terminal.flows.full.config import End, ServiceConfig, ServiceRun, SettleBill
+from terminal.flows.full.flow import full_service
 from terminal.hosts.social.audit import audit
-from terminal.messages.social import CloseSettlement, Fee, FeeKind, Refused, Settle, SocialAnswer, SocialMessage
+from terminal.messages.social import (
+    CheckCard,
+    CloseSettlement,
+    Fee,
+    FeeKind,
+    Refused,
+    Settle,
+    SocialAnswer,
+    SocialMessage,
+)
 from terminal.outcome import Verdict
 from terminal.slots import Slot
+from terminal.transcript import Event, Stored
 from tests.psams import psam
 from tests.terminal.full.bench import World
 from tests.terminal.test_psam import Wire
@@ -280,3 +293,40 @@ def test_a_card_that_is_pulled_anywhere() -> None:
         assert holder.balances().account == 0, after
         assert len(holder.log()) == 2, after
         sound(holder)
+
+
+@pytest.mark.parametrize("effects", [0, 2, 5, 9])
+def test_a_run_that_is_cut_off_after_the_bank_has_paid(effects: int) -> None:
+    """The card's last word and what it paid are kept in one step: the rest is not asked of the bank a second time."""
+    holder = world(5000)
+    assert holder.bank is not None
+    confirmed: list[int] = []
+
+    def listen(event: Event) -> None:
+        match event:
+            case Stored(Keep(Shelf.PENDING, _, content)) if content.get("kind") == "CONFIRM":
+                confirmed.append(0)
+
+    def cancelled() -> bool:
+        if confirmed:
+            confirmed[0] += 1
+        return bool(confirmed) and confirmed[0] > effects
+
+    config = ServiceConfig(holder.social, holder.financial, BILL, holder.catalogue)
+    with pytest.raises(Cancelled):
+        drive(full_service(config), holder.link, holder.services(), listen, psam=holder.sam, cancelled=cancelled)
+    again = holder.visit(BILL)
+    assert again.service.end is End.DONE, again.service.reason
+    assert holder.bank.sum == REST
+    sound(holder)
+
+
+def test_a_card_that_was_registered_without_historical_bytes() -> None:
+    """What its keys are derived from comes with the settlement, where a check of the card alone has not said it."""
+    first = world(5000)
+    first.visit(BILL)
+    card = next(m.card for m in first.department.messages if isinstance(m, Settle))
+    holder = World()
+    holder.department.host.handle(CheckCard(replace(card, historical=b"", algorithm=0)))
+    run = holder.visit(BILL)
+    assert run.service.end is End.DONE, run.service.reason

@@ -276,7 +276,8 @@ class TwoBanks(RuleBasedStateMachine):
     def again(self, which: int, kind: MessageKind | None) -> None:
         if self.sent:
             message = self.sent[which % len(self.sent)]
-            self.scene.arc(message if kind is None else replace(message, kind=kind))
+            # A repeat of what is approved gets no answer while its bank is not reached.
+            self.scene.switch.handle(message if kind is None else replace(message, kind=kind))
 
     @rule(code=st.sampled_from((ISSUER, OTHER)), what=st.sampled_from(("lost", "gone", "back")))
     def disturb(self, code: str, what: str) -> None:
@@ -318,3 +319,13 @@ class TwoBanks(RuleBasedStateMachine):
 
 TwoBanks.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestTwoBanks = TwoBanks.TestCase
+
+
+def test_a_repeat_of_what_is_approved_takes_nothing_back(scene: Scene) -> None:
+    """While the bank is not reached, a copy of a request that it has approved gets no answer and reverses nothing."""
+    assert scene.arc(PURCHASE) == "00"
+    scene.banks[ISSUER].reached = False
+    assert scene.switch.handle(PURCHASE) is None
+    scene.banks[ISSUER].reached = True
+    assert scene.switch.deliver(ISSUER)
+    assert (*PURCHASE.key, "online") in scene.banks[ISSUER].posted
