@@ -79,7 +79,7 @@ class Switch:
             return HostAnswer(NO_SUCH_ISSUER, reason="no bank of the network has issued the card")
         answer = self._ask(message, issuer.code) if self.deliver(issuer.code) else None
         if answer is None:
-            return self._stand_in(message, issuer)
+            return self._stand_in(message, acquirer, issuer)
         self._record(message, answer, acquirer, issuer)
         return answer
 
@@ -124,10 +124,13 @@ class Switch:
         present, new = translated(message.pin_block), translated(message.new_pin_block)
         return replace(message, pin_block=present, new_pin_block=new)
 
-    def _stand_in(self, message: HostMessage, issuer: Institution) -> HostAnswer | None:
+    def _stand_in(self, message: HostMessage, acquirer: Institution, issuer: Institution) -> HostAnswer | None:
         if message.kind in _TELLS:
             self._keep(message, issuer)
-            return HostAnswer(APPROVED, reason="kept for the issuing bank, which is not reached")
+            answer = HostAnswer(APPROVED, reason="kept for the issuing bank, which is not reached")
+            # It is acknowledged, so it stands in the terminal's totals from now on.
+            self._record(message, answer, acquirer, issuer)
+            return answer
         if message.kind is MessageKind.AUTHORISE and message.transaction in DEBITS | CREDITS:
             if self._book.stands(*message.key):
                 # A repeat of what the bank has approved: no answer, for a decline would take back what was paid.

@@ -50,12 +50,16 @@ class Journal:
 
     _words: dict[str, dict[str, str]] = field(default_factory=dict)
     _fees: dict[int, int] = field(default_factory=dict)
+    claims: dict[tuple[str, str, int], Totals] = field(default_factory=dict)
+    """Settlements that were answered."""
 
     def __call__(self, event: Event) -> None:
         """An event of the run."""
         match event:
             case Stored(Keep(Shelf.PENDING, key, content)) if content.get("slot") == TRANSACTION:
                 self._words[key] = dict(content)
+            case HostAsked(message, answer) if message.kind is MessageKind.SETTLE and answer is not None:
+                self.claims[message.key] = message.totals
             case HostAsked(message, answer) if message.kind is MessageKind.AUTHORISE and answer is not None:
                 self._fees[message.trace] = answer.fee
 
@@ -120,7 +124,8 @@ class Expected:
     """Loads that the terminal took back, and the card has."""
     issuer: dict[Key, str] = field(default_factory=dict)
     suspense: list[Suspense] = field(default_factory=list)
-    _settled: set[Key] = field(default_factory=set)
+    claims: dict[tuple[str, str, int], Totals] = field(default_factory=dict)
+    """Settlements that a host has answered, each once."""
 
     def open(self, residents: Iterable[Resident]) -> None:
         """The beginning."""
@@ -195,15 +200,10 @@ class Expected:
                 bank.cash -= amount + fee
                 self.cash[own] += amount
 
-    def totals(self, terminal: str, day: str) -> Totals:
-        """What a terminal has had approved on a day."""
-        return sum((word.totals for word in self.words.values() if word.key[:2] == (terminal, day)), Totals())
+    def totals(self, terminal: str) -> Totals:
+        """What a terminal has had approved."""
+        return sum((word.totals for word in self.words.values() if word.key[0] == terminal), Totals())
 
-    def unsettled(self, terminal: str) -> Totals:
-        """What a terminal has had approved since its last settlement with its own bank."""
-        open_ones = (w for key, w in self.words.items() if key[0] == terminal and key not in self._settled)
-        return sum((word.totals for word in open_ones), Totals())
-
-    def settled(self, terminal: str) -> None:
-        """The terminal's batch is closed."""
-        self._settled |= {key for key in self.words if key[0] == terminal}
+    def claimed_by(self, terminal: str) -> Totals:
+        """The sum of its settlements."""
+        return sum((totals for key, totals in self.claims.items() if key[0] == terminal), Totals())

@@ -8,8 +8,9 @@ from typing import Final, TypeVar
 from terminal.driver import run
 from terminal.effects import Flow, Shelf
 from terminal.errors import Cancelled, LinkError
+from terminal.flows.financial.day import settle
 from terminal.flows.financial.flow import FinancialOutcome, Result, financial
-from terminal.flows.financial.outbox import deliver, next_trace
+from terminal.flows.financial.outbox import deliver
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.flows.full.config import Contribute, End, Receive, ServiceConfig, ServiceRun, SettleBill, Task
 from terminal.flows.full.flow import full_service
@@ -21,7 +22,7 @@ from terminal.hosts.bank.batches import take_file
 from terminal.hosts.social.files import batch_file, take_result
 from terminal.hosts.social.payments import add_benefit, add_due
 from terminal.hosts.switchbook import Clearing
-from terminal.messages.bank import HostMessage, MessageKind, TransactionType
+from terminal.messages.bank import TransactionType
 from terminal.messages.batches import BatchKind
 from terminal.messages.social import Fee, FeeKind, SocialCard, VerifyPurchases
 from terminal.storage import MemoryStorage
@@ -178,7 +179,10 @@ class Traffic:
             case Deal.UPLOAD:
                 self.tell(self.random.choice(tuple(self.town.posts.values())))
             case Deal.SETTLEMENT:
-                self.settle_day(self.random.choice(self._bank_posts))
+                # The operator tries until the host has answered: a settlement in doubt closes what comes after it too.
+                post = self.random.choice(self.bank_posts)
+                while not self.settle_day(post):
+                    pass
             case Deal.MEDICAL_LOAD | Deal.MEDICAL_PURCHASE:
                 self.medical(deal, self.random.choice(self.town.residents), amount)
             case Deal.BILL:
@@ -215,7 +219,8 @@ class Traffic:
         self.trouble.log = self.entry.log
 
     @property
-    def _bank_posts(self) -> list[Post]:
+    def bank_posts(self) -> list[Post]:
+        """The terminals that take bank cards."""
         return [post for post in self.town.posts.values() if post.parameters is not None]
 
     def _run(
@@ -331,30 +336,21 @@ class Traffic:
                 raise Difference(f"the department does not take a purchase that a card has booked: {answer}")
         return True
 
-    def settle_day(self, post: Post) -> None:
-        """The terminal's totals beside the host's, when nothing is pending."""
-        if not self.tell(post) or post.bank_line is None or self.town.owing:
-            self.entry.result = "something is pending"
-            return
-        at_bank = post.terminal.terminal_id == "CARDCNT1"
-        day = f"{self.town.now:%Y%m%d}"
-        mine = (
-            self.expected.unsettled(post.terminal.terminal_id)
-            if at_bank
-            else self.expected.totals(post.terminal.terminal_id, day)
-        )
-        trace = run(next_trace(), self.town.holders[0].card, self.town.services(post, self.town.holders[0]))
-        message = HostMessage(
-            MessageKind.SETTLE, time=self.town.now, trace=trace, terminal=post.terminal.terminal_id, totals=mine
-        )
-        answer = None
-        while answer is None:  # The same message again: a batch is closed once.
-            answer = post.bank_line.handle(message)
-        self.entry.post, self.entry.result = post.name, f"{mine}"
-        if answer.arc != "00":
-            raise Difference(f"settlement of {post.name}: the terminal has {mine}, the host {answer.totals}")
-        if at_bank:
-            self.expected.settled(post.terminal.terminal_id)
+    def settle_day(self, post: Post) -> bool:
+        """The terminal's totals beside the host's; whether the host has answered.
+
+        Raises:
+            Difference: they do not agree, though nobody is owed a message.
+        """
+        journal = Journal()
+        outcome = self._run(settle(post.terminal, self.town.now), post, self.town.holders[0], journal)
+        self.expected.claims |= journal.claims
+        if outcome is None or not outcome.reached:
+            return False
+        self.entry.result = f"{outcome.reason}: {outcome.own}"
+        if outcome.arc != "00" and not self.town.owing:
+            raise Difference(f"settlement of {post.name}: the terminal has {outcome.own}, the host {outcome.host}")
+        return True
 
     def clear(self, day: str) -> None:
         """The switch clears the day."""
@@ -483,7 +479,7 @@ class Traffic:
         self.files += 1
         text = batch_file(self.town.department, BatchKind.WITHHOLDING, f"W{self.files:06d}")
         for _ in range(self.random.randint(0, 2)):
-            result = take_file(self.town.banks[BANKS[0]], text)
+            result = take_file(self.town.bank_books[BANKS[0]], text)
             for _ in range(self.random.randint(0, 2)):
                 take_result(self.town.department, result)
 
