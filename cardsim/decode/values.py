@@ -28,7 +28,12 @@ def bcd_digits(value: bytes) -> str | None:
 
 def yuan(fen: int) -> str:
     """An amount in words: 1234 fen as "12.34 yuan"."""
-    return f"{fen // 100}.{fen % 100:02d} yuan"
+    return f"{decimal_yuan(fen)} yuan"
+
+
+def decimal_yuan(fen: int) -> str:
+    """An amount in figures: 1234 fen as "12.34"."""
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _date8(value: bytes) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cardsim.commandline import Exit
+from cardsim.decode.values import yuan
 from terminal.cli.deskbank import BANK_WORDS
 from terminal.cli.deskresult import Desk, Done
 from terminal.cli.desksocial import SOCIAL_WORDS
@@ -43,6 +44,11 @@ HANDLERS: Final[Mapping[str, Mapping[str, Callable[[Desk, argparse.Namespace], D
 """A handler for each row of `deskwords.WORDS`, but those of the terminal, which has no books."""
 
 
+_MONEY: Final = frozenset({"amount", "balance", "electronic cash"})
+_WELL: Final = {"audit": "the books are right"}
+"""What is said where there is nothing else to tell."""
+
+
 def desk_command(arguments: argparse.Namespace) -> int:
     """Do one thing at a desk; 0, or 1 where the books are not right."""
     now = moment(arguments.now)
@@ -72,11 +78,17 @@ def _tell(arguments: argparse.Namespace, done: Done) -> None:
     if done.text is not None and output is None:
         sys.stdout.write(done.text)
     for row in done.rows:
-        sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items() if value not in ("", None)) + "\n")
+        told = (f"{name} {_text(name, value)}" for name, value in row.items() if value not in ("", None))
+        sys.stdout.write(", ".join(told) + "\n")
     for problem in done.problems:
         sys.stdout.write(f"✗ {problem}\n")
     if not (done.rows or done.problems or done.text):
-        sys.stdout.write("done\n" if done.text is None else "")
+        sys.stdout.write("" if done.text is not None else f"{_WELL.get(arguments.word, 'done')}\n")
+
+
+def _text(name: str, value: str | int | None) -> str:
+    """A value for people; `--json` has money in fen."""
+    return yuan(value) if name in _MONEY and isinstance(value, int) else str(value)
 
 
 def _document(arguments: argparse.Namespace, done: Done) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from cardsim.decode.values import decimal_yuan
 from cardsim.keyfile import KeyFile
 from terminal.cli.output import Writer, verdict_line
 from terminal.downloads import installed
@@ -15,7 +16,6 @@ from terminal.effects import Shelf
 from terminal.errors import UsageError
 from terminal.flows.financial.day import DayOutcome
 from terminal.flows.financial.inquiry import CardInquiry
-from terminal.flows.financial.receipt import yuan
 from terminal.flows.financial.transaction import FinancialConfig
 from terminal.merchant import load_merchants
 from terminal.messages.bank import TransactionType
@@ -170,6 +170,6 @@ def conclude_inquiry(writer: Writer, outcome: CardInquiry) -> None:
     for name, entries in (("Transaction", outcome.transactions), ("Load", outcome.loads)):
         for number, entry in enumerate(entries, 1):
             writer.line(f"{name} {number}: " + ", ".join(f"{item.name} {item.text}" for item in entry))
-    balance = "" if outcome.balance is None else f"electronic cash {yuan(outcome.balance)} yuan"
+    balance = "" if outcome.balance is None else f"electronic cash {decimal_yuan(outcome.balance)} yuan"
     reason = outcome.failure.text if outcome.failure else balance or "asked without a transaction"
     verdict_line(writer, "Card", outcome.verdict, reason)

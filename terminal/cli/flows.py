@@ -149,7 +149,8 @@ def _keys(arguments: argparse.Namespace, target: Target, *, psam: bool) -> KeyFi
         if keys.psam is not None:
             raise UsageError(f"{path}: the key file is a PSAM's; a PSAM goes into slot 1 with --psam")
         raise UsageError(f"{path}: the key file has no [ssse]; add the social-security keys")
-    if arguments.command != "social" and keys.bank is None:
+    # The full-function terminal takes plain social-security cards too, whose key files have nothing of a bank.
+    if arguments.command == "financial" and keys.bank is None:
         raise UsageError(f"{path}: the key file has no [bank]; add the bank's keys")
     return keys
 

@@ -163,11 +163,6 @@ def checked_time(text: str) -> str:
     return text
 
 
-def yuan(fen: int) -> str:
-    """An amount as the strings have it: 12345 fen is `123.45`."""
-    return f"{fen // 100}.{fen % 100:02d}"
-
-
 def fields_of(text: str, *widths: int) -> list[str]:
     """Fields of pKey: hex digits, each with one of its widths (0 leaves a field empty), every field ended by `|`.
 

@@ -7,6 +7,7 @@ together as the pool's amount (SC §8.1.2).
 from typing import Final
 
 from cardsim.crypto.medical import Purchase, TransactionType
+from cardsim.decode.values import decimal_yuan
 from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.keyfile import generation_name
@@ -16,7 +17,7 @@ from terminal.flows.common import need_ok
 from terminal.flows.social import files
 from terminal.flows.social.config import Prefer
 from terminal.keyaddresses import address_text, addresses_by_name
-from terminal.national.address import PayInfo, checked_time, hex_digits, parse_card_info, parse_pay_info, yuan
+from terminal.national.address import PayInfo, checked_time, hex_digits, parse_card_info, parse_pay_info
 from terminal.national.card import CardSession, Paused, Setup, refused_by_psam
 from terminal.national.codes import Code, NationalError, of_status
 
@@ -134,5 +135,11 @@ def read_log(setup: Setup) -> Flow[str]:
 def _record(record: bytes) -> str:
     """`sequence^terminal number^time^total^account and pool^|`: number in hex, amounts in yuan."""
     self_paid, pool = (int.from_bytes(record[at : at + 4], "big") for at in (20, 24))
-    fields = [record[:2].hex().upper(), record[3:9].hex(), record[9:16].hex(), yuan(self_paid), yuan(pool)]
+    fields = [
+        record[:2].hex().upper(),
+        record[3:9].hex(),
+        record[9:16].hex(),
+        decimal_yuan(self_paid),
+        decimal_yuan(pool),
+    ]
     return "".join(f"{field}^" for field in fields) + "|"

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from cardsim.decode.values import decimal_yuan
 from terminal.effects import Entry, Flow, Mark, Shelf, ask_host, discard, display, keep, recall, report
 from terminal.flows.financial.outbox import AGAIN, batch, deliver, next_trace
-from terminal.flows.financial.receipt import yuan
 from terminal.messages.bank import HostAnswer, HostMessage, MessageKind, Totals, TransactionType
 from terminal.outcome import Verdict
 from terminal.parameters import TerminalParameters
@@ -119,6 +119,6 @@ def _compared(message: HostMessage, answer: HostAnswer) -> Flow[DayOutcome]:
 def totals_text(totals: Totals) -> str:
     """Totals for people."""
     return (
-        f"{totals.debits} debits of {yuan(totals.debit_amount)} yuan, "
-        f"{totals.credits} credits of {yuan(totals.credit_amount)} yuan"
+        f"{totals.debits} debits of {decimal_yuan(totals.debit_amount)} yuan, "
+        f"{totals.credits} credits of {decimal_yuan(totals.credit_amount)} yuan"
     )

@@ -3,6 +3,7 @@
 import enum
 from dataclasses import dataclass
 
+from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, display, power_off, power_on, report
 from terminal.flows.financial.action import terminal_action_analysis
 from terminal.flows.financial.choice import choose_application
@@ -15,7 +16,7 @@ from terminal.flows.financial.online import go_online, note_check, serve
 from terminal.flows.financial.outbox import deliver, next_trace
 from terminal.flows.financial.pinchange import enter_new_pin
 from terminal.flows.financial.reading import read_application_data
-from terminal.flows.financial.receipt import print_slips, yuan
+from terminal.flows.financial.receipt import print_slips
 from terminal.flows.financial.restrictions import processing_restrictions
 from terminal.flows.financial.risk import terminal_risk_management
 from terminal.flows.financial.terms import apply_terms
@@ -101,7 +102,7 @@ def financial_session(config: FinancialConfig) -> Flow[FinancialOutcome]:
     # KRN-CMP-005, KRN-CMP-008: what is shown is the card's last word, and by now it is stored.
     yield from display(result.value.capitalize())
     if tx.host.cash_balance is not None:
-        yield from display(f"Electronic cash: {yuan(tx.host.cash_balance)} yuan")
+        yield from display(f"Electronic cash: {decimal_yuan(tx.host.cash_balance)} yuan")
     if result is Result.APPROVED and not tx.app.blocked:
         yield from print_slips(tx, reason)
     yield from _give_back(tx)
@@ -184,7 +185,7 @@ def _online(tx: Transaction, first: Cryptogram) -> Flow[tuple[Result, str]]:
     answer = tx.host.answer
     tx.host.card_kept = answer is not None and answer.keep_card and tx.terminal.keeps_cards
     if answer is not None and answer.balance is not None:
-        yield from display(f"Available balance: {yuan(answer.balance)} yuan")
+        yield from display(f"Available balance: {decimal_yuan(answer.balance)} yuan")
     if approved:
         return Result.APPROVED, "approved offline: unable to go online" if tx.arc == b"Y3" else "approved online"
     return Result.DECLINED, _online_decline(tx)

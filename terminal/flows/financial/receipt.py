@@ -3,7 +3,7 @@
 from typing import Final
 
 from cardsim.decode.bits import cryptogram_kind
-from cardsim.decode.values import gbk_text
+from cardsim.decode.values import decimal_yuan, gbk_text
 from terminal.effects import Flow, print_slip
 from terminal.flows.financial.transaction import Transaction
 from terminal.messages.bank import TransactionType
@@ -23,11 +23,6 @@ _UNPRINTED: Final = (TransactionType.INQUIRY, TransactionType.PIN_CHANGE)
 _SIGNED: Final = (0x03, 0x05, 0x1E)
 """Methods of 9F34 that ask for a signature: with PIN in the card, and alone."""
 _FAILED: Final = 0x01
-
-
-def yuan(fen: int) -> str:
-    """An amount as a person reads it."""
-    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def masked_pan(pan: str) -> str:
@@ -63,8 +58,8 @@ def slip_lines(tx: Transaction, reason: str) -> list[tuple[str, str]]:
         ("card number 卡号", masked_pan(app.pan)),
         ("card sequence number 卡序列号", app.psn),
         ("transaction 交易类型", NAMES[config.kind]),
-        ("amount 金额", f"CNY {yuan(config.amount)}"),
-        ("discount 优惠金额", f"CNY {yuan(tx.terms.discount)}" if tx.terms.discount else ""),
+        ("amount 金额", f"CNY {decimal_yuan(config.amount)}"),
+        ("discount 优惠金额", f"CNY {decimal_yuan(tx.terms.discount)}" if tx.terms.discount else ""),
         ("points 积分", str(tx.terms.points or "")),
         ("for 用途", config.purpose),
         ("to account 转入账户", masked_pan(config.target)),
@@ -72,7 +67,7 @@ def slip_lines(tx: Transaction, reason: str) -> list[tuple[str, str]]:
         ("trace number 流水号", f"{host.trace:06d}"),
         ("reference 参考号", "" if answer is None else answer.reference),
         ("authorisation 授权码", "" if answer is None else answer.authorisation),
-        ("fee 手续费", "" if answer is None or not answer.fee else f"CNY {yuan(answer.fee)}"),
+        ("fee 手续费", "" if answer is None or not answer.fee else f"CNY {decimal_yuan(answer.fee)}"),
         ("terms 优惠", config.terms),
         ("result 结果", reason),
         ("AID", app.aid.hex().upper()),
@@ -81,6 +76,6 @@ def slip_lines(tx: Transaction, reason: str) -> list[tuple[str, str]]:
         ("ATC", f"{last.atc:04X}"),
         ("TVR", bytes(tx.tvr).hex().upper()),
         ("TSI", bytes(tx.tsi).hex().upper()),
-        ("electronic cash 电子现金余额", "" if host.cash_balance is None else f"CNY {yuan(host.cash_balance)}"),
+        ("electronic cash 电子现金余额", "" if host.cash_balance is None else f"CNY {decimal_yuan(host.cash_balance)}"),
     )
     return [(label, text) for label, text in found if text]

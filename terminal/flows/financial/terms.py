@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, report
-from terminal.flows.financial.receipt import yuan
 from terminal.flows.financial.transaction import Transaction
 from terminal.merchant import Purchase
 
@@ -25,5 +25,9 @@ def apply_terms(tx: Transaction) -> Flow[None]:
         return
     tx.terms = terms
     tx.config = replace(config, amount=terms.amount + config.cashback, terms=terms.text)
-    details = [("discount", yuan(terms.discount)), ("to pay", yuan(terms.amount)), ("points", str(terms.points))]
+    details = [
+        ("discount", decimal_yuan(terms.discount)),
+        ("to pay", decimal_yuan(terms.amount)),
+        ("points", str(terms.points)),
+    ]
     yield from report("terms", Mark.INFO, f"at {merchant.name}: {terms.text}", *details)

@@ -1,9 +1,10 @@
 """Benefits (待遇领取) received on the card's bank account (scheme §2(2)2; SCHEME-080 to SCHEME-085, SCHEME-091)."""
 
+from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, print_slip, report
 from terminal.flows.financial.flow import Result
 from terminal.flows.full.config import End, Receive, ServiceOutcome
-from terminal.flows.full.visit import Visit, bank_reason, refused, yuan
+from terminal.flows.full.visit import Visit, bank_reason, refused
 from terminal.messages.bank import TransactionType
 from terminal.messages.social import Benefit, Benefits, FindBenefits, PaidOut, PayBenefit
 
@@ -43,7 +44,7 @@ def _receive(visit: Visit, benefit: Benefit) -> Flow[ServiceOutcome]:
     if not isinstance(paid, PaidOut):
         return refused(f"{kind.name} not paid", paid)
     yield from report("benefit", Mark.OK, f"{kind.name} credited", ("reference", paid.reference))
-    lines = (("Number", benefit.number), ("Amount", yuan(paid.amount)), ("Reference", paid.reference))
+    lines = (("Number", benefit.number), ("Amount", decimal_yuan(paid.amount)), ("Reference", paid.reference))
     yield from print_slip(f"{kind.chinese} {kind.name}", *lines)
     return ServiceOutcome(
         End.DONE, f"{kind.name} credited", ((benefit.number, paid.reference),), ((benefit.number, paid.amount),)

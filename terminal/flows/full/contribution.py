@@ -1,9 +1,10 @@
 """Contributions (社会保险费缴纳) paid from the card's bank account (scheme §2(2)1; SCHEME-075 to 079, SCHEME-089)."""
 
+from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, print_slip, report
 from terminal.flows.financial.flow import Result
 from terminal.flows.full.config import Contribute, End, ServiceOutcome
-from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered, yuan
+from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered
 from terminal.messages.bank import TransactionType
 from terminal.messages.social import Accepted, Due, DuePaid, Dues, FindDues
 
@@ -65,7 +66,7 @@ def _pay(visit: Visit, due: Due) -> Flow[ServiceOutcome]:
     if kind.withheld:
         return ServiceOutcome(End.REFUSED, f"{kind.name}: the bank withholds it, nothing is paid at a terminal")
     if not kind.via_card_account:
-        notice = (("Notice", due.number), ("Amount", yuan(due.amount)), ("Due", due.due.isoformat()))
+        notice = (("Notice", due.number), ("Amount", decimal_yuan(due.amount)), ("Due", due.due.isoformat()))
         yield from print_slip(f"{kind.chinese} notice of payment", *notice)
         return ServiceOutcome(End.REFUSED, f"{kind.name} has not moved to the card's account; a notice was printed")
     paid = yield from remembered(_key(due.number))
@@ -87,7 +88,7 @@ def _pay(visit: Visit, due: Due) -> Flow[ServiceOutcome]:
     yield from report("contribution", Mark.OK, f"{kind.name} paid", ("bank reference", paid["reference"]))
     lines = (
         ("Number", due.number),
-        ("Amount", yuan(due.amount)),
+        ("Amount", decimal_yuan(due.amount)),
         ("Bank reference", paid["reference"]),
         ("Reference", told.reference),
     )

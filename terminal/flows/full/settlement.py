@@ -8,13 +8,13 @@ bill is, so that a bill that is tried again goes on where it stopped: nothing is
 from dataclasses import dataclass
 from typing import Final
 
-from cardsim.decode.values import bcd_digits, gbk_text
+from cardsim.decode.values import bcd_digits, decimal_yuan, gbk_text
 from terminal.effects import Flow, Mark, Shelf, print_slip, recall, report
 from terminal.filetable import Address
 from terminal.flows.common import stop
 from terminal.flows.financial.flow import Result
 from terminal.flows.full.config import End, ServiceOutcome, SettleBill
-from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered, yuan
+from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered
 from terminal.flows.social.config import Amounts, Prefer
 from terminal.flows.social.files import need_file, read_items
 from terminal.flows.social.medical import DF04, balances, bcd_time, purchase
@@ -82,8 +82,8 @@ def settle(visit: Visit, task: SettleBill) -> Flow[ServiceOutcome]:
     if not isinstance(answer, Settlement):
         return refused("the bill is not settled", answer)
     if answer.total != fees:
-        stop(Cause.HOST, _STEP, f"the host settles {yuan(answer.total)} of a bill over {yuan(fees)}")
-    details = [(name, yuan(amount)) for name, amount in parts_of(answer)]
+        stop(Cause.HOST, _STEP, f"the host settles {decimal_yuan(answer.total)} of a bill over {decimal_yuan(fees)}")
+    details = [(name, decimal_yuan(amount)) for name, amount in parts_of(answer)]
     yield from report(_STEP, Mark.OK, f"settlement {answer.number}, region {answer.region}", *details)
     content = yield from remembered(_key(task))
     bill = _Bill(task, answer, content or {"settlement": answer.number})
@@ -245,10 +245,10 @@ def _slip(visit: Visit, bill: _Bill, record: PurchaseRecord | None, reference: s
         ("Bill", bill.task.number),
         ("Holder", visit.card.name),
         ("Card number", visit.card.number),
-        *((name.capitalize(), yuan(amount)) for name, amount in parts_of(bill.settlement)),
-        ("Total", yuan(bill.settlement.total)),
+        *((name.capitalize(), decimal_yuan(amount)) for name, amount in parts_of(bill.settlement)),
+        ("Total", decimal_yuan(bill.settlement.total)),
     ]
     if record is not None:
         lines += [("Card transaction", str(record.sequence)), ("TAC", record.tac.hex().upper())]
-    lines.append(("Bank reference", reference) if reference else ("Unpaid", yuan(unpaid)))
+    lines.append(("Bank reference", reference) if reference else ("Unpaid", decimal_yuan(unpaid)))
     yield from print_slip("医疗费用结算单 medical settlement", *lines)

@@ -138,11 +138,6 @@ def forget(key: str) -> Flow[None]:
     yield from discard(Shelf.BUSINESS, key)
 
 
-def yuan(fen: int) -> str:
-    """An amount for people."""
-    return f"{fen // 100}.{fen % 100:02d}"
-
-
 def bank_reason(outcome: FinancialOutcome) -> str:
     """Why the bank's side did not take the money, in words for the holder (SCHEME-079, SCHEME-091)."""
     if outcome.failure is not None and outcome.failure.cause in WITHOUT_FINANCE:

@@ -124,3 +124,12 @@ def test_one_pin_pays_several_contributions(image: str, capsys: pytest.CaptureFi
     status, found = run(capsys, "--card", image, "--service", "contribute", "--pin", "123456")
     assert (status, found["service"]["end"]) == (0, "done")
     assert len(found["service"]["references"]) > 1
+
+
+def test_a_plain_card_is_a_credential_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-074, SCHEME-028: a card without PSE, whose key file knows no bank, at the same terminal."""
+    image, sam = tmp_path / "plain.card", tmp_path / "sam"
+    assert cardsim(["new", str(image), "--profile", "social-2.0"]) == cardsim(["new", "--psam", str(sam)]) == 0
+    cards = ("--card", str(image), "--psam", str(sam))
+    status, found = run(capsys, *cards, "--service", "identity", "--business", "transfer")
+    assert (status, found["service"]["end"]) == (0, "done")
