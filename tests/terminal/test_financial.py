@@ -262,3 +262,9 @@ def test_pin_block_depends_on_pin_and_card() -> None:
     assert not cipher.matches(block, "123457", PAN)
     assert not cipher.matches(block, "123456", PAN[:-2] + "99")
     assert "123456" not in block.hex()
+
+
+def test_no_pin_pad_at_all() -> None:
+    """Nobody can enter the PIN that the card asks for: "PIN required, not entered"."""
+    outcome = run_financial(FakeCard(), with_=replace(services(), pin_pad=None))
+    assert outcome.tvr[2] & 0x08
