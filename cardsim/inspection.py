@@ -17,6 +17,7 @@ from cardsim.cos.record import CardState, EnvironmentEntry, Switch
 from cardsim.cos.records import Records
 from cardsim.cos.table import Phase
 from cardsim.crypto.social import Suite
+from cardsim.decode.values import yuan
 from cardsim.psam.environment import Sam
 from cardsim.psam.keys import KeyType
 from cardsim.psam.master import MF_SLOT
@@ -293,17 +294,13 @@ def _accounts(environment: Environment) -> dict[str, str]:
     index = environment.files.index
     for df, file in index.accounts.items():
         account, name = Account.read(environment.partition, file), f"{index.files[df].fid:04X}"
-        found[f"{name} balance"] = _yuan(account.balance)
-        found[f"{name} paid by the holder in {account.year.hex()}"] = _yuan(account.self_paid)
-        found[f"{name} paid by the pool in {account.year.hex()}"] = _yuan(account.pool)
+        found[f"{name} balance"] = yuan(account.balance)
+        found[f"{name} paid by the holder in {account.year.hex()}"] = yuan(account.self_paid)
+        found[f"{name} paid by the pool in {account.year.hex()}"] = yuan(account.pool)
         found[f"{name} starting day"] = account.starting_day.hex()
         found[f"{name} load sequence"] = str(account.load_sequence)
         found[f"{name} purchase sequence"] = str(account.purchase_sequence)
     return found
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d} yuan"
 
 
 def _pse_counters(environment: Pse) -> dict[str, str]:
@@ -331,7 +328,7 @@ def _cells(cells: bytes) -> str:
     if len(cells) < AMOUNT_SIZE:
         return str(int.from_bytes(cells, "big"))
     amount = amount_at(cells, 0)
-    return cells.hex().upper() if amount is None else _yuan(amount)
+    return cells.hex().upper() if amount is None else yuan(amount)
 
 
 def _text(name: bytes) -> str:

@@ -4,7 +4,6 @@ The table is `vectors/terminals/hsm-addresses.toml`. Terminals write the address
 looks the key up by it.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Final
 
 from cardsim.keyfile import generation_name
 from cardsim.resources import resource
+from terminal.tables import read_tables
 
 LEVELS: Final = ("national", "provincial")
 
@@ -41,7 +41,7 @@ class AddressedKey:
 @cache
 def addressed_keys() -> tuple[AddressedKey, ...]:
     """The rows of the table."""
-    table = tomllib.loads(resource("terminals", "hsm-addresses.toml").read_text(encoding="utf8"))
+    table = read_tables(resource("terminals", "hsm-addresses.toml"))
     return tuple(
         AddressedKey(row["name"], int(row["address"], 16), row["groups"], level == "provincial", row.get("version", 0))
         for level in LEVELS

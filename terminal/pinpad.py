@@ -1,7 +1,6 @@
 """The PIN pad (密码键盘): keys, display, buffer, and the line between it and the reader (SSC part 8 §6.4.4.4)."""
 
 import enum
-import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +10,7 @@ from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
 from cardsim.crypto.padding import xor
 from cardsim.resources import resource
 from terminal.errors import PinTimeout, TerminalError
+from terminal.tables import read_tables
 
 NONCE: Final = 8
 """Bytes of the reader's random number for one entry."""
@@ -38,7 +38,7 @@ class PadSettings:
 @cache
 def pad_settings() -> PadSettings:
     """The pad of `vectors/terminals/pinpad.toml`."""
-    table = tomllib.loads(resource("terminals", "pinpad.toml").read_text(encoding="utf8"))
+    table = read_tables(resource("terminals", "pinpad.toml"))
     return PadSettings(frozenset(table["prompts"]), table["mask"], float(table["timeout"]), table["integrated"])
 
 

@@ -1,12 +1,12 @@
 """Items of 1.0 cards with a new meaning (V2 annex C): how they are told apart, read, and written."""
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 from cardsim.resources import resource
 from terminal.filetable import Address
+from terminal.tables import read_tables
 
 FILLER: Final = b"\xee"
 OLD_VERSION: Final = "1.0"
@@ -15,7 +15,7 @@ OLD_VERSION: Final = "1.0"
 @cache
 def _rows() -> Mapping[tuple[Address, int], int]:
     """Address and tag to the tag by which the meaning is judged."""
-    table = tomllib.loads(resource("terminals", "reused-items.toml").read_text(encoding="utf8"))
+    table = read_tables(resource("terminals", "reused-items.toml"))
     return {
         (Address.parse(row["file"]), int(row["tag"], 16)): int(row.get("judged_by", row["tag"]), 16)
         for row in table["item"]

@@ -5,13 +5,13 @@ are still to be derived depends on whose PSAM it is; `levels` is what the table 
 those from which PSAMs are made, `vectors/structures/psam-*.toml`.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from cardsim.resources import resource
+from terminal.tables import read_tables
 
 FIELD: Final = "field"
 NATIONAL: Final = "national-B1"
@@ -49,7 +49,7 @@ class SamKey:
 @cache
 def sam_keys(profile: str = FIELD) -> Mapping[str, SamKey]:
     """The keys of a profile by their names in the standard."""
-    table = tomllib.loads(resource("structures", f"psam-{profile}.toml").read_text(encoding="utf8"))
+    table = read_tables(resource("structures", f"psam-{profile}.toml"))
     keys = {}
     for entry in table["key"]:
         usage = int(entry["usage"], 16)

@@ -23,8 +23,10 @@ def read_tables(source: Traversable | Path) -> Mapping[str, Any]:
     """
     try:
         return tomllib.loads(source.read_text(encoding="utf8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{source}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{source}: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{source}: this is no TOML: {error}") from error
 
 
 def rows(tables: Mapping[str, Any], name: str, row: type[_Row], where: str) -> tuple[_Row, ...]:

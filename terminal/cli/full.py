@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+from cardsim.decode.values import yuan
 from terminal.businesses import Catalogue, Channel, scheme
+from terminal.cli.financial import fen
 from terminal.cli.output import Writer
 from terminal.equipment import Part, require
 from terminal.errors import UsageError
@@ -15,7 +17,7 @@ from terminal.flows.full.config import Contribute, Identify, LogIn, LookUp, Rece
 from terminal.messages.social import Fee, FeeKind
 from terminal.tables import read_tables
 
-_FEE: Final = re.compile(r"(.+)=([0-9]{1,8})(?:\.([0-9]{1,2}))?(?::(covered|partly|own))?")
+_FEE: Final = re.compile(r"(.+)=([0-9]{1,8}(?:\.[0-9]{1,2})?)(?::(covered|partly|own))?")
 _KINDS: Final = {"covered": FeeKind.COVERED, "partly": FeeKind.PARTLY, "own": FeeKind.OWN_EXPENSE}
 _Kind = TypeVar("_Kind")
 _EXAMPLE: Final = "write it as 门诊费=12.34:covered, with covered, partly or own"
@@ -91,8 +93,7 @@ def _fee(where: str, text: str) -> Fee:
     match = _FEE.fullmatch(text)
     if match is None:
         raise UsageError(f"{where}: {_EXAMPLE}")
-    amount = int(match[2]) * 100 + int((match[3] or "0").ljust(2, "0"))
-    return Fee(match[1], _KINDS[match[4] or "covered"], amount)
+    return Fee(match[1], _KINDS[match[3] or "covered"], fen(match[2]))
 
 
 def _csv_fees(path: Path) -> tuple[Fee, ...]:
@@ -100,8 +101,10 @@ def _csv_fees(path: Path) -> tuple[Fee, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [line for line in csv.reader(file) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: this is no CSV: {error}") from error
     return tuple(_line(f"{path}, line {number}", line) for number, line in enumerate(lines, 1))
 
 
@@ -124,5 +127,5 @@ def conclude_service(writer: Writer, run: ServiceRun) -> None:
     """What a service found and booked."""
     for name, text in (*run.service.items, *run.service.references):
         writer.line(f"  {name}: {text}")
-    for name, fen in run.service.amounts:
-        writer.line(f"  {name}: {fen // 100}.{fen % 100:02d} yuan")
+    for name, amount in run.service.amounts:
+        writer.line(f"  {name}: {yuan(amount)}")

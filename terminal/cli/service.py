@@ -28,12 +28,15 @@ from terminal.national.service import NationalService, run_service
 from terminal.security import BenchPinPad, PinCipher
 
 _PORT = "USB1"
+_LAST_PORT = 65535
 _PIN = re.compile("[0-9]{4,16}")
 _PIN_SECONDS = 60
 
 
 def service_command(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM; 0."""
+    if not 0 <= arguments.port <= _LAST_PORT:
+        raise UsageError(f"--port {arguments.port}: a port is a number from 0 to {_LAST_PORT}")
     now = _clock(arguments.now)
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     keyboard = _keyboard(arguments)

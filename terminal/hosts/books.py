@@ -69,15 +69,19 @@ def open_books(url: str = "sqlite://", *tables: MetaData, of: str = "") -> Engin
     """
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+    except (ArgumentError, ValueError) as error:  # not told as it stands: there may be a password in it
+        raise BooksError("the books' URL is no URL of a database") from error
+    name = parsed.render_as_string()
+    try:
         engine = _sqlite(_beside(parsed, of)) if parsed.get_backend_name() == "sqlite" else _server(parsed, of)
         for metadata in tables:
             metadata.create_all(engine)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise BooksError(f"{url}: this is no URL of a database: {error}") from error
+        raise BooksError(f"{name}: this is no URL of a database: {error}") from error
     except ModuleNotFoundError as error:
-        raise BooksError(f"{url}: the driver is missing; install {error.name}") from error
+        raise BooksError(f"{name}: the driver is missing; install {error.name}") from error
     except DBAPIError as error:
-        raise BooksError(f"{make_url(parsed).render_as_string()}: the books cannot be opened: {error.orig}") from error
+        raise BooksError(f"{name}: the books cannot be opened: {error.orig}") from error
     return engine
 
 

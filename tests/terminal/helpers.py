@@ -11,7 +11,7 @@ from terminal.flows.financial.transaction import FinancialConfig
 from terminal.flows.full.flow import FullConfig, FullOutcome, full
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.hosts.bank import BankHost
-from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, TransactionType
+from terminal.messages.bank import HostAnswer, HostMessage, TransactionType
 from terminal.parameters import TerminalParameters
 from terminal.security import BenchPinPad, KeyFileModule, PinCipher, say_once
 from terminal.terminals import POS
@@ -73,6 +73,3 @@ class ScriptedHost:
     def handle(self, message: HostMessage) -> HostAnswer | None:
         self.messages.append(message)
         return self.answer
-
-
-UNCHECKED = CryptogramCheck.NOT_CHECKED

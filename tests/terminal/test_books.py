@@ -140,3 +140,11 @@ def test_books_outlive_their_engine(tmp_path: Path) -> None:
     first.dispose()
     again = open_books(f"sqlite:///{path}", LEDGER.metadata)
     assert transact(again, lambda connection: LEDGER.balance(connection, "holder")) == 0
+
+
+@pytest.mark.parametrize("url", ["nonsense://me:hidden@host/books", "postgresql://me:hidden@host:port/books"])
+def test_password_of_the_books(url: str) -> None:
+    """What is wrong with a URL is told without the password in it."""
+    with pytest.raises(BooksError) as caught:
+        open_books(url)
+    assert "hidden" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cardsim.decode.values import yuan
 from cardsim.iso7816.tlv import TlvError, parse_dol
 from terminal.effects import Flow, Mark, report
 from terminal.flows.common import stop
@@ -57,7 +58,7 @@ def take_up_cash(tx: Transaction) -> Flow[None]:
     if balance is None or threshold is None:
         stop(Cause.CARD_DATA, _STEP, "balance or reset threshold cannot be read")
     tx.electronic_cash = ElectronicCash(balance, threshold)
-    yield from report(_STEP, Mark.OK, "the card agrees", ("balance", _yuan(balance)), ("threshold", _yuan(threshold)))
+    yield from report(_STEP, Mark.OK, "the card agrees", ("balance", yuan(balance)), ("threshold", yuan(threshold)))
 
 
 def balance_after(iad: bytes) -> Flow[int | None]:
@@ -73,7 +74,3 @@ def _told_balance(iad: bytes) -> int | None:
         return None
     digits = data[2 : 2 + _BALANCE_LENGTH].hex()
     return int(digits) if digits.isdecimal() else None
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02d} yuan"

@@ -5,7 +5,7 @@ from typing import Final
 
 from cardsim.decode.bits import CVM_METHODS, cvm_rule_text
 from cardsim.decode.items import item_of
-from cardsim.decode.values import item_text
+from cardsim.decode.values import item_text, yuan
 from terminal.effects import Flow, Mark, choose, display, report
 from terminal.flows.common import stop
 from terminal.flows.financial.pin import CvmResult, ask_online_pin, enciphered_pin, plain_pin
@@ -188,6 +188,6 @@ def _confirm_amount(tx: Transaction) -> Flow[None]:
     """Ask once where the terminal does so; a PIN that was entered confirms the amount (KRN-CVM-037)."""
     if not tx.terminal.confirms_amount or tx.pin_entered:
         return
-    answer = yield from choose(f"Pay {tx.config.amount // 100}.{tx.config.amount % 100:02d} yuan?", "Yes", "No")
+    answer = yield from choose(f"Pay {yuan(tx.config.amount)}?", "Yes", "No")
     if answer != _YES:
         stop(Cause.CANCELLED, _STEP, "the holder does not confirm the amount")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardsim.decode import Environment
+from cardsim.decode.values import yuan
 from cardsim.iso7816 import status
 from cardsim.iso7816.tlv import TlvError, parse_dol
 from terminal.effects import Flow, Mark, power_off, power_on, report
@@ -68,7 +69,7 @@ def inquire_session(config: FinancialConfig, *, log: bool = False) -> Flow[CardI
         loads = yield from _read_log(tx, _LOADS)
         return CardInquiry(Verdict.PASSED, None, app.aid, app.label, transactions=transactions, loads=loads)
     balance = yield from get_amount(BALANCE, "balance of electronic cash")
-    text = "the card has none" if balance is None else f"{balance // 100}.{balance % 100:02d} yuan"
+    text = "the card has none" if balance is None else yuan(balance)
     yield from report("electronic cash", Mark.INFO if balance is None else Mark.OK, text)
     return CardInquiry(Verdict.PASSED, None, app.aid, app.label, balance)
 

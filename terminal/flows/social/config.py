@@ -1,7 +1,6 @@
 """What must live here: what a social-security terminal supports, and what one run of it is to do."""
 
 import enum
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +11,7 @@ from cardsim.crypto.medical import TransactionType, TypeCoding
 from cardsim.crypto.social import Suite
 from cardsim.resources import resource
 from terminal.filetable import Address
+from terminal.tables import read_tables
 
 NO_TERMINAL_NUMBER: Final = "000000000000"
 """Terminal number of a terminal without a PSAM (API-058)."""
@@ -58,7 +58,7 @@ class SocialParameters:
 @cache
 def social_parameters() -> SocialParameters:
     """The terminal of the data file."""
-    table = tomllib.loads(resource("terminals", "social.toml").read_text(encoding="utf8"))
+    table = read_tables(resource("terminals", "social.toml"))
     return SocialParameters(
         card_types=tuple(table["card_types"]),
         versions=tuple(table["versions"]),

@@ -1,12 +1,12 @@
 """What the bank's host goes by: limits, fees, response codes (`vectors/terminals/bank.toml`)."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cardsim.resources import resource
 from terminal.messages.bank import TransactionType
+from terminal.tables import read_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +84,4 @@ def read(content: Mapping[str, Any]) -> BankParameters:
     )
 
 
-PARAMETERS: Final = read(tomllib.loads(resource("terminals", "bank.toml").read_text(encoding="utf-8")))
+PARAMETERS: Final = read(read_tables(resource("terminals", "bank.toml")))

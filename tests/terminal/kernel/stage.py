@@ -8,7 +8,7 @@ from random import Random
 from cardsim.crypto import oda
 from cardsim.decode.commands import PSE_NAME
 from cardsim.iso7816.apdu import CommandApdu
-from cardsim.iso7816.tlv import ber, find, parse
+from cardsim.iso7816.tlv import ber, find
 from terminal.driver import Services, run
 from terminal.effects import Choose, PinEntered, PinEntry, PinPurpose
 from terminal.flows.financial.flow import FinancialOutcome, Result, financial
@@ -213,8 +213,3 @@ def with_application(config: FinancialConfig = FINANCIAL, **changes: object) -> 
     terminal = config.terminal
     rows = tuple(replace(row, **changes) for row in terminal.applications)  # type: ignore[arg-type]
     return replace(config, terminal=replace(terminal, applications=rows))
-
-
-def tags_of(data: bytes) -> list[int]:
-    """Tags of a sequence of data objects."""
-    return [item.tag for item in parse(data)]

@@ -23,7 +23,6 @@ from tests.terminal.kernel.stage import APPROVES, NO_CVM, OK, Holder, KernelCard
 SMALL = with_application(floor_limit=9999)
 OFFLINE = at_terminal(SMALL, terminal_type=b"\x23")
 NO_TAC = with_application(SMALL, tac_denial=bytes(5), tac_online=bytes(5), tac_default=bytes(5))
-ALWAYS_ONLINE = [kind for kind in TransactionType if kind not in (TransactionType.PURCHASE, TransactionType.CASH)]
 
 
 def clean() -> KernelCard:

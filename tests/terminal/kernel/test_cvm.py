@@ -20,8 +20,6 @@ AT_ATM = replace(CASH, terminal=ATM)
 CASHBACK = replace(FINANCIAL, cashback=100)
 WITHOUT_ONLINE_PIN = at_terminal(capabilities=bytes.fromhex("E0A9C8"))
 
-
-AMOUNT_CASES = [("1F00", [0], 1, False), ("1F00", [1], 1, True), ("0203", [], 0, False)]
 DOCUMENT_CASES = [([0], ("200002", 0)), ([1], ("200001", 0x80)), ([], ("200001", 0x80))]
 
 
@@ -123,10 +121,6 @@ def test_amounts_in_another_currency() -> None:
 def test_unknown_conditions(condition: str) -> None:
     """KRN-CVM-011: skipped."""
     assert result(play(with_list(f"1F{condition} 1E00"))) == ("1E0000", 0)
-
-
-def wrong_pin(left: str = "63C0") -> KernelCard:
-    return KernelCard(answers={"0020": left})
 
 
 def test_next_if_failed() -> None:

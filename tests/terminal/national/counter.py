@@ -104,11 +104,6 @@ class Counter:
         return _commands(self.card.log)
 
     @property
-    def sent_to_sam(self) -> list[str]:
-        """Commands to the PSAM in hex."""
-        return [] if self.sam is None else _commands(self.sam.log)
-
-    @property
     def challenges(self) -> list[str]:
         """Random numbers that the card gave, in hex."""
         pairs = zip(self.card.log, self.card.answers, strict=True)

@@ -271,10 +271,13 @@ def test_command(tmp_path: Path) -> None:
 
 
 def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No such image, no such key file, no time: one sentence, exit status 2."""
+    """No such image, no such key file, no time, no port: one sentence, exit status 2."""
     missing = str(tmp_path / "no.card")
     assert cardterm(["service", "--card", missing, "--port", "0"]) == 2
     assert "cardsim new" in capsys.readouterr().err
     assert cardterm(["service", "--card", missing, "--now", "noon"]) == 2
     assert cardterm(["service", "--card", missing, "--keys", missing]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+    for port in ("65536", "-1"):
+        assert cardterm(["service", "--card", missing, "--port", port]) == 2
+        assert "from 0 to 65535" in capsys.readouterr().err
