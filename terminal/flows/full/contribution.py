@@ -37,8 +37,10 @@ def _known_by_now(
     """Those of the wanted numbers that were paid at this terminal, and that the insurance system has marked although
     its answer was lost; nothing of them has to be remembered any more."""
     references, amounts = [], []
-    for number in set(task.numbers).difference(due.number for due in found.dues):
-        if paid := (yield from remembered(_key(number))):
+    still_due = {due.number for due in found.dues}
+    # In the order in which they were asked for: a run goes the same way each time.
+    for number in dict.fromkeys(task.numbers):
+        if number not in still_due and (paid := (yield from remembered(_key(number)))):
             references.append((number, paid["reference"]))
             amounts.append((number, int(paid["amount"])))
             yield from _forget(visit, number)
