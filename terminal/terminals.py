@@ -160,7 +160,8 @@ def _ca_keys(tables: Mapping[str, Any], where: str) -> tuple[CaKey, ...]:
 def _check_lengths(row: object, lengths: Mapping[str, Any], where: str) -> None:
     for word, allowed in lengths.items():
         if len(getattr(row, word)) not in allowed:
-            raise UsageError(f"{where}: {word} has {min(allowed)} to {max(allowed)} bytes")
+            length = str(min(allowed)) if len(allowed) == 1 else f"{min(allowed)} to {max(allowed)}"
+            raise UsageError(f"{where}: {word} has {length} bytes")
 
 
 def _check(parameters: TerminalParameters, where: str) -> None:
