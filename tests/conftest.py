@@ -14,10 +14,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 
 _PROCESSES = (
+    "tests/chip/test_kill.py",
     "tests/cli/",
     "tests/conformance/test_html.py",
     "tests/conformance/test_ci.py",
     "tests/defects/test_registry.py",
+    "tests/terminal/test_cli.py",
+    "tests/terminal/test_host_command.py",
 )
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 
@@ -28,17 +31,38 @@ _SWEEPS = (
     "tests/conformance/test_file_cases.py",
     "tests/conformance/test_requirements.py",
     "tests/cos/test_order.py",
+    "tests/cos/test_random.py::test_storm_of_apdus",
     "tests/defects/test_effects.py",
     "tests/docs/test_console.py",
     "tests/making/test_cards.py",
     "tests/pse/test_issue.py::test_order_of_checks",
-    "tests/pse/test_oracle.py::test_many_lives",
+    "tests/pse/test_issue.py::test_random_jobs_never_raise",
+    "tests/pse/test_money.py",
+    "tests/pse/test_oracle.py",
     "tests/pse/test_order.py",
     "tests/psam/test_order.py",
-    "tests/pse/test_storm.py::test_sweep",
+    "tests/pse/test_storm.py",
     "tests/ssse/test_order.py",
-    "tests/terminal/test_every_flow.py::test_cancelled_anywhere",
+    "tests/system/test_everywhere.py",
+    "tests/terminal/department/test_host.py::TestStorm",
+    "tests/terminal/full/test_settlement.py::test_a_card_that_is_pulled_anywhere",
+    "tests/terminal/hosts/test_switch.py::TestTwoBanks",
+    "tests/terminal/kernel/test_risk.py::test_shares_of_many_runs",
+    "tests/terminal/money/",
+    "tests/terminal/test_bank_machine.py",
+    "tests/terminal/test_deep_faults.py",
+    "tests/terminal/test_defects.py",
+    "tests/terminal/test_desk.py",
+    "tests/terminal/test_every_flow.py",
     "tests/terminal/test_full.py",
+    "tests/terminal/test_kernel_oracle.py",
+    "tests/terminal/test_model_card.py",
+    "tests/terminal/test_psam.py::TestFaults",
+    "tests/terminal/test_robustness.py",
+    "tests/terminal/test_secrets.py",
+    "tests/terminal/test_social_command.py",
+    "tests/terminal/test_storage.py::test_every_altered_record",
+    "tests/terminal/test_storage.py::test_killed_at_every_byte",
 )
 """Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""
 
