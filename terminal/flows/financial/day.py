@@ -1,7 +1,8 @@
 """The terminal's day: sign-on (签到) and settlement (批结算). No card is needed.
 
 A settlement claims what this terminal had approved since the last one and the host has acknowledged. The batch is
-closed whether or not both agree; a difference is shown. A settlement whose answer is lost is sent again as it was.
+closed whether or not both agree; a difference is shown. A settlement whose answer is lost is sent again as it was,
+before anything else that the host is sent.
 """
 
 from collections.abc import Mapping
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cardsim.decode.values import decimal_yuan
-from terminal.effects import Entry, Flow, Mark, Shelf, ask_host, discard, display, keep, recall, report
+from terminal.effects import Flow, Mark, ask_host, display, report
+from terminal.flows.financial.batch import APPROVED, Claim, close, day_message, in_doubt, keep_claim
 from terminal.flows.financial.outbox import AGAIN, batch, deliver, next_trace
 from terminal.messages.bank import HostAnswer, HostMessage, MessageKind, Totals, TransactionType
 from terminal.outcome import Verdict
 from terminal.parameters import TerminalParameters
 
 _SIGN_ON, _SETTLEMENT = "sign-on", "settlement"
-_APPROVED, _DIFFERENT = "00", "95"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ class DayOutcome:
 def sign_on(terminal: TerminalParameters, now: datetime) -> Flow[DayOutcome]:
     """Open the day; over a line the host gives new working keys."""
     trace = yield from next_trace()
-    answer = yield from ask_host(_message(MessageKind.SIGN_ON, terminal, now, trace, Totals()))
+    answer = yield from ask_host(day_message(MessageKind.SIGN_ON, terminal, now, trace))
     if answer is None:
         yield from report(_SIGN_ON, Mark.FAILED, "the host is not reached")
         return DayOutcome(Verdict.FAILED, "the host is not reached", reached=False, trace=trace)
-    good = answer.arc == _APPROVED
+    good = answer.arc == APPROVED
     yield from report(_SIGN_ON, Mark.OK if good else Mark.FAILED, f"response code {answer.arc}: {answer.reason}")
     verdict = Verdict.PASSED if good else Verdict.FAILED
     return DayOutcome(verdict, answer.reason, reached=True, arc=answer.arc, trace=trace)
@@ -47,55 +48,32 @@ def sign_on(terminal: TerminalParameters, now: datetime) -> Flow[DayOutcome]:
 
 def settle(terminal: TerminalParameters, now: datetime) -> Flow[DayOutcome]:
     """Tell the host what is pending, then compare totals and close the batch."""
-    delivered, _ = yield from deliver(terminal)
-    if not delivered:
-        reason = "messages are pending, and the host does not acknowledge them"
-        yield from report(_SETTLEMENT, Mark.FAILED, reason)
-        return DayOutcome(Verdict.FAILED, reason, reached=False)
-    entries = yield from batch(terminal)
-    message, covered = yield from _claim(terminal, now, entries)
+    claim = yield from in_doubt(terminal)
+    if claim is None:
+        delivered, _ = yield from deliver(terminal)
+        if not delivered:
+            reason = "messages are pending, and the host does not acknowledge them"
+            yield from report(_SETTLEMENT, Mark.FAILED, reason)
+            return DayOutcome(Verdict.FAILED, reason, reached=False)
+        claim = yield from _new_claim(terminal, now)
+    message = claim.message
     answer = yield from ask_host(message)
     if answer is None or answer.arc in AGAIN:
         reason = "the settlement is not acknowledged; it is sent again as it is"
         yield from report(_SETTLEMENT, Mark.FAILED, reason)
         return DayOutcome(Verdict.FAILED, reason, reached=False, trace=message.trace, own=message.totals)
-    if answer.arc in (_APPROVED, _DIFFERENT):
-        for key in covered:
-            yield from discard(Shelf.TRANSACTIONS, key)
-    yield from discard(Shelf.PARAMETERS, _open_name(terminal))
+    yield from close(terminal, claim, answer)
     return (yield from _compared(message, answer))
 
 
-def _message(kind: MessageKind, terminal: TerminalParameters, now: datetime, trace: int, totals: Totals) -> HostMessage:
-    return HostMessage(
-        kind, time=now, trace=trace, terminal=terminal.terminal_id, merchant=terminal.merchant_id, totals=totals
-    )
-
-
-def _open_name(terminal: TerminalParameters) -> str:
-    return f"{_SETTLEMENT} {terminal.terminal_id}"
-
-
-def _claim(
-    terminal: TerminalParameters, now: datetime, entries: tuple[Entry, ...]
-) -> Flow[tuple[HostMessage, tuple[str, ...]]]:
-    """The settlement to send, and the records that it covers: one without an answer as it was, else a new one."""
-    parameters = yield from recall(Shelf.PARAMETERS)
-    kept = next((entry.content for entry in parameters if entry.key == _open_name(terminal)), None)
-    if kept is None:
-        number = yield from next_trace()
-        own = sum((_totals(entry.content) for entry in entries), Totals())
-        kept = {
-            "trace": str(number),
-            "time": now.isoformat(),
-            "totals": f"{own.debits} {own.debit_amount} {own.credits} {own.credit_amount}",
-            "records": "\n".join(entry.key for entry in entries),
-        }
-        yield from keep(Shelf.PARAMETERS, _open_name(terminal), kept)
-    covered = tuple(filter(None, kept["records"].split("\n")))
-    totals = Totals(*map(int, kept["totals"].split()))
-    time, trace = datetime.fromisoformat(kept["time"]), int(kept["trace"])
-    return _message(MessageKind.SETTLE, terminal, time, trace, totals), covered
+def _new_claim(terminal: TerminalParameters, now: datetime) -> Flow[Claim]:
+    entries = yield from batch(terminal)
+    trace = yield from next_trace()
+    own = sum((_totals(entry.content) for entry in entries), Totals())
+    message = day_message(MessageKind.SETTLE, terminal, now, trace, own)
+    claim = Claim(message, tuple(entry.key for entry in entries))
+    yield from keep_claim(terminal, claim)
+    return claim
 
 
 def _totals(content: Mapping[str, str]) -> Totals:
@@ -107,7 +85,7 @@ def _compared(message: HostMessage, answer: HostAnswer) -> Flow[DayOutcome]:
     details = [("terminal", totals_text(own))]
     if host is not None:
         details.append(("host", totals_text(host)))
-    good = answer.arc == _APPROVED
+    good = answer.arc == APPROVED
     reason = answer.reason or ("the totals agree" if good else "declined")
     text = f"response code {answer.arc}: {reason}"
     yield from report(_SETTLEMENT, Mark.OK if good else Mark.FAILED, text, *details)

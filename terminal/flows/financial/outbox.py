@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from terminal.effects import Entry, Flow, Mark, Shelf, ask_host, discard, keep, recall, report
+from terminal.flows.financial.batch import APPROVED, close, in_doubt
 from terminal.flows.financial.transaction import Transaction
 from terminal.messages.bank import CREDITS, DEBITS, HostAnswer, HostMessage, MessageKind, TransactionType
 from terminal.parameters import TerminalParameters
@@ -123,9 +124,13 @@ def deliver(
 ) -> Flow[tuple[bool, list[tuple[HostMessage, HostAnswer]]]]:
     """Send what is pending in the order in which it was stored; it ends at the first message that gets no answer.
 
+    A settlement that was not answered comes before everything else.
+
     Returns whether all was acknowledged, and the messages with their answers.
     """
     answered: list[tuple[HostMessage, HostAnswer]] = []
+    if not (yield from _settled(terminal)):
+        return False, answered
     for entry in (yield from recall(Shelf.PENDING)):
         if not entry.key.startswith(f"{_BANK} {terminal.terminal_id} "):
             continue
@@ -150,6 +155,21 @@ def deliver(
         yield from discard(Shelf.PENDING, entry.key)
         answered.append((message, answer))
     return True, answered
+
+
+def _settled(terminal: TerminalParameters) -> Flow[bool]:
+    """Send a settlement again that was not answered; whether there is none in doubt any more."""
+    claim = yield from in_doubt(terminal)
+    if claim is None:
+        return True
+    answer = yield from ask_host(claim.message)
+    if answer is None or answer.arc in AGAIN:
+        yield from report("settlement", Mark.INFO, "the settlement is not acknowledged; nothing is sent before it")
+        return False
+    yield from close(terminal, claim, answer)
+    mark = Mark.OK if answer.arc == APPROVED else Mark.FAILED
+    yield from report("settlement", mark, f"response code {answer.arc}: {answer.reason}")
+    return True
 
 
 def _name(message: HostMessage, slot: str) -> str:
