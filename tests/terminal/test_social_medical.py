@@ -36,6 +36,7 @@ from terminal.messages.social import (
     SocialMessage,
 )
 from terminal.outcome import Cause, Verdict
+from terminal.storage import MemoryStorage
 from tests.cards import Bench, card, made, of_cells
 from tests.terminal.fakes import NOW
 from tests.terminal.social_bench import Contacts, Pad, Terminal, authentications, funded, terminal
@@ -467,8 +468,30 @@ class TestInterrupted:
             bench.social(service=SocialService.PURCHASE, amounts=AMOUNTS)
         assert len(bench.storage.recall(Shelf.INTERRUPTED)) == 1
         assert bench.social().verdict is Verdict.PASSED
+        # The proof alone does not say whose it is; the log does, and that is behind the PIN.
+        assert len(bench.storage.recall(Shelf.INTERRUPTED)) == (1 if where == "after" else 0)
+        bench.pad = Pad("123456")
+        assert bench.social().verdict is Verdict.PASSED
         assert not bench.storage.recall(Shelf.INTERRUPTED)
         assert len(bench.storage.recall(Shelf.TRANSACTIONS)) == (1 if where == "after" else 0)
+
+    def test_a_number_that_was_given_to_another_purchase(self) -> None:
+        """TRM-172: what was not done here gives its number to what is done elsewhere; that is not taken for it."""
+        bench = rich()
+        bench.contacts.pull = lambda command: "before" if command[:2] == b"\xb0\x2c" else ""
+        bench.contacts.no_card = 1
+        with pytest.raises(LinkError):
+            bench.social(service=SocialService.PURCHASE, amounts=AMOUNTS)
+        here, bench.storage = bench.storage, MemoryStorage()
+        bench.pad = Pad("123456")
+        later = NOW.replace(hour=13)
+        assert bench.social(service=SocialService.PURCHASE, amounts=AMOUNTS, now=later).verdict is Verdict.PASSED
+        (elsewhere,) = bench.storage.recall(Shelf.TRANSACTIONS)
+        assert elsewhere.key == here.recall(Shelf.INTERRUPTED)[0].key
+        bench.storage, bench.pad = here, Pad("123456")
+        assert bench.social().verdict is Verdict.PASSED
+        assert not here.recall(Shelf.INTERRUPTED)
+        assert not here.recall(Shelf.TRANSACTIONS)
 
     def test_another_card(self) -> None:
         """TRM-170: it is refused, and the transaction stays open for the right one."""

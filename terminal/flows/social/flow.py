@@ -122,4 +122,4 @@ def begin(session: SocialSession, atr: bytes) -> Flow[None]:
     if session.config.online:
         yield from ask_host(session)
         yield from send_pending()
-    yield from finish_open(session)
+    yield from finish_open(session, later=True)

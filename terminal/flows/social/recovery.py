@@ -13,13 +13,15 @@ from terminal.effects import Entry, Flow, Mark, Shelf, ask_social_host, discard,
 from terminal.errors import LinkError
 from terminal.flows.common import stop
 from terminal.flows.social.files import was_written
-from terminal.flows.social.medical import finish_load, finish_purchase, transaction_proof
+from terminal.flows.social.medical import finish_load, finish_purchase, read_log, transaction_proof
 from terminal.flows.social.records import LOAD, PURCHASE, LoadRecord, WriteRecord, is_of, purchase_of
 from terminal.flows.social.session import SocialSession
-from terminal.messages.social import LoadDone, SocialCard
-from terminal.outcome import Cause
+from terminal.messages.social import LoadDone, PurchaseRecord, SocialCard
+from terminal.outcome import Cause, Stopped
 
 _STEP: Final = "recovery"
+_LOGGED: Final = {TransactionType.LOAD: "1", TransactionType.PURCHASE: "2"}
+"""How the card's log names them (TRM-242)."""
 
 
 def open_entries(card: SocialCard) -> Flow[list[Entry]]:
@@ -50,11 +52,22 @@ def ask_again(session: SocialSession, lost: LinkError) -> Flow[bool]:
     return (yield from finish_open(session))
 
 
-def finish_open(session: SocialSession) -> Flow[bool]:
-    """Find out what became of each thing that is open of this card; whether the card had done all of it."""
+def finish_open(session: SocialSession, *, later: bool = False) -> Flow[bool]:
+    """Find out what became of each thing that is open of this card; whether the card had done all of it.
+
+    In a `later` session the card may have been at another terminal, and have given the number of what was not done to
+    something else: then the proof is not that of what is open, and the card's log says so. Without the PIN, behind
+    which the log is, it stays open.
+    """
     all_done = True
     for entry in (yield from open_entries(session.social_card)):
-        done = yield from _finish(session, entry)
+        try:
+            done = yield from _finish(session, entry, later=later)
+        except Stopped as stopped:
+            if not later or stopped.failure.cause not in (Cause.PIN, Cause.PIN_BLOCKED):
+                raise
+            yield from report(_STEP, Mark.INFO, f"the interrupted {entry.content['kind']} stays open: {stopped}")
+            continue
         what = entry.content["kind"]
         text = f"the interrupted {what} was done" if done else f"the interrupted {what} was not done"
         yield from report(_STEP, Mark.OK if done else Mark.INFO, text)
@@ -62,22 +75,36 @@ def finish_open(session: SocialSession) -> Flow[bool]:
     return all_done
 
 
-def _finish(session: SocialSession, entry: Entry) -> Flow[bool]:
+def _finish(session: SocialSession, entry: Entry, *, later: bool) -> Flow[bool]:
     match entry.content["kind"]:
         case kind if kind == PURCHASE:
-            return (yield from _finish_purchase(session, entry))
+            return (yield from _finish_purchase(session, entry, later=later))
         case kind if kind == LOAD:
-            return (yield from _finish_load(session, entry))
+            return (yield from _finish_load(session, entry, later=later))
         case _:
             done = yield from was_written(session, WriteRecord.of(entry.content))
             yield from discard(Shelf.INTERRUPTED, entry.key)
             return done
 
 
-def _finish_purchase(session: SocialSession, entry: Entry) -> Flow[bool]:
+def _proof(
+    session: SocialSession, kind: TransactionType, record: PurchaseRecord | LoadRecord, *, later: bool
+) -> Flow[tuple[bytes, bytes] | None]:
+    """MAC2 and TAC of what is open, or None where the card has not booked it."""
+    proof = yield from transaction_proof(session, kind, record.sequence)
+    if proof is None or not later:
+        return proof
+    for booked in (yield from read_log(session)):
+        if (booked.type, booked.sequence) == (_LOGGED[kind], record.sequence):
+            same = booked.terminal == record.terminal.hex().upper() and booked.time.endswith(record.time.hex().upper())
+            return proof if same else None
+    return proof
+
+
+def _finish_purchase(session: SocialSession, entry: Entry, *, later: bool) -> Flow[bool]:
     """The proof under the number of the interrupted transaction is the lost answer (TRM-172, TRM-173)."""
     record = purchase_of(entry.content)
-    proof = yield from transaction_proof(session, TransactionType.PURCHASE, record.sequence)
+    proof = yield from _proof(session, TransactionType.PURCHASE, record, later=later)
     if proof is None:
         yield from discard(Shelf.INTERRUPTED, entry.key)
         return False
@@ -86,9 +113,9 @@ def _finish_purchase(session: SocialSession, entry: Entry) -> Flow[bool]:
     return True
 
 
-def _finish_load(session: SocialSession, entry: Entry) -> Flow[bool]:
+def _finish_load(session: SocialSession, entry: Entry, *, later: bool) -> Flow[bool]:
     record = LoadRecord.of(entry.content)
-    proof = yield from transaction_proof(session, TransactionType.LOAD, record.sequence)
+    proof = yield from _proof(session, TransactionType.LOAD, record, later=later)
     record = replace(record, tac=b"" if proof is None else proof[1])
     yield from finish_load(session, record)
     return proof is not None

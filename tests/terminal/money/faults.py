@@ -19,6 +19,7 @@ class Place(enum.Enum):
     """Where a fault strikes: a weight, and the last turn (command, effect, message) at which it does."""
 
     CARD = ("card", 6, 50)
+    BOOKING = ("card, at a command that books", 6, 3)
     PSAM = ("PSAM", 2, 20)
     PIN_PAD = ("PIN pad", 1, 2)
     EFFECT = ("effect", 6, 140)
@@ -54,6 +55,7 @@ class Fault(enum.Enum):
 _ON_LINES: Final = (Fault.TIME_OUT, Fault.LOST_ANSWER, Fault.REPEATED, Fault.ECHO, Fault.LATE, Fault.DOWN)
 _FAULTS: Final = {
     Place.CARD: (Fault.REMOVED_BEFORE, Fault.REMOVED_AFTER),
+    Place.BOOKING: (Fault.REMOVED_BEFORE, Fault.REMOVED_AFTER),
     Place.PSAM: (Fault.PSAM_BEFORE, Fault.PSAM_AFTER),
     Place.PIN_PAD: (Fault.NO_PIN,),
     Place.EFFECT: (Fault.CANCELLED, Fault.RESTARTED),
@@ -62,6 +64,8 @@ _FAULTS: Final = {
     Place.DEPARTMENT_LINE: _ON_LINES,
     Place.BATCH_LINE: (Fault.TIME_OUT, Fault.LOST_ANSWER, Fault.REPEATED),
 }
+_BOOKING: Final = tuple(map(bytes.fromhex, ("80AE", "04DA", "B02A", "B02C")))
+"""GENERATE AC, PUT DATA of a load, CREDIT FOR LOAD, DEBIT FOR PURCHASE: few commands, and those that matter most."""
 _LONGEST_DELAY: Final = 6
 """Messages that pass on a line before a late one comes, or before a host that is down is there again."""
 
@@ -143,7 +147,10 @@ class CardWire:
     def transmit(self, command: bytes) -> bytes:
         """The answer."""
         self._trouble.commands += 1
-        match self._trouble.strikes(self._place):
+        fault = self._trouble.strikes(self._place)
+        if fault is None and self._place is Place.CARD and command[:2] in _BOOKING:
+            fault = self._trouble.strikes(Place.BOOKING)
+        match fault:
             case None:
                 return self.model.transmit(command)
             case Fault.REMOVED_AFTER | Fault.PSAM_AFTER:
