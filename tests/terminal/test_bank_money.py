@@ -155,6 +155,22 @@ def test_a_reversal_of_a_load_that_is_spent_takes_nothing_back() -> None:
     assert audit(host.books) == []
 
 
+def test_a_load_behind_a_lost_purchase() -> None:
+    """The shadow has more than the card, since a TC was lost: what the card told before shows that it took the load."""
+    for before in (True, False):
+        host, card = bank(cash_balance=5000), PlasticCard(cash=5000)
+        card.spend(4000)  # nobody sees its TC
+        message = card.message(TYPES.LOAD, 3000)
+        card.take(host.handle(message))
+        if before:
+            assert code(host, reverse(message)) == "00"
+        assert code(host, card.message(TYPES.INQUIRY, 0)) == "00"
+        if not before:
+            assert code(host, reverse(message)) == "00"
+        assert (card.cash, shadow(host), balance(host)) == (4000, 8000, 997_000)
+        assert audit(host.books) == []
+
+
 def test_a_late_message_tells_an_old_balance() -> None:
     """What the card has spent since, and what has been uploaded, is no difference."""
     host, card = bank(cash_balance=1000), PlasticCard(cash=1000)

@@ -77,6 +77,8 @@ class Holding:
     offline_pin: int
     atc: int
     cash_limit: int
+    told: int | None
+    told_atc: int
     cash_ledger: str
     number: str
     name: str
@@ -106,6 +108,8 @@ _HOLDINGS: Final = (
         CARDS.c.offline_pin,
         CARDS.c.atc,
         CARDS.c.cash_limit,
+        CARDS.c.told,
+        CARDS.c.told_atc,
         CARDS.c.ledger.label("cash_ledger"),
         ACCOUNTS.c.number,
         ACCOUNTS.c.name,
@@ -181,7 +185,7 @@ def open_account(connection: Connection, new: NewAccount, keys: IssuerKeys, day:
             "pan": new.pan, "psn": new.psn, "account": new.number, "expires": new.expires,
             "state": CardState.ACTIVE.value, "pin": value, "pin_initial": int(new.initial),
             "pin_tries": PARAMETERS.pin_tries, "offline_pin": int(new.offline_pin), "atc": 0,
-            "cash_limit": PARAMETERS.cash_limit, "ledger": cash,
+            "cash_limit": PARAMETERS.cash_limit, "told": None, "told_atc": 0, "ledger": cash,
         },
     )  # fmt: skip
     total = new.balance + new.cash_balance
@@ -243,6 +247,11 @@ def set_pin(connection: Connection, pan: str, value: str, *, initial: bool) -> N
 def note_card(connection: Connection, pan: str, *, atc: int, pin_tries: int) -> None:
     """Keep the highest counter and the PIN tries of a card."""
     connection.execute(_SET_CARD, {"card": pan, "atc": atc, "pin_tries": pin_tries})
+
+
+def note_told(connection: Connection, pan: str, told: int, atc: int) -> None:
+    """Keep the balance of electronic cash that a card has told, and when."""
+    connection.execute(_SET_CARD, {"card": pan, "told": told, "told_atc": atc})
 
 
 def set_cash_limit(connection: Connection, pan: str, limit: int) -> None:

@@ -64,14 +64,15 @@ def book(case: Case) -> Booked:
 def take_back(connection: Connection, record: Record, name: str, day: str) -> None:
     """Take a booked transaction back, once: its money, and its points.
 
-    A card that has spent more than it had without the load has taken it, whatever the terminal saw: it keeps it.
+    A card that has shown a load, or has spent more than it had without it, has taken it, whatever the terminal saw: it
+    keeps it.
     """
     records.set_state(connection, record.id, TransactionState.REVERSED)
     holding = accounts.find(connection, record.pan)
     if record.posting is None or holding is None:
         return
     accounts.add_points(connection, holding.number, -record.points)
-    if record.transaction in LOADS and record.amount > holding.cash_balance:
+    if record.transaction in LOADS and (record.taken or record.amount > holding.cash_balance):
         cash.repeat(connection, record, day)
     LEDGER.reverse(connection, record.posting, name, day=day)
 

@@ -33,7 +33,14 @@ def reconcile(connection: Connection, message: HostMessage, holding: Holding, at
 
     A message may be late: what the card has spent since then, and has arrived before it, the card had still.
     """
-    if told is None or told <= holding.cash_balance:
+    if told is None:
+        return holding
+    _judge_load(connection, holding, atc, told, message.key[1])
+    accounts.note_told(connection, holding.pan, told, atc)
+    found = accounts.find(connection, holding.pan)
+    assert found is not None
+    holding = found
+    if told <= holding.cash_balance:
         return holding
     told -= records.uploaded_after(connection, holding.pan, atc, holding.cash_ledger)
     terminal, day, trace = message.key
@@ -45,6 +52,25 @@ def reconcile(connection: Connection, message: HostMessage, holding: Holding, at
     found = accounts.find(connection, holding.pan)
     assert found is not None
     return found
+
+
+def _judge_load(connection: Connection, holding: Holding, atc: int, told: int, day: str) -> None:
+    """Whether the card took the load of its last online transaction.
+
+    A card that tells more than it told then, less what it has spent since and is known, took it for certain, even if
+    so much was spent otherwise, and never arrived, that the shadow has more. If the load was taken back, it is booked
+    again; if not, a reversal that comes yet takes nothing back.
+    """
+    if holding.told is None:
+        return
+    load = records.load_at(connection, holding.pan, holding.told_atc)
+    after, ledger = records.uploaded_after, holding.cash_ledger
+    spent = after(connection, holding.pan, holding.told_atc, ledger) - after(connection, holding.pan, atc, ledger)
+    if load is None or told <= holding.told - spent:
+        return
+    records.set_taken(connection, load.id)
+    if load.state is TransactionState.REVERSED:
+        repeat(connection, load, day)
 
 
 def claim(connection: Connection, pan: str, missing: int, day: str) -> int:

@@ -10,11 +10,17 @@ from terminal.messages.bank import HostMessage, MessageKind, Totals, Transaction
 
 _T: Final = TRANSACTIONS.c
 _BY_KEY: Final = select(
-    _T.id, _T.pan, _T.amount, _T.state, _T.posting, _T.points, _T.type, _T.fee
+    _T.id, _T.pan, _T.amount, _T.state, _T.posting, _T.points, _T.type, _T.fee, _T.taken
 ).where(
     _T.terminal == bindparam("terminal"), _T.day == bindparam("day"), _T.trace == bindparam("trace"),
     _T.kind == bindparam("kind"),
 )  # fmt: skip
+_OF_CARD: Final = select(
+    _T.id, _T.pan, _T.amount, _T.state, _T.posting, _T.points, _T.type, _T.fee, _T.taken
+)  # fmt: skip
+_LOADS: Final = tuple(
+    kind.value for kind in (TransactionType.LOAD, TransactionType.LOAD_OTHER, TransactionType.LOAD_CASH)
+)
 _USED: Final = select(func.coalesce(func.sum(_T.amount), 0)).where(
     _T.pan == bindparam("pan"), _T.day == bindparam("day"), _T.type == bindparam("type"),
     _T.state == TransactionState.BOOKED.value,
@@ -49,6 +55,8 @@ class Record:
     points: int
     transaction: TransactionType
     fee: int
+    taken: bool = False
+    """Whether a card has shown for certain that it took the load."""
 
 
 def find(connection: Connection, message: HostMessage, kind: MessageKind = MessageKind.AUTHORISE) -> Record | None:
@@ -61,24 +69,23 @@ def find(connection: Connection, message: HostMessage, kind: MessageKind = Messa
 
 def by_number(connection: Connection, number: int) -> Record:
     """A transaction by its number."""
-    columns = (_T.id, _T.pan, _T.amount, _T.state, _T.posting, _T.points, _T.type, _T.fee)
-    return _record(*connection.execute(select(*columns).where(_T.id == number)).one())
+    return _record(*connection.execute(_OF_CARD.where(_T.id == number)).one())
 
 
 def taken_back(connection: Connection, pan: str) -> list[Record]:
     """The loads of a card that were taken back and not claimed since, the last one first."""
-    columns = (_T.id, _T.pan, _T.amount, _T.state, _T.posting, _T.points, _T.type, _T.fee)
-    loads = [kind.value for kind in (TransactionType.LOAD, TransactionType.LOAD_OTHER, TransactionType.LOAD_CASH)]
-    query = select(*columns).where(
-        _T.pan == pan, _T.type.in_(loads), _T.state == TransactionState.REVERSED.value
+    query = _OF_CARD.where(
+        _T.pan == pan, _T.type.in_(_LOADS), _T.state == TransactionState.REVERSED.value
     ).order_by(_T.id.desc())  # fmt: skip
     return [_record(*row) for row in connection.execute(query)]
 
 
 def _record(
-    number: int, pan: str, amount: int, state: str, posting: int | None, points: int, kind: int, fee: int
+    number: int, pan: str, amount: int, state: str, posting: int | None, points: int, kind: int, fee: int, taken: int
 ) -> Record:
-    return Record(number, pan, amount, TransactionState(state), posting, points, TransactionType(kind), fee)
+    return Record(
+        number, pan, amount, TransactionState(state), posting, points, TransactionType(kind), fee, bool(taken)
+    )
 
 
 def note(
@@ -91,11 +98,23 @@ def note(
         "terminal": terminal, "day": day, "trace": trace, "kind": (kind or message.kind).value,
         "type": message.transaction.value, "pan": message.pan, "merchant": message.merchant, "amount": message.amount,
         "fee": fee, "points": points, "code": code, "reason": reason[:128], "state": state.value, "atc": atc,
-        "posting": posting, "batch": None,
+        "posting": posting, "batch": None, "taken": 0,
     }  # fmt: skip
     key = connection.execute(_NEW, row).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def load_at(connection: Connection, pan: str, atc: int) -> Record | None:
+    """The load of a card that was approved at a counter, whatever became of it since."""
+    query = _OF_CARD.where(_T.pan == pan, _T.atc == atc, _T.kind == MessageKind.AUTHORISE.value)
+    row = connection.execute(query.where(_T.type.in_(_LOADS), _T.posting.is_not(None))).first()
+    return None if row is None else _record(*row)
+
+
+def set_taken(connection: Connection, number: int) -> None:
+    """Note that the card has taken a load."""
+    connection.execute(_SET, {"number": number, "taken": 1})
 
 
 def set_state(connection: Connection, number: int, state: TransactionState) -> None:

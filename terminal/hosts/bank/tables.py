@@ -109,6 +109,10 @@ class CardColumns(TypedColumns):
     """The highest counter of a cryptogram that asked for an authorisation."""
     cash_limit = Column(BigInteger, nullable=False)
     """9F77 of the card."""
+    told: Column[int | None] = Column(BigInteger, nullable=True)
+    """The balance of electronic cash in the last online transaction that told one, fen; NULL: none has."""
+    told_atc = Column(Integer, nullable=False)
+    """The counter of that transaction."""
     ledger = Column(String(64), nullable=False)
 
 
@@ -133,6 +137,8 @@ class TransactionColumns(TypedColumns):
     posting: Column[int | None] = Column(Integer, nullable=True)
     batch: Column[int | None] = Column(Integer, nullable=True)
     """The settlement that it was counted in."""
+    taken = Column(Integer, nullable=False)
+    """1 for a load that the card has taken for certain: a balance that it told later shows it."""
 
 
 class ScriptColumns(TypedColumns):
