@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from cardsim.keyfile import CaKey, KeyFile
+from cardsim.keyfile import CaKey, Holder, KeyFile
 
 Scrub = Callable[[str], str]
 _SHORTEST: Final = 8
@@ -13,11 +13,11 @@ MASK: Final = "**"
 
 
 def _values(part: Any) -> Iterator[bytes]:
-    """All byte values of a key file that are long enough to be keys; public keys are none."""
+    """All byte values of a key file that are long enough to be keys; public keys and what names the holder are none."""
     if isinstance(part, bytes):
         if len(part) >= _SHORTEST and any(part):
             yield part
-    elif isinstance(part, CaKey):
+    elif isinstance(part, CaKey | Holder):
         return
     elif isinstance(part, Mapping):
         for value in part.values():
