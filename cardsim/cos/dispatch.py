@@ -1,13 +1,10 @@
 """Command rows made ready for dispatch: every rule of a row as a table to look up in."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from cardsim.cos.environment import Handler
-from cardsim.cos.table import Command, Parameters, Phase
+from cardsim.cos.table import NOTHING, Command, Phase, mask_of, parameter_masks
 from cardsim.iso7816.apdu import Case
-
-_NOTHING: Final = bytes(256)
 
 
 class Row:
@@ -24,10 +21,10 @@ class Row:
         self.command = command
         self.handler = handler
         self.case = int(command.case)
-        self.allowed = _parameter_table(command.parameters)
+        self.allowed = parameter_masks(command.parameters)
         lengths = range(256) if command.state_first else command.lc
-        self.lc = _mask(lengths if command.case in (Case.COMMAND, Case.BOTH) else (0,))
-        self.le = _mask(command.le) if command.le else None
+        self.lc = mask_of(lengths if command.case in (Case.COMMAND, Case.BOTH) else (0,))
+        self.le = mask_of(command.le) if command.le else None
         self.phases = None if command.phases is Phase.ANY else command.phases
         self.others: tuple[Row, ...] = ()
 
@@ -36,7 +33,7 @@ class Row:
         self.others += (other,)
         place = len(self.others) + 1
         self.allowed = tuple(
-            ours if added is _NOTHING else bytes(a or place * b for a, b in zip(ours, added, strict=True))
+            ours if added is NOTHING else bytes(a or place * b for a, b in zip(ours, added, strict=True))
             for ours, added in zip(self.allowed, other.allowed, strict=True)
         )
 
@@ -73,21 +70,3 @@ def _key(command: Command, handlers: dict[str, Handler]) -> str:
     if command.name in handlers:
         return command.name
     raise LookupError(f"no handler for {full}")
-
-
-def _mask(values: Iterable[int]) -> bytes:
-    table = bytearray(256)
-    for value in values:
-        table[value] = 1
-    return bytes(table)
-
-
-def _parameter_table(combinations: Iterable[Parameters]) -> tuple[bytes, ...]:
-    table = [_NOTHING] * 256
-    masks: dict[bytes, bytes] = {}
-    for combination in combinations:
-        mask = _mask(combination.p2)
-        for p1 in combination.p1:
-            joined = bytes(a | b for a, b in zip(table[p1], mask, strict=True)) if table[p1] is not _NOTHING else mask
-            table[p1] = masks.setdefault(joined, joined)
-    return tuple(table)

@@ -105,11 +105,7 @@ class Command:
 
     def declares(self, sw: int) -> bool:
         """Whether the row, or the checks before it, may answer this status word."""
-        if sw >> 8 in (0x61, 0x6C):
-            sw &= 0xFF00
-        elif sw & 0xFFF0 == 0x63C0:
-            sw = 0x63C0
-        return sw in self.words or sw in self.checks()
+        return family(sw) in self.words | self.checks()
 
     @property
     def words(self) -> frozenset[int]:
@@ -126,6 +122,37 @@ class Command:
         if self.case is Case.BOTH:
             words.add(0x6100)
         return frozenset(words)
+
+
+def family(sw: int) -> int:
+    """A status word as rows name it: the low byte of 61xx and 6Cxx and the counter of 63Cx stand as 0."""
+    if sw >> 8 in (0x61, 0x6C):
+        return sw & 0xFF00
+    return 0x63C0 if sw & 0xFFF0 == 0x63C0 else sw
+
+
+def mask_of(values: Iterable[int]) -> bytes:
+    """One byte for each value of a byte: 1 for those that are among `values`, else 0."""
+    table = bytearray(256)
+    for value in values:
+        table[value] = 1
+    return bytes(table)
+
+
+NOTHING: Final = bytes(256)
+"""The mask of no value at all: one object, so that tables can be compared by identity."""
+
+
+def parameter_masks(combinations: Iterable[Parameters]) -> tuple[bytes, ...]:
+    """For each P1 the mask of the P2 that go with it; equal masks are one object."""
+    table = [NOTHING] * 256
+    masks: dict[bytes, bytes] = {}
+    for combination in combinations:
+        mask = mask_of(combination.p2)
+        for p1 in combination.p1:
+            joined = bytes(a | b for a, b in zip(table[p1], mask, strict=True)) if table[p1] is not NOTHING else mask
+            table[p1] = masks.setdefault(joined, joined)
+    return tuple(table)
 
 
 BEFORE_ANY_ROW: Final = frozenset(

@@ -7,10 +7,8 @@ import pytest
 from cardsim.chip.eeprom import PAGE_SIZE
 from cardsim.chip.faults import BusMonitor
 from cardsim.chip.partition import OutsidePartition
-from cardsim.cos import commands as cos
 from cardsim.crypto.social import Suite
-from cardsim.pse import commands as pse
-from cardsim.ssse import commands as ssse
+from cardsim.shapes import Place
 from tests.cards import AID, PSE_NAME, SSSE_NAME, Bench, card, initialised, secrets
 from tests.cos.test_random import Grammar
 from tests.ssse.shop import shop
@@ -135,7 +133,7 @@ class TestMonitoredStorm:
         GET STATUS alone looks into the environments from outside: at the states that it reports.
         """
         source = random.Random(9)
-        grammars = [Grammar(source, rows) for rows in (cos.TABLE, ssse.TABLE, pse.PSE_TABLE, pse.APPLICATION_TABLE)]
+        grammars = [Grammar(source, place) for place in (Place.CARD, Place.SSSE, Place.PSE, Place.APPLICATION)]
         cells, allowed = bench.model.snapshot(), {name: pages(bench, name, "journal") for name in bench.model.ranges()}
         cos_pages = pages(bench, "cos")
         with bench.on_bus(BusMonitor()) as monitor:

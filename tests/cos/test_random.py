@@ -2,20 +2,17 @@
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from cardsim.assembly import CardModel, seeded
 from cardsim.chip.eeprom import Eeprom
-from cardsim.cos import commands as cos
-from cardsim.cos.table import BEFORE_ANY_ROW, Command
+from cardsim.cos.table import family
 from cardsim.crypto import pboc, scp02, social
 from cardsim.iso7816.apdu import Case
 from cardsim.making.demo import PSN, demo
-from cardsim.pse import commands as pse
-from cardsim.ssse import commands as ssse
-from cardsim.ssse import medical_commands as medical
+from cardsim.shapes import Place, Where, is_declared, shapes
 from cardsim.ssse.environment import Ssse
 from tests.cards import AID, DUAL, HISTORICAL, ORIGINAL, PSE_NAME, SSSE_NAME, card, secrets
 
@@ -33,40 +30,15 @@ FIDS: Final = [
 PIECES: Final = [*NAMES, *FIDS, b"\x12\x34\x56", bytes.fromhex("241234FFFFFFFFFF"), bytes(8), b"\x83\x09", b"\x80"]
 KEYS: Final = {0x04: "UKSSSE", 0x05: "BK", 0x06: "PUK", 0x0A: "RKSSSE", 0x83: "UK1DF01", 0x88: "RK1DF01"}
 
-Table = dict[bytes, tuple[Command, ...]]
-
-
-def table_of(rows: Iterable[Command]) -> Table:
-    """Rows by class and instruction."""
-    table: Table = {}
-    for row in rows:
-        table[row.header] = (*table.get(row.header, ()), row)
-    return table
-
-
-MF_TABLE: Final = table_of(cos.TABLE)
-SSSE_TABLE: Final = table_of(ssse.TABLE)
-PSE_TABLE: Final = table_of(pse.PSE_TABLE)
-MEDICAL_TABLE: Final = table_of((*ssse.TABLE, *medical.TABLE))
-APPLICATION_TABLE: Final = table_of(pse.APPLICATION_TABLE)
-TABLES: Final = (cos.TABLE, ssse.TABLE, (*ssse.TABLE, *medical.TABLE), pse.PSE_TABLE, pse.APPLICATION_TABLE)
+PLACES: Final = (Place.CARD, Place.SSSE, Place.MEDICAL, Place.PSE, Place.APPLICATION)
 
 
 class Grammar:
     """APDUs made of the rows of the command tables, of mutations of such, and of noise."""
 
-    def __init__(self, source: random.Random, rows: Iterable[Command]) -> None:
+    def __init__(self, source: random.Random, where: Where) -> None:
         self._random = source
-        self._rows = [
-            (
-                row.header,
-                row.case,
-                [(tuple(choice.p1), tuple(choice.p2)) for choice in row.parameters],
-                tuple(row.lc),
-                tuple(row.le),
-            )
-            for row in rows
-        ]
+        self._shapes = shapes(where)
 
     def _bytes(self, length: int) -> bytes:
         pick = self._random.random()
@@ -78,17 +50,17 @@ class Grammar:
     def from_row(self) -> bytes:
         """A command that fits its row."""
         draw = self._random
-        header, case, parameters, lc, le = draw.choice(self._rows)
-        p1s, p2s = draw.choice(parameters)
-        command = header + bytes((draw.choice(p1s), draw.choice(p2s)))
-        if case in (Case.COMMAND, Case.BOTH):
-            data = self._bytes(draw.choice(lc)) if lc else b""
-            command += bytes((len(data),)) + data
-            return command + bytes((draw.choice((0, 8, 255)),)) if data and draw.random() < 0.2 else command
-        if case is Case.RESPONSE:
-            wanted = draw.choice(le) if le and draw.random() < 0.8 else draw.choice((0, 1, 8, 18, draw.randrange(256)))
-            return command + bytes((wanted & 0xFF,))
-        return command + b"\0"
+        shape = draw.choice(self._shapes)
+        pairs = draw.choice(shape.parameters)
+        p1, p2 = draw.choice(pairs.p1), draw.choice(pairs.p2)
+        if shape.takes_data:
+            data = self._bytes(draw.choice(shape.lc.allowed))
+            return shape.apdu(p1, p2, data, draw.choice((256, 8, 255)) if data and draw.random() < 0.2 else None)
+        if shape.case is Case.RESPONSE:
+            fits = shape.row.le and draw.random() < 0.8
+            wanted = draw.choice(shape.le.allowed if fits else (256, 1, 8, 18, draw.randrange(256) or 256))
+            return shape.apdu(p1, p2, le=wanted)
+        return shape.apdu(p1, p2, le=256)
 
     def mutated(self) -> bytes:
         """A command with one thing wrong, or more."""
@@ -141,15 +113,15 @@ class Watched:
         self.ranges = self.model.ranges()
         self.before = bytes(self.cells)
 
-    def table(self) -> Table:
-        """The rows where the card stands."""
+    def place(self) -> Place:
+        """Where the card stands."""
         slot = self.model.os.ram.current
         if slot is None:
-            return MF_TABLE
+            return Place.CARD
         environment = self.model.environments[slot]
         if isinstance(environment, Ssse):
-            return MEDICAL_TABLE if environment.place else SSSE_TABLE
-        return PSE_TABLE if environment.place == "pse" else APPLICATION_TABLE
+            return Place.MEDICAL if environment.place else Place.SSSE
+        return Place.PSE if environment.place == "pse" else Place.APPLICATION
 
     def volatile(self) -> object:
         """All RAM of the card but the data that wait for GET RESPONSE."""
@@ -160,15 +132,14 @@ class Watched:
     def send(self, command: bytes) -> bytes:
         """One APDU with all checks."""
         self.sent += 1
-        table, place = self.table(), self.model.selected()
+        where, place = self.place(), self.model.selected()
         ram = repr(self.volatile()) if command[1:2] in (b"\xb0", b"\xb2", b"\xca", b"\xc0", b"\xf2") else ""
         answer = self.model.transmit(command)
         assert len(answer) >= 2, command.hex()
         word = int.from_bytes(answer[-2:], "big")
-        rows = table.get(command[:2], ()) if len(command) >= 4 else ()
-        declared = any(row.declares(word) for row in rows) if rows else word in BEFORE_ANY_ROW
-        assert declared, (place, command.hex(), f"{word:04X}")
-        self.seen.add((place, rows[0].name if rows else "", f"{word & (0xFFF0 if word >> 4 == 0x63C else 0xFFFF):04X}"))
+        assert is_declared(where, command, word), (where, command.hex(), f"{word:04X}")
+        name = next((row.name for row in where.rows if row.header == command[:2] and len(command) > 3), "")
+        self.seen.add((place, name, f"{family(word) if word >> 8 == 0x63 else word:04X}"))
         assert not self.secrets.search(answer[:-2]), (command.hex(), "a secret in the answer")
         if word >> 8 == 0x6C:
             assert answer[:-2] == b""
@@ -257,10 +228,7 @@ def test_storm_of_apdus() -> None:
     SSC2-9.3.1-01 (6Cxx has changed nothing), SSC2-9.4.2-01, SCHEME-008, SCHEME-010, SSC5-5.4, T0-039.
     """
     source = random.Random(SEED)
-    grammars = [Grammar(source, rows) for rows in TABLES]
-    by_table = dict(
-        zip(map(id, (MF_TABLE, SSSE_TABLE, MEDICAL_TABLE, PSE_TABLE, APPLICATION_TABLE)), grammars, strict=True)
-    )
+    grammars = {place: Grammar(source, place) for place in PLACES}
     bench = card(DUAL)
     original, leak = bench.cells, all_secrets()
     seen: set[tuple[str | None, str, str]] = set()
@@ -278,8 +246,8 @@ def test_storm_of_apdus() -> None:
             elif source.random() < 0.005:
                 transaction(watched, source)
             else:
-                here = by_table[id(watched.table())]
-                grammar = here if source.random() < 0.8 else source.choice(grammars)
+                where = watched.place() if source.random() < 0.8 else source.choice(PLACES)
+                grammar = grammars[where]
                 follow(watched, command := grammar.next(), watched.send(command))
         total += watched.sent
     assert total >= APDUS

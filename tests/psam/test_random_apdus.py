@@ -2,24 +2,11 @@
 
 import random
 
-from cardsim.cos.table import BEFORE_ANY_ROW, Command
-from cardsim.psam import commands
+from cardsim.shapes import Place, is_declared, shapes
 from tests.psam.desk import SX1, SX2, Desk, init_data, psam
 
 COUNTS: tuple[bytes, ...] = (b"\x00\x82", b"\x80\x70")
 """Commands that write early."""
-
-
-def _row(command: bytes) -> Command | None:
-    return next(
-        (
-            row
-            for row in commands.OPERATION
-            if row.header == command[:2] and any(command[2] in p.p1 and command[3] in p.p2 for p in row.parameters)
-        ),
-        None,
-    )
-
 
 READS = ("00B095", "00B096", "00B099", "00B09A", "00B0000", "00B2010C", "00B2018C", "00C00000")
 """Headers of reads, short of what is drawn behind them."""
@@ -33,13 +20,12 @@ def _read(draw: random.Random) -> bytes:
 def _command(draw: random.Random) -> bytes:
     if draw.random() < 0.1:
         return _read(draw)
-    row = draw.choice(commands.OPERATION)
-    parameters = draw.choice(row.parameters)
-    p1, p2 = draw.choice(tuple(parameters.p1)), draw.choice(tuple(parameters.p2))
-    header = bytes((row.cla, row.ins, p1, p2))
+    shape = draw.choice(shapes(Place.PSAM))
+    pairs = draw.choice(shape.parameters)
+    header = bytes((shape.cla, shape.ins, draw.choice(pairs.p1), draw.choice(pairs.p2)))
     if draw.random() < 0.1:
         header = bytes(draw.choice((byte, draw.randrange(256))) for byte in header)
-    length = draw.choice([*tuple(row.lc), draw.randrange(256)] if tuple(row.lc) else [0])
+    length = draw.choice((*shape.lc.allowed, draw.randrange(256)) if shape.takes_data else (0,))
     body = draw.randbytes(length)
     if draw.random() < 0.2:
         body = bytes.fromhex(draw.choice((SX1, SX2, "D15600000590", "DF01", "3F00", "0019", "0016")))
@@ -81,8 +67,7 @@ def test_storm() -> None:
         answer = desk.model.transmit(command)
         sw = int.from_bytes(answer[-2:], "big")
         answered.add(sw & 0xFF00 if sw >> 8 in (0x61, 0x6C) else sw)
-        row = _row(command)
-        assert sw in BEFORE_ANY_ROW | {0x6A86} or (row is not None and row.declares(sw)), (command.hex(), answer.hex())
+        assert is_declared(Place.PSAM, command, sw), (command.hex(), answer.hex())
         if sw != 0x9000 and sw >> 8 != 0x61 and command[:2] not in COUNTS:
             assert desk.cells == cells, command.hex()
         if sw >> 8 == 0x6C:

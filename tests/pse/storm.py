@@ -11,12 +11,12 @@ from cardsim.chip.eeprom import Eeprom
 from cardsim.chip.faults import PageFailurePlan, PowerCutPlan
 from cardsim.control import ModelState
 from cardsim.cos.files import FileType, Flag
-from cardsim.cos.table import BEFORE_ANY_ROW, Command
 from cardsim.crypto import ciphers, pboc, scp02
 from cardsim.iso7816 import tlv
 from cardsim.pse import application as layout
-from cardsim.pse import commands
+from cardsim.pse.choices import Choice
 from cardsim.pse.environment import Pse
+from cardsim.shapes import Place, is_declared
 from tests.cards import AID, PSE_NAME, SSSE_NAME, secrets, unhex
 from tests.cos.test_random import Grammar
 from tests.pse.perso import ADF, bank_card, job, rsa
@@ -77,6 +77,8 @@ class Watched:
     def look_again(self) -> None:
         """After the cells have changed as a whole."""
         self.pse = next(each for each in self.model.environments.values() if isinstance(each, Pse))
+        enciphered = bool(self.pse.choices & Choice.ENCIPHERED_PIN)
+        self.application = Place.ENCIPHERED if enciphered else Place.APPLICATION
         self.ranges = self.model.ranges()
         self.ssse = self.part("DDF1")
         self.cryptograms.clear()
@@ -122,7 +124,7 @@ class Watched:
         """One APDU with all checks; `right`: it is a script that was made with the right MAC."""
         self.sent += 1
         here = self.model.selected() == "DDF2"
-        rows = [row for row in self.pse.commands_here() if row.header == command[:2]] if here else []
+        where = Place.PSE if self.pse.place == "pse" else self.application
         answer = self.model.transmit(command)
         if not answer:
             assert self.faulty, command.hex()
@@ -130,22 +132,20 @@ class Watched:
             return b"\0\0"
         word = int.from_bytes(answer[-2:], "big")
         if here:
-            self._word(command, rows, word)
+            self._word(command, where, word)
         self._answer(command, answer, word)
         self._cells(command, word, right=right)
         return answer
 
-    def _word(self, command: bytes, rows: list[Command], word: int) -> None:
-        name = rows[0].name if rows and len(command) > 3 else ""
+    def _word(self, command: bytes, where: Place, word: int) -> None:
+        name = next((row.name for row in where.rows if row.header == command[:2] and len(command) > 3), "")
         self.words.add((name, word & 0xFF00 if word >> 8 in (0x61, 0x6C, 0x63) else word))
         if word == _MEMORY_FAILURE and self.faulty:
             return
         if word == _BLOCKED:
             assert self.blocked, command.hex()
-        elif name:
-            assert any(row.declares(word) for row in rows), (command.hex(), f"{word:04X}")
         else:
-            assert word in BEFORE_ANY_ROW, (command.hex(), f"{word:04X}")
+            assert is_declared(where, command, word), (command.hex(), f"{word:04X}")
 
     def _answer(self, command: bytes, answer: bytes, word: int) -> None:
         assert not LEAKS.search(answer[:-2]), command.hex()
@@ -284,8 +284,8 @@ class Sender:
 
     def __init__(self, draw: random.Random) -> None:
         self.draw = draw
-        self._level = Grammar(draw, commands.PSE_TABLE)
-        self._application = Grammar(draw, (*commands.APPLICATION_TABLE, *commands.ENCIPHERED_PIN))
+        self._level = Grammar(draw, Place.PSE)
+        self._application = Grammar(draw, Place.ENCIPHERED)
         self._job = job(pin="0303")
         udks = bank_card().udks()
         self._ac, self._mac, self._enc = udks[:16], udks[16:32], udks[32:]

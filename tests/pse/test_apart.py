@@ -8,8 +8,7 @@ import pytest
 from cardsim.chip.eeprom import PAGE_SIZE
 from cardsim.chip.faults import BusMonitor
 from cardsim.cos.record import Switch
-from cardsim.pse import commands as pse
-from cardsim.ssse import commands as ssse
+from cardsim.shapes import Place
 from tests.cards import AID, DUAL, PIN, PSE_NAME, SSSE_NAME, Bench, card, made, of_cells, unhex
 from tests.cos.test_random import Grammar
 from tests.pse.bank import change_pin, ordered, put, update
@@ -183,10 +182,10 @@ def ssse_script(plain: Bench) -> list[bytes]:
     return [command for command, _ in plain.log]
 
 
-def storm(tables: Sequence[Sequence[object]], start: str, seed: int) -> list[bytes]:
+def storm(places: Sequence[Place], start: str, seed: int) -> list[bytes]:
     """Commands made at random of the tables of an environment, with its SELECT before the first."""
     source = random.Random(seed)
-    grammars = [Grammar(source, rows) for rows in tables]  # type: ignore[arg-type]
+    grammars = [Grammar(source, place) for place in places]
     made_up = [source.choice(grammars).next() for _ in range(4000)]
     select = bytes((0, 0xA4, 4, 0, len(start) // 2)) + unhex(start)
     return [select, *(each for each in made_up if each[:2] != b"\x00\xa4")]
@@ -195,7 +194,7 @@ def storm(tables: Sequence[Sequence[object]], start: str, seed: int) -> list[byt
 @pytest.mark.parametrize("other", ["spent", "another holder's"])
 def test_nothing_of_ssse_shows_in_pse(other: str) -> None:
     """PBOC-SEP-005, SCHEME-009, SCHEME-012, D12: cards that differ in SSSE alone answer alike in PSE, byte for byte."""
-    script = pse_script(card(WITH_PIN)) + storm((pse.PSE_TABLE, pse.APPLICATION_TABLE), AID, 3)
+    script = pse_script(card(WITH_PIN)) + storm((Place.PSE, Place.APPLICATION), AID, 3)
     changed = spent(card(WITH_PIN)) if other == "spent" else grafted("DDF1")
     want, found = answers(card(WITH_PIN), script), answers(changed, script)
     assert want == found
@@ -205,7 +204,7 @@ def test_nothing_of_ssse_shows_in_pse(other: str) -> None:
 @pytest.mark.parametrize("other", ["used up", "another holder's"])
 def test_nothing_of_pse_shows_in_ssse(other: str) -> None:
     """PBOC-SEP-005, SCHEME-009, SCHEME-012, D12: cards that differ in PSE alone answer alike in SSSE, byte for byte."""
-    script = ssse_script(card(WITH_PIN)) + storm((ssse.TABLE,), SSSE_NAME, 4)
+    script = ssse_script(card(WITH_PIN)) + storm((Place.SSSE,), SSSE_NAME, 4)
     changed = paid(card(WITH_PIN)) if other == "used up" else grafted("DDF2")
     want, found = answers(card(WITH_PIN), script), answers(changed, script)
     assert want == found
