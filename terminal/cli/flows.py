@@ -8,7 +8,7 @@ import re
 import secrets
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -50,7 +50,7 @@ from terminal.flows.full.config import ServiceConfig, ServiceRun
 from terminal.flows.full.flow import FullConfig, FullOutcome, Side, full, full_service
 from terminal.flows.social.flow import SocialConfig, SocialOutcome, SocialService, social
 from terminal.flows.social.pin import NEW_PROMPT
-from terminal.links.recording import recorder
+from terminal.links.recording import Head, Stopwatch, recorder
 from terminal.links.target import Target, open_target, psam_target
 from terminal.outcome import Verdict
 from terminal.security import BenchPinPad, KeyFileModule, say_once
@@ -88,8 +88,10 @@ def flow_command(arguments: argparse.Namespace) -> int:
         if arguments.record is not None:
             keyfile = None if arguments.card is None else str(default_keyfile_path(Path(arguments.card)))
             path = output_path(arguments.record, arguments.card, arguments.keys, keyfile, sam.card)
-            file = stack.enter_context(_create(path))
-            listeners.append(recorder(file.write, show_secrets=arguments.show_secrets))
+            file, watch = stack.enter_context(_create(path)), Stopwatch()
+            head = _head(arguments, target, sam)
+            listeners.append(recorder(file.write, head, watch, show_secrets=arguments.show_secrets))
+            link, psam = (None if card is None else watch.around(card) for card in (link, psam))
         if arguments.json:
             transcript = JsonTranscript(show_secrets=arguments.show_secrets)
             outcome = run(flow, link, services, tee(transcript, *listeners), psam=psam, follow=arguments.follow)
@@ -107,9 +109,16 @@ def _needs_no_keys(arguments: argparse.Namespace, without_card: bool) -> bool:
     return without_card and arguments.host is not None and arguments.keys is None and arguments.card is None
 
 
+def _head(arguments: argparse.Namespace, target: Target, sam: Target) -> Head:
+    """What the recording says of itself."""
+    card, psam = (one.name if one.given else "" for one in (target, sam))
+    return Head(f"cardterm {arguments.command}", card, psam, datetime.now(UTC), arguments.seed)
+
+
 def _create(name: Path) -> TextIO:
+    """A file whose lines are there as soon as they are written."""
     try:
-        return name.open("w", encoding="utf-8")
+        return name.open("w", encoding="utf-8", buffering=1)
     except OSError as error:
         raise UsageError(f"{name}: the recording cannot be written: {error.strerror}") from error
 

@@ -100,7 +100,7 @@ def record(card: FakeCard, *, show_secrets: bool = False) -> list[str]:
 
 def test_a_recording_replays_to_the_same_outcome() -> None:
     lines = record(FakeCard())
-    assert json.loads(lines[0]) == {"format": "cardterm-recording", "version": 1}
+    assert json.loads(lines[0]) == {"format": "cardterm-recording", "version": 2}
     link = ReplayLink(read_recording(lines))
     outcome = run(full(FULL), link, services())
     assert outcome.verdict is Verdict.PASSED
