@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cardsim.cli import serve
+from cardsim import serving
 from cardsim.cli.main import main
 from cardsim.reader.pcsc.server import VARIABLE
 from tests.cli.support import SELECT_SSSE, Serving, assert_free, assert_one_sentence, run
@@ -199,7 +199,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """A port in the place of vpcd's, taken but without anyone who listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(serve, "PORT", taken.getsockname()[1])
+        monkeypatch.setattr(serving, "PORT", taken.getsockname()[1])
         yield taken
 
 
