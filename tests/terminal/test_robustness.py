@@ -7,8 +7,10 @@ from random import Random
 import pytest
 
 from cardsim.crypto import pboc
-from cardsim.iso7816.tlv import TlvError, parse, read_length, read_tag
+from cardsim.iso7816.tlv import TlvError, parse
 from cardsim.resources import resource
+from cardsim.testing.faults import FAULTS, Fault, mutate, spoil_data, status_alone
+from cardsim.testing.misbehaving import Tape
 from terminal.driver import Services, run
 from terminal.effects import PinEntered, PinEntry, PinPurpose
 from terminal.errors import LinkError
@@ -22,7 +24,7 @@ from terminal.terminals import ATM, POS
 from tests.cards import card
 from tests.terminal.fakes import NOW
 from tests.terminal.helpers import ScriptedHost
-from tests.terminal.replay import Fault, Recorder, Tape, TapeCard, spoil_data, status_alone, status_with_data, tape_of
+from tests.terminal.replay import PlayedCard, Recorder, tape_of
 
 FIELD = (
     "card-image",
@@ -39,33 +41,6 @@ MOST_COMMANDS = 400
 """A directory of 255 records is the longest that a spoiled answer can lead to."""
 RESERVED = bytes.fromhex("0107030F0F")
 """Bits of the TVR that nobody defines; byte 1 bit 2 belongs to a later EMV."""
-
-STATUS_WORDS = (
-    0x6283, 0x6300, 0x63C0, 0x63C5, 0x6581, 0x6700, 0x6982, 0x6983, 0x6984, 0x6985, 0x6A80, 0x6A81, 0x6A82, 0x6A83,
-    0x6A86, 0x6A88, 0x6D00, 0x6E00, 0x6F00, 0x9100, 0x0000, 0xFFFF, 0x6110, 0x6C10,
-)  # fmt: skip
-FAULTS: dict[str, Fault] = {
-    "last byte missing": spoil_data(lambda data: data[:-1]),
-    "half missing": spoil_data(lambda data: data[: len(data) // 2]),
-    "first byte missing": spoil_data(lambda data: data[1:]),
-    "extra byte": spoil_data(lambda data: data + b"\x5a"),
-    "extra zero": spoil_data(lambda data: data + b"\0"),
-    "twice": spoil_data(lambda data: data * 2),
-    "no data": spoil_data(lambda _data: b""),
-    "wrong tag": spoil_data(lambda data: bytes((data[0] ^ 0x01,)) + data[1:] if data else b"\x01"),
-    "length 00": spoil_data(lambda data: data[:1] + b"\0" + data[2:]),
-    "length alone": spoil_data(lambda data: data[:1] + b"\0"),
-    "length 80": spoil_data(lambda data: data[:1] + b"\x80" + data[2:]),
-    "length 81": spoil_data(lambda data: data[:1] + b"\x81" + data[1:]),
-    "length 83": spoil_data(lambda data: data[:1] + b"\x83\0\0" + data[1:]),
-    "too long": spoil_data(lambda data: data[:1] + b"\x7f" + data[2:]),
-    "long tag": spoil_data(lambda data: b"\x1f\x81\x81" + data),
-    "zeros": spoil_data(lambda data: bytes(len(data))),
-    "ones": spoil_data(lambda data: b"\xff" * len(data)),
-    **{f"{sw:04X}": status_alone(sw) for sw in STATUS_WORDS},
-    **{f"{sw:04X} with data": status_with_data(sw) for sw in STATUS_WORDS},
-    "9000 alone": status_alone(0x9000),
-}
 
 
 class SamePin:
@@ -98,7 +73,7 @@ def tape(name: str) -> Tape:
     return recorder.tape(name)
 
 
-def defined(outcome: FinancialOutcome, played: TapeCard) -> None:
+def defined(outcome: FinancialOutcome, played: PlayedCard) -> None:
     """What every run owes: an end, a reason, a cause where it was cut short, a clean TVR, a card without power."""
     assert not played.powered
     assert played.commands <= MOST_COMMANDS
@@ -114,7 +89,7 @@ def defined(outcome: FinancialOutcome, played: TapeCard) -> None:
 
 
 def play(name: str, faults: dict[int, Fault] | None = None, terminal: TerminalParameters = POS) -> FinancialOutcome:
-    played = TapeCard(tape(name), faults)
+    played = PlayedCard(tape(name), faults)
     outcome = run(financial(config(name, terminal)), played, services())
     defined(outcome, played)
     return outcome
@@ -165,48 +140,11 @@ def test_an_unknown_status_word_ends_the_transaction_at_once(name: str) -> None:
         in_directory = number < 3
         if step.command[1] in own_rule or in_directory or step.answer[-2:] != b"\x90\x00":
             continue
-        played = TapeCard(tape(name), {number: status_alone(0x6F00)})
+        played = PlayedCard(tape(name), {number: status_alone(0x6F00)})
         outcome = run(financial(config(name)), played, services())
         second_cryptogram = step.command[1] == 0xAE and number > len(tape(name).steps) - 2
         assert outcome.result is (Result.DECLINED if second_cryptogram else Result.TERMINATED), step.command.hex()
         assert played.commands == number + 1
-
-
-def mutate(random: Random, data: bytes) -> bytes:
-    """One change of an answer: a byte, a bit, a part gone, doubled or foreign, or a length field of its TLV."""
-    if not data:
-        return random.randbytes(random.randrange(4))
-    at = random.randrange(len(data))
-    match random.randrange(7):
-        case 0:
-            return data[:at] + random.randbytes(1) + data[at + 1 :]
-        case 1:
-            return data[:at] + bytes((data[at] ^ 1 << random.randrange(8),)) + data[at + 1 :]
-        case 2:
-            return data[:at] + data[at + random.randrange(1, 9) :]
-        case 3:
-            return data[:at] + random.randbytes(random.randrange(1, 9)) + data[at:]
-        case 4:
-            return data[:at] + data[at : at + random.randrange(1, 40)] * 2 + data[at + 1 :]
-        case 5:
-            return data[:at]
-        case _:
-            return spoil_length(random, data)
-
-
-def spoil_length(random: Random, data: bytes) -> bytes:
-    """Another value in one of the length fields."""
-    fields, offset = [], 0
-    try:
-        while offset < len(data):
-            tag, start = read_tag(data, offset)
-            length, end = read_length(data, start)
-            fields.append(start)
-            offset = end if tag in (0x70, 0x6F, 0x77, 0xA5, 0x61, 0xBF0C) else end + length
-    except TlvError:
-        pass
-    at = random.choice(fields or [0])
-    return data[:at] + random.randbytes(1) + data[at + 1 :]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -230,7 +168,7 @@ def test_random_mutations_have_a_defined_outcome(seed: int) -> None:
 @pytest.mark.parametrize("answer", [b"", b"\x90"])
 def test_a_mute_card_is_a_fault_of_the_link(answer: bytes) -> None:
     """A card that does not even give a status word ends the run as not reached, and without power."""
-    played = TapeCard(tape("bank-cda"), {5: lambda _answer: answer})
+    played = PlayedCard(tape("bank-cda"), {5: lambda _answer: answer})
     with pytest.raises(LinkError, match="no response APDU"):
         run(financial(config("bank-cda")), played, services())
     assert not played.powered
@@ -256,7 +194,7 @@ def test_the_pin_of_the_tape_is_not_what_the_tape_is_matched_by() -> None:
     steps = tape("dual-3.0-sm4-offline-pin").steps
     verify = next(step.command for step in steps if step.command[1] == 0x20)
     assert verify[5:13] == pboc.pin_block_format2("123456")
-    played = TapeCard(tape("dual-3.0-sm4-offline-pin"))
+    played = PlayedCard(tape("dual-3.0-sm4-offline-pin"))
     played.power_on()
     played.transmit(next(step.command for step in reversed(steps) if step.command[1] == 0xA4))
     assert played.transmit(verify[:5] + pboc.pin_block_format2("1111")) == b"\x90\x00"
