@@ -2,11 +2,12 @@
 
 import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Final
 
+from cardsim.cos.table import Command, family
 from cardsim.decode import Environment
 from cardsim.iso7816.apdu import CommandApdu
 
@@ -19,14 +20,15 @@ PSE_NAME: Final = b"1PAY.SYS.DDF01"
 PSE_RIDS: Final = (b"\xa0\x00\x00\x03\x33",)
 """Beginnings of the AIDs that live in the payment environment."""
 
-_MODULES: Final = MappingProxyType(
+_TABLES: Final = MappingProxyType(
     {
-        Environment.CARD: ("cardsim.cos.commands",),
-        Environment.SSSE: ("cardsim.ssse.commands", "cardsim.ssse.medical_commands"),
-        Environment.PSE: ("cardsim.pse.commands",),
-        Environment.PSAM: ("cardsim.psam.commands",),
+        Environment.CARD: (("cardsim.cos.commands", "TABLE"),),
+        Environment.SSSE: (("cardsim.ssse.commands", "TABLE"), ("cardsim.ssse.medical_commands", "TABLE")),
+        Environment.PSE: (("cardsim.pse.commands", "TABLE"),),
+        Environment.PSAM: (("cardsim.psam.commands", "TABLE"), ("cardsim.psam.commands", "BLANK")),
     }
 )
+"""Module and name of each environment's tables: imported when they are asked for."""
 
 _COMMON: Final = {
     (0x00, 0xA4): "SELECT",
@@ -98,21 +100,19 @@ _ENCRYPTS: Final = ((0x80, 0xFA, 0x00), (0x80, 0xFA, 0x02))
 
 
 @cache
-def _rows(environment: Environment) -> Mapping[tuple[int, int], tuple[object, ...]]:
-    """The rows of the environment's command table by CLA and INS; empty where the table is not built in."""
-    try:
-        tables: list[Iterable[object]] = [importlib.import_module(name).TABLE for name in _MODULES[environment]]
-    except (ImportError, AttributeError):
-        return {}
-    rows: dict[tuple[int, int], tuple[object, ...]] = {}
-    for row in (row for table in tables for row in table):
-        key = (int(getattr(row, "cla", -1)), int(getattr(row, "ins", -1)))
-        rows[key] = (*rows.get(key, ()), row)
+def rows_of(environment: Environment) -> Mapping[bytes, tuple[Command, ...]]:
+    """The rows of the environment's command table by CLA INS."""
+    rows: dict[bytes, tuple[Command, ...]] = {}
+    for table in (getattr(importlib.import_module(name), table) for name, table in _TABLES[environment]):
+        for row in table:
+            if row not in rows.get(row.header, ()):
+                rows[row.header] = (*rows.get(row.header, ()), row)
     return rows
 
 
-def _fits(row: object, p1: int, p2: int) -> bool:
-    return any(p1 in rule.p1 and p2 in rule.p2 for rule in getattr(row, "parameters", ()))
+def fits(row: Command, p1: int, p2: int) -> bool:
+    """Whether a row allows these parameters."""
+    return any(p1 in rule.p1 and p2 in rule.p2 for rule in row.parameters)
 
 
 def command_name(environment: Environment, command: CommandApdu | bytes) -> str:
@@ -123,19 +123,18 @@ def command_name(environment: Environment, command: CommandApdu | bytes) -> str:
     header = bytes(command)[:4]
     if len(header) < 4:
         return "cut-off command"
-    best = _row(environment, header)
+    best = row_of(environment, header)
     if best is not None:
-        return str(getattr(best, "name", "unknown command"))
+        return best.name
     return _FALLBACK[environment].get((header[0], header[1]), "unknown command")
 
 
-def _row(environment: Environment, header: bytes) -> object | None:
-    """The row of a table that a header fits best."""
-    cla, ins, p1, p2 = header
+def row_of(environment: Environment, header: bytes) -> Command | None:
+    """The row of a table that a header (CLA INS P1 P2) fits best; None: no table has its CLA and INS."""
     levels = (environment,) if environment is Environment.PSAM else (environment, Environment.CARD)
     for where in dict.fromkeys(levels):
-        rows = _rows(where).get((cla, ins), ())
-        best = next((row for row in rows if _fits(row, p1, p2)), rows[0] if rows else None)
+        rows = rows_of(where).get(header[:2], ())
+        best = next((row for row in rows if fits(row, header[2], header[3])), rows[0] if rows else None)
         if best is not None:
             return best
     return None
@@ -144,9 +143,9 @@ def _row(environment: Environment, header: bytes) -> object | None:
 def causes(environment: Environment, command: CommandApdu | bytes, sw: int) -> tuple[str, ...]:
     """What a status word can mean as the answer to a command, in words of its row; in the order in which they win."""
     header = bytes(command)[:4]
-    row = _row(environment, header) if len(header) == 4 else None
-    wanted = 0x63C0 if sw & 0xFFF0 == 0x63C0 else sw
-    found = (fault.cause for fault in getattr(row, "answers", ()) if fault.sw == wanted)
+    row = row_of(environment, header) if len(header) == 4 else None
+    wanted = family(sw)
+    found = (fault.cause for fault in (row.answers if row is not None else ()) if fault.sw == wanted)
     return tuple(dict.fromkeys(cause for cause in found if cause))
 
 

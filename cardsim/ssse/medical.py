@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from cardsim.chip.eeprom import PageFailure
 from cardsim.cos.access import PIN_BIT
-from cardsim.cos.commands import GET_RESPONSE
 from cardsim.cos.environment import Handler
 from cardsim.cos.files import File, FileType, Flag
 from cardsim.cos.keys import KeyUse
@@ -39,11 +38,6 @@ _LOAD: Final = struct.Struct(">BI6s")
 _PURCHASE: Final = struct.Struct(">BIII6s")
 _KEY_NUMBER: Final = 0
 _TAC_KEY_SIZE: Final = 16
-_KEEPING: Final = frozenset(
-    row.header
-    for row in (GET_RESPONSE, commands.INITIALIZE_FOR_LOAD, commands.GET_BALANCE, commands.GET_TRANSACTION_PROOF)
-)
-"""Commands that leave a pending transaction (or begin one) when they succeed (SSC part 5 table 49, C-04)."""
 _SUCCESS: Final = (b"\x90", b"\x61")
 _NOT_RUN: Final = b"\x6c"
 _Deal = Load | Purchase
@@ -62,7 +56,7 @@ def keeps(command: bytes, answer: bytes) -> bool:
     """Whether a command with this answer leaves a pending transaction standing; any other command, and any failure,
     ends it. GET RESPONSE belongs to the answer that it fetches; a command that is answered 6Cxx has not run (D13)."""
     word = answer[-2:-1]
-    return word == _NOT_RUN or (word in _SUCCESS and command[:2] in _KEEPING)
+    return word == _NOT_RUN or (word in _SUCCESS and command[:2] in commands.KEEPING)
 
 
 class Medical:

@@ -6,7 +6,7 @@ The order in which errors win is that of `answers`: a card without an account, t
 
 from typing import Final
 
-from cardsim.cos.commands import BLOCKED_APPLICATION
+from cardsim.cos.commands import BLOCKED_APPLICATION, GET_RESPONSE
 from cardsim.cos.table import Command, Fault, Parameters, answers
 from cardsim.iso7816 import status as s
 from cardsim.iso7816.apdu import Case
@@ -172,3 +172,9 @@ TABLE: Final = (
     INITIALIZE_FOR_LOAD, INITIALIZE_FOR_PURCHASE, CREDIT_FOR_LOAD, DEBIT_FOR_PURCHASE, GET_BALANCE,
     GET_TRANSACTION_PROOF, UPDATE_STARTING_DAY, GET_STARTING_DAY,
 )  # fmt: skip
+
+KEEPING: Final = frozenset(
+    row.header for row in (GET_RESPONSE, INITIALIZE_FOR_LOAD, GET_BALANCE, GET_TRANSACTION_PROOF)
+)
+"""Headers of the commands that leave a pending transaction standing, or begin one, when they succeed (SSC part 5
+table 49, C-04); both forms of INITIALIZE have the same."""
