@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint mutants tear money bench docs clean
+.PHONY: help demo test coverage unit lint mutants tear money bench docs clean
 
 help:
 	@echo "make demo    set up and run card and PSAM in a reader with the three terminals"
 	@echo "make test    set up and run all tests"
+	@echo "make coverage all tests, and which lines they did not reach"
 	@echo "make unit    the tests that need no PC/SC, no process of their own and no sweep"
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
@@ -33,6 +34,10 @@ demo: $(VENV)/.core
 	@VENV=$(VENV) sh tools/demo.sh
 
 test: $(VENV)/.dev
+	@VENV=$(VENV) sh tools/setup-pcsc.sh
+	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+coverage: $(VENV)/.dev
 	@VENV=$(VENV) sh tools/setup-pcsc.sh
 	CARDSIM_REQUIRE_PCSC=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov=cardsim --cov=terminal --cov-report=term
 
