@@ -42,6 +42,9 @@ class ModelControl(Protocol):
     def restore(self, state: ModelState) -> None:
         """Make the card what it was."""
 
+    def reseed(self, seed: int) -> None:
+        """Let the card's random numbers go on from a place that the seed names: the same seed, the same numbers."""
+
     def attach(self, bus: Bus | None) -> None:
         """Put a monitor or a plan of faults on the EEPROM's bus, or take it off."""
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 RandomFactory = Callable[[str], RandomSource]
 """Name of a stream -> the stream."""
 
+_CALLS: Final = 1 << 32
+"""Calls of a random stream between the places that two seeds name."""
+_SEEDS: Final = 1 << 31
+
 _Os = TypeVar("_Os", bound=Dispatcher)
 
 
@@ -48,6 +52,7 @@ class Model(abc.ABC, Generic[_Os]):
         self.clock: Final = clock if clock is not None else ModelClock()
         self._random = random if random is not None else seeded(None)
         self._streams: dict[str, RandomSource] = {}
+        self._start = 0
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
         self.environments: Final[dict[int, Environment]] = {}
         self.on_environment: Final[list[Callable[[Environment], None]]] = []
@@ -67,6 +72,7 @@ class Model(abc.ABC, Generic[_Os]):
     def _stream(self, name: str) -> RandomSource:
         if name not in self._streams:
             self._streams[name] = self._random(name)
+            self._streams[name].move(self._start)
         return self._streams[name]
 
     def _announce(self, environment: Environment) -> None:
@@ -105,6 +111,12 @@ class Model(abc.ABC, Generic[_Os]):
         for slot, environment in self.environments.items():
             environment.load(state.environments[slot])
         self.os.resume(state.ram.copy(), powered=state.powered, same_layout=same_layout)
+
+    def reseed(self, seed: int) -> None:
+        """Let all random streams go on from a place that the seed names; streams that come into being later too."""
+        self._start = (seed % _SEEDS) * _CALLS
+        for stream in self._streams.values():
+            stream.move(self._start)
 
     def attach(self, bus: Bus | None) -> None:
         """Put a bus monitor or a plan of faults on the EEPROM, or take it off (None)."""
