@@ -111,6 +111,20 @@ def parse_script(file: str, text: str) -> Script:
     return _Reader(file).read(text.splitlines())
 
 
+def parse_step(place: Place, line: str) -> Step:
+    """Read a single step: one line as it stands below `case`, with a word of the vocabulary as `Use`.
+
+    Raises:
+        ScriptError: it is none, or one that needs further lines.
+    """
+    key, _, rest = line.partition(" ")
+    if key in ("repeat", "each", "|"):
+        raise ScriptError(place, f"`{key}` stands in a case, with the lines that belong to it")
+    step = _Reader(place.file)._step(place, key, rest.strip(), line, _Block("case", [], place, ["."]))
+    assert step is not None
+    return step
+
+
 class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file

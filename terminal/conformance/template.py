@@ -75,9 +75,14 @@ def parse_template(text: str) -> Template:
             parts.append(Expression(words[0], tuple(words[1:])))
         else:
             try:
-                parts.append(bytes.fromhex(token))
+                literal = bytes.fromhex(token)
             except ValueError:
                 raise TemplateError(f"{token!r} is neither hex nor an expression in braces") from None
+            last = parts[-1] if parts else None
+            if isinstance(last, bytes):
+                parts[-1] = last + literal
+            else:
+                parts.append(literal)
     if not parts or _TOKEN.sub("", text).strip():
         raise TemplateError(f"{text!r} is no template")
     return Template(tuple(parts))
