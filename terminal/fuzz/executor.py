@@ -4,7 +4,8 @@ from collections.abc import Sequence as Row
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol, assert_never
 
-from cardsim.decode.observer import Observed, Observer
+from cardsim.decode.observed import Observed
+from cardsim.decode.observer import Observer
 from terminal.conformance.case import Control, Let, Reset, Send
 from terminal.conformance.context import Disproved, FunctionError
 from terminal.conformance.template import TemplateError
