@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from terminal.cli.parser import PROGRAM, build_parser
+from terminal.cli.recordingwords import split_command
 from terminal.errors import TerminalError
 
 INTERRUPTED = 130
@@ -12,8 +13,12 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit status (0 well, 1 failed, 2 wrong use, 3 not reached, 130 interrupted)."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
+        own, command = split_command(words)
+        arguments = build_parser().parse_args(own)
+        if command:
+            arguments.argv = command
         match arguments.command:
             case "apdu":
                 from terminal.cli.apdu import apdu_command
@@ -23,6 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.conform import conform_command
 
                 return conform_command(arguments)
+            case "record":
+                from terminal.cli.record import record_command
+
+                return record_command(arguments)
+            case "replay":
+                from terminal.cli.replay import replay_command
+
+                return replay_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

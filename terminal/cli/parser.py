@@ -5,6 +5,7 @@ from typing import Final
 
 from cardsim.commandline import Parser, add_general_options
 from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERMINAL, WORDS
+from terminal.cli.recordingwords import add_recording_commands
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
@@ -387,4 +388,5 @@ def build_parser() -> Parser:
         "conform --card me.card --psam me.psam SSSE PSAM --html report.html",
         (_conform_options(), psam),
     )
+    add_recording_commands(add, psam)
     return parser

@@ -22,8 +22,8 @@ from terminal.conformance.reports.secrets import Scrub, scrubber
 from terminal.conformance.requirements import Requirement
 from terminal.conformance.runner import Options, Runner, blank_bench
 from terminal.conformance.session import Bench, NoCard, sam_bench
-from terminal.errors import TerminalError, UsageError
-from terminal.links.target import Target, existing_image, not_opened, open_target
+from terminal.errors import UsageError
+from terminal.links.target import Target, open_target, private_copy
 from terminal.slots import Slot
 
 DEFAULT_SEED: Final = 1
@@ -153,24 +153,11 @@ class _Opened:
 def _open(target: Target, seed: int, stack: contextlib.ExitStack) -> _Opened:
     """Open a target for the time of the run; of an image, private copies."""
     if target.image is not None:
-        model = _copy(target.image, seed, target.slot)
-        return _Opened("image", model, model, _copy(target.image, seed, target.slot))
+        model = private_copy(target.image, seed, target.slot)
+        return _Opened("image", model, model, private_copy(target.image, seed, target.slot))
     card = stack.enter_context(open_target(target))
     stack.callback(card.power_off)
     return _Opened("python" if target.reader is None else "reader", card, None, card)
-
-
-def _copy(path: Path, seed: int, slot: Slot) -> Any:
-    """A private copy of an image: a card and its control."""
-    existing_image(path, slot)
-    from cardsim.assembly import copy_of, copy_of_psam
-
-    try:
-        return (copy_of_psam if slot is Slot.PSAM else copy_of)(path, seed=seed)
-    except TerminalError:
-        raise
-    except Exception as error:
-        raise UsageError(not_opened(path, error)) from error
 
 
 def probe_target(wish: Wish) -> tuple[str, Probe]:

@@ -1,4 +1,5 @@
-"""Which card a command means: `--card IMAGE`, `--card python:MODULE:FACTORY`, or `--reader NAME|INDEX`.
+"""Which card a command means: `--card IMAGE`, `--card python:MODULE:FACTORY`, `--card recording:FILE` (the recorded
+card), or `--reader NAME|INDEX`.
 
 For the terminal's PSAM the options are `--psam` and `--psam-reader`, with the same words.
 """
@@ -17,6 +18,7 @@ from terminal.errors import LinkError, TerminalError, UsageError
 from terminal.slots import Slot
 
 _PYTHON: Final = "python:"
+_RECORDING: Final = "recording:"
 _OPTIONS: Final = {Slot.CARD: ("--card", "--reader"), Slot.PSAM: ("--psam", "--psam-reader")}
 _KINDS: Final = {Slot.CARD: "card", Slot.PSAM: "PSAM"}
 _T = TypeVar("_T")
@@ -50,7 +52,7 @@ class Target:
     @property
     def image(self) -> Path | None:
         """The image file, if the target is one."""
-        return Path(self.card) if self.card is not None and not self.card.startswith(_PYTHON) else None
+        return Path(self.card) if self.card is not None and not self.card.startswith((_PYTHON, _RECORDING)) else None
 
 
 def psam_target(arguments: argparse.Namespace) -> Target:
@@ -120,10 +122,31 @@ def open_target(target: Target) -> Iterator[Card]:
             except Exception as error:
                 raise UsageError(not_opened(target.image, error)) from error
             yield GuardedCard(card)
+    elif target.card is not None and target.card.startswith(_RECORDING):
+        from terminal.links.recording import ReplayLink
+
+        yield ReplayLink.open(Path(target.card.removeprefix(_RECORDING)), target.slot)
     else:
         assert target.card is not None
         with _make(target.card.removeprefix(_PYTHON), _OPTIONS[target.slot][0]) as card:
             yield GuardedCard(card)
+
+
+def private_copy(path: Path, seed: int | None, slot: Slot) -> Any:
+    """A card with its control, from an image whose file is not touched.
+
+    Raises:
+        UsageError: there is no such image, or it cannot be opened.
+    """
+    existing_image(path, slot)
+    from cardsim.assembly import copy_of, copy_of_psam
+
+    try:
+        return (copy_of_psam if slot is Slot.PSAM else copy_of)(path, seed=seed)
+    except TerminalError:
+        raise
+    except Exception as error:
+        raise UsageError(not_opened(path, error)) from error
 
 
 def existing_image(path: Path, slot: Slot) -> Path:

@@ -139,6 +139,20 @@ def test_recording(card: Path, tmp_path: Path) -> None:
     assert any("**" in line for line in lines)
 
 
+@pytest.mark.parametrize("seed", ["6", "7"])
+def test_replay(card: Path, seed: str, tmp_path: Path) -> None:
+    """cardterm replay --json, the same and not the same."""
+    path, copy = str(tmp_path / "session.jsonl"), tmp_path / "me.card"
+    copy.write_bytes(card.read_bytes())
+    argv = ["social", "--card", str(card), "--keys", f"{card}.keys.toml", "--seed", "6", "--record", path]
+    assert run(["cardterm", *argv])[0] == 0
+    status, output = run(["cardterm", "replay", path, "--card", str(copy), "--seed", seed, "--json"])
+    assert status == 0
+    document = json.loads(output)
+    check("cardterm-replay", document)
+    assert bool(document["noted"]) is (seed == "7")
+
+
 _CLIENT = """
 import os
 from pathlib import Path

@@ -1,0 +1,1 @@
+"""Recordings written, played, answered and converted."""

@@ -1,0 +1,135 @@
+"""A recording played against a card: the same, alike, not comparable, or different; and said in words."""
+
+import pytest
+
+from cardsim.keyfile import Holder
+from terminal.errors import UsageError
+from terminal.links.recording import Recorded, Recording
+from terminal.recordings.compare import Likeness
+from terminal.recordings.player import Played, Result, play
+from terminal.recordings.unmask import restored
+from terminal.slots import Slot
+from tests.cards import PIN, card
+from tests.terminal.recordings.bench import SELECT_SSSE, apdus, cards, spoiled, transcribed, visit
+
+HOLDER = Holder(pin=PIN, offline_pin=PIN)
+
+
+def played(recording: Recording, *, seed: int = 1, strict: bool = False, holder: Holder | None = HOLDER) -> Result:
+    """The recording against a fresh card of this seed."""
+    return play(recording, cards(seed=seed), strict=strict, holder=holder)
+
+
+@pytest.mark.parametrize("show", [False, True])
+def test_the_same_card_and_seed_are_the_same_to_the_byte(show: bool) -> None:
+    """What was masked is computed again: the PIN from the key file, the PSAM's input from what the card is shown."""
+    result = played(visit(show=show), strict=True)
+    assert result.passed
+    assert result.counts == {Likeness.SAME: len(apdus(visit()))}
+    assert [command for command in restored(visit().events, HOLDER) if command is not None] == [
+        bytes.fromhex(event.command) for event in apdus(visit(show=True))
+    ]
+
+
+def test_without_a_key_file_a_pin_cannot_be_computed() -> None:
+    sent: list[Played] = []
+    with pytest.raises(UsageError, match=r"1 commands were recorded without their secrets .* command \d+;"):
+        play(visit(), cards(), strict=True, tell=sent.append)
+    assert sent == []
+    result = played(visit(), holder=None)
+    assert result.counts[Likeness.SKIPPED] == 1
+    assert result.passed
+
+
+def test_other_random_numbers_are_told_from_faults() -> None:
+    """Without the seed the card draws other numbers: challenges are alike, what builds on them is not comparable."""
+    result = played(visit(), seed=2)
+    assert result.passed
+    by_name = {(noted.name, noted.likeness) for noted in result.noted}
+    assert ("GET CHALLENGE", Likeness.ALIKE) in by_name
+    assert ("EXTERNAL AUTHENTICATE", Likeness.FOLLOWS) in by_name
+    assert not played(visit(), seed=2, strict=True).passed
+
+
+def test_a_refusal_without_new_random_numbers_is_a_difference() -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n00A40000023F00")
+    result = played(spoiled(recording, 2, "6982"))
+    assert result.first is not None
+    assert result.first.number == 2
+    assert result.first.words.startswith("the status word is 6106")
+    assert "recorded: 6982" in result.first.words
+
+
+@pytest.mark.parametrize(
+    ("response", "strict", "likeness", "words"),
+    [
+        ("8402DDF19000", False, Likeness.DIFFERENT, "6F"),
+        ("", False, Likeness.DIFFERENT, "recorded: missing"),
+        (None, True, Likeness.SAME, ""),
+    ],
+)
+def test_structure(response: str | None, strict: bool, likeness: Likeness, words: str) -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n00C000001E")
+    if response is not None:
+        recording = spoiled(recording, 2, response)
+    result = played(recording, strict=strict)
+    assert result.counts[likeness] >= 1
+    assert words in "".join(noted.words for noted in result.noted)
+
+
+def test_other_values_in_the_same_structure_are_alike() -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n00C000001E")
+    other = apdus(recording)[1].response.replace("860103", "860101")
+    result = played(spoiled(recording, 2, other))
+    assert result.passed
+    [noted] = result.noted
+    assert noted.likeness is Likeness.ALIKE
+    assert noted.words == "86 algorithm is 03 (SM4); recorded: 01 (DES)"
+    strict = played(spoiled(recording, 2, other), strict=True)
+    assert strict.first is not None
+    assert strict.first.words == noted.words
+
+
+def test_a_length_without_tags_counts() -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n0084000008")
+    result = played(spoiled(recording, 2, "00112233449000"))
+    assert result.first is not None
+    assert result.first.words.startswith("random number is ")
+
+
+def test_another_answer_to_reset() -> None:
+    recording = Recording(events=(Recorded("power-on", "", "3B00"),))
+    assert played(recording).noted[0].likeness is Likeness.ALIKE
+    assert not played(recording, strict=True).passed
+
+
+def test_the_cards_have_no_power_at_the_end() -> None:
+    subject = card(on=False)
+    play(transcribed(f"on\n{SELECT_SSSE}"), {Slot.CARD: subject.model, Slot.PSAM: cards()[Slot.PSAM]})
+    assert not subject.model.snapshot().powered
+
+
+def test_a_slot_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="name it with --psam"):
+        play(transcribed("sam on"), {Slot.CARD: card(on=False).model})
+
+
+@pytest.mark.parametrize(
+    ("script", "holder", "expected"),
+    [
+        (f"on\n{SELECT_SSSE}\n0020000003123456", HOLDER, "0020000003123456"),
+        (f"on\n{SELECT_SSSE}\n0020000003111111", HOLDER, "0020000003876543"),
+        (f"on\n{SELECT_SSSE}\n0020000003123456", Holder(), None),
+        (f"on\n{SELECT_SSSE}\n0020000003123456", Holder(pin="12345"), "002000000312345F"),
+        (f"on\n{SELECT_SSSE}\n0020000003123456", Holder(pin="1234567"), None),
+        ("on\n0020000003123456", HOLDER, None),
+        (f"on\n{SELECT_SSSE}\n805E010007123456FF654321", HOLDER, None),
+        ("sam on\nsam 80FA000008" + "00" * 8, HOLDER, None),
+    ],
+)
+def test_what_can_be_computed_again(script: str, holder: Holder, expected: str | None) -> None:
+    """A wrong PIN where the card said 63Cx: the try is spent as it was, and the PIN of the holder is not the one."""
+    recording = transcribed(script)
+    assert apdus(recording)[-1].masked
+    command = restored(recording.events, holder)[-1]
+    assert (command and command.hex().upper()) == expected
