@@ -6,7 +6,7 @@ from cardsim.crypto import medical
 from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt
 from cardsim.crypto.medical import Purchase
 from cardsim.crypto.padding import xor
-from cardsim.crypto.social import authentication_data, encipher, mac4, session_key
+from cardsim.crypto.social import authentication_data, sealed
 from cardsim.keyfile import KeyFileError, SsseKeys, generation_name
 from terminal.effects import (
     AuthorisePurchase,
@@ -43,20 +43,16 @@ class KeyFileModule:
 
     def seal(self, request: SealCommand) -> Proof:
         """A command's data under secure messaging: enciphered plaintext, if any, and MAC (SSC part 4 §8)."""
-        suite = request.card.suite
         try:
-            session = session_key(suite, self._card_key(request.key, request.card), request.challenge)
+            key = self._card_key(request.key, request.card)
         except _NoKey as error:
             return Proof(None, str(error))
-        data = b"" if request.plaintext is None else encipher(suite, session, request.plaintext)
-        message = request.header + bytes((len(data) + 4,)) + data
-        return Proof(data + mac4(suite, session, message))
+        return Proof(sealed(request.card.suite, key, request.challenge, request.header, request.plaintext))
 
     def authorise_purchase(self, request: AuthorisePurchase) -> PurchaseProof:
         """Terminal sequence, MAC1 and the MAC2 to expect (SSC part 7 §12.2 to §12.6)."""
         data, answer, suite = request.request, request.card_answer, request.card.suite
-        amounts = [int.from_bytes(data[at : at + 4], "big") for at in (1, 5, 9)]
-        purchase = Purchase(amounts[0], amounts[1], amounts[2], data[13:19])
+        purchase = Purchase.of_request(data)
         try:
             key = self._card_key(generation_name("DPK", data[0]), request.card)
         except _NoKey as error:

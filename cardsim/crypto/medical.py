@@ -70,6 +70,15 @@ class Load:
     def __post_init__(self) -> None:
         _field("a terminal number", self.terminal, 6)
 
+    @classmethod
+    def of_request(cls, data: bytes) -> "Load":
+        """What the data of INITIALIZE FOR LOAD ask for: key index, amount (4), terminal (6) (SSC part 7 §11.1).
+
+        Raises:
+            ValueError: they have not 11 bytes.
+        """
+        return cls(int.from_bytes(data[1:5], "big"), data[5:])
+
     def mac1_data(self, balance: int, coding: TypeCoding = TypeCoding.ASCII) -> bytes:
         """What the card's MAC1 covers (SSC part 7 §11.2): balance, amount, type, terminal."""
         return _amount(balance) + _amount(self.amount) + coding.encode(TransactionType.LOAD) + self.terminal
@@ -98,6 +107,17 @@ class Purchase:
 
     def __post_init__(self) -> None:
         _field("a terminal number", self.terminal, 6)
+
+    @classmethod
+    def of_request(cls, data: bytes) -> "Purchase":
+        """What the data of INITIALIZE FOR PURCHASE ask for: key index, three amounts (4 each), terminal (6)
+        (SSC part 7 §12.1).
+
+        Raises:
+            ValueError: they have not 19 bytes.
+        """
+        account, self_paid, pool = (int.from_bytes(data[at : at + _AMOUNT], "big") for at in (1, 5, 9))
+        return cls(account, self_paid, pool, data[13:])
 
     @property
     def amounts(self) -> bytes:

@@ -12,6 +12,9 @@ from cardsim.crypto.ciphers import des_ecb_decrypt, des_ecb_encrypt, sm4_ecb_dec
 from cardsim.crypto.mac import des_cbc_mac, fold16, retail_mac, sm4_cbc_mac
 from cardsim.crypto.padding import pad80, pad80_if_needed, xor
 
+MAC_LENGTH: Final = 4
+"""Bytes of a MAC of secure messaging and of the medical commands (SSC part 4 §8.2)."""
+
 _CARD_NUMBER_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _CARD_NUMBER_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ZHEJIANG = "33"
@@ -249,6 +252,25 @@ def decipher(suite: Suite, session: bytes, ciphertext: bytes) -> bytes:
     """
     _require_session(suite, session)
     return _framed_decrypt(suite, session, ciphertext)
+
+
+def sealed(suite: Suite, key: bytes, challenge: bytes, header: bytes, plaintext: bytes | None = None) -> bytes:
+    """Data field of a command under secure messaging, without Lc: enciphered plain text, if any, then the MAC over
+    header, Lc and what stands before it (SSC part 4 §8).
+
+    Args:
+        suite: cipher.
+        key: the card's key, 16 bytes; the session key comes from it and the challenge.
+        challenge: random number of the card, 4, 8 or 16 bytes.
+        header: CLA INS P1 P2.
+        plaintext: what is enciphered, at most 255 bytes; None for a MAC alone.
+
+    Raises:
+        ValueError: a length is wrong.
+    """
+    session = session_key(suite, key, challenge)
+    data = b"" if plaintext is None else encipher(suite, session, plaintext)
+    return data + mac4(suite, session, header + bytes((len(data) + MAC_LENGTH,)) + data)
 
 
 def master_encipher(suite: Suite, master_key16: bytes, plaintext: bytes) -> bytes:

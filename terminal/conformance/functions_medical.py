@@ -23,15 +23,6 @@ def _key(context: Context, name: str, data: bytes) -> bytes:
     return context.key(generation_name(name, data[0]))
 
 
-def _load(data: bytes) -> Load:
-    return Load(int.from_bytes(data[1:5], "big"), data[5:11])
-
-
-def _purchase(data: bytes) -> Purchase:
-    amounts = [int.from_bytes(data[at : at + 4], "big") for at in (1, 5, 9)]
-    return Purchase(amounts[0], amounts[1], amounts[2], data[13:19])
-
-
 def _load_session(context: Context, data: bytes, answer: bytes) -> bytes:
     return medical.session(context.suite, _key(context, "DLK", data), answer[8:12], answer[4:6], LOAD_TAIL)
 
@@ -46,7 +37,7 @@ def _load_mac1(context: Context, words: tuple[str, ...]) -> bytes:
     data, answer = (context.value(word) for word in words)
     balance = int.from_bytes(answer[:4], "big")
     return medical.mac(
-        context.suite, _load_session(context, data, answer), _load(data).mac1_data(balance, _coding(context))
+        context.suite, _load_session(context, data, answer), Load.of_request(data).mac1_data(balance, _coding(context))
     )
 
 
@@ -54,14 +45,14 @@ def _load_mac2(context: Context, words: tuple[str, ...]) -> bytes:
     """load-mac2 DATA ANSWER TIME: the host's MAC2 for CREDIT FOR LOAD (SSC part 7 §11.5)."""
     data, answer, time = (context.value(word) for word in words)
     return medical.mac(
-        context.suite, _load_session(context, data, answer), _load(data).mac2_data(time, _coding(context))
+        context.suite, _load_session(context, data, answer), Load.of_request(data).mac2_data(time, _coding(context))
     )
 
 
 def _load_tac(context: Context, words: tuple[str, ...]) -> bytes:
     """load-tac DATA ANSWER TIME: the TAC of a load, with the balance after it (SSC part 7 §11.8)."""
     data, answer, time = (context.value(word) for word in words)
-    load = _load(data)
+    load = Load.of_request(data)
     covered = load.tac_data(int.from_bytes(answer[:4], "big") + load.amount, answer[4:6], time, _coding(context))
     return medical.tac(context.suite, _key(context, "DTK", data), covered)
 
@@ -76,7 +67,7 @@ def _purchase_mac1(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-mac1 DATA ANSWER SEQUENCE TIME: the PSAM's MAC1 for DEBIT FOR PURCHASE (SSC part 7 §12.3)."""
     data, answer, sequence, time = (context.value(word) for word in words)
     session = _purchase_session(context, data, answer, sequence)
-    return medical.mac(context.suite, session, _purchase(data).mac1_data(time, _coding(context)))
+    return medical.mac(context.suite, session, Purchase.of_request(data).mac1_data(time, _coding(context)))
 
 
 def _purchase_mac1_headed(context: Context, words: tuple[str, ...]) -> bytes:
@@ -84,7 +75,7 @@ def _purchase_mac1_headed(context: Context, words: tuple[str, ...]) -> bytes:
     data, answer, sequence, time = (context.value(word) for word in words)
     session = _purchase_session(context, data, answer, sequence)
     return medical.mac(
-        context.suite, session, b"\xb0\x2c\x01\x00\x0f" + _purchase(data).mac1_data(time, _coding(context))
+        context.suite, session, b"\xb0\x2c\x01\x00\x0f" + Purchase.of_request(data).mac1_data(time, _coding(context))
     )
 
 
@@ -92,14 +83,14 @@ def _purchase_mac2(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-mac2 DATA ANSWER SEQUENCE: the card's MAC2 (SSC part 7 §12.6)."""
     data, answer, sequence = (context.value(word) for word in words)
     session = _purchase_session(context, data, answer, sequence)
-    return medical.mac(context.suite, session, _purchase(data).mac2_data())
+    return medical.mac(context.suite, session, Purchase.of_request(data).mac2_data())
 
 
 def _purchase_tac(context: Context, words: tuple[str, ...]) -> bytes:
     """purchase-tac DATA SEQUENCE TIME: the TAC of a purchase (SSC part 7 §12.6, §15)."""
     data, sequence, time = (context.value(word) for word in words)
     return medical.tac(
-        context.suite, _key(context, "DTK", data), _purchase(data).tac_data(sequence, time, _coding(context))
+        context.suite, _key(context, "DTK", data), Purchase.of_request(data).tac_data(sequence, time, _coding(context))
     )
 
 
@@ -113,7 +104,7 @@ def _account_after(context: Context, words: tuple[str, ...]) -> bytes:
     """account-after DATA ANSWER TIME DAY: balance, totals, year and sequence (16 bytes) that the next INITIALIZE FOR
     PURCHASE tells when this purchase was booked; DAY is the starting day (SSC part 7 §12.6)."""
     data, answer, time, day = (context.value(word) for word in words)
-    purchase = _purchase(data)
+    purchase = Purchase.of_request(data)
     balance, self_paid, pool = (int.from_bytes(answer[at : at + 4], "big") for at in (0, 4, 8))
     year, date, start = int(answer[12:14].hex()), int(time[:4].hex()), int(day.hex())
     if date - (year * 10000 + start) >= 10000:

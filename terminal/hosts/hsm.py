@@ -14,14 +14,13 @@ from typing import Final, NoReturn
 
 from cardsim.crypto import medical
 from cardsim.crypto.medical import Purchase, TypeCoding
-from cardsim.crypto.social import Suite, authentication_data, encipher, mac4, session_key
+from cardsim.crypto.social import Suite, authentication_data, sealed
 from cardsim.keyfile import KeyFileError, SsseKeys, generation_name
 from terminal.effects import AuthorisePurchase, CardIdentity, Proof, ProveKey, PurchaseProof, SealCommand
 from terminal.keyaddresses import address_text, addresses_by_name, names_by_address
 
 REGISTER_LENGTH: Final = 10_000
 """How many of the latest accesses the register keeps."""
-MAC_LENGTH: Final = 4
 
 
 class Use(enum.Enum):
@@ -165,13 +164,9 @@ class Hsm:
         Raises:
             HsmRefused: as above.
         """
-
-        def step(key: bytes) -> bytes:
-            session = session_key(card.suite, key, challenge)
-            data = b"" if plaintext is None else encipher(card.suite, session, plaintext)
-            return data + mac4(card.suite, session, header + bytes((len(data) + MAC_LENGTH,)) + data)
-
-        return self._with(who, Use.MESSAGE, address, card, step)
+        return self._with(
+            who, Use.MESSAGE, address, card, lambda key: sealed(card.suite, key, challenge, header, plaintext)
+        )
 
     def medical_mac(
         self, who: str, use: Use, address: int, card: CardIdentity, factors: tuple[bytes, bytes, bytes], data: bytes
@@ -254,8 +249,7 @@ class HsmModule:
         if (len(data), len(answer)) != (19, 22):
             return PurchaseProof(problem="data and answer of INITIALIZE FOR PURCHASE have 19 and 22 bytes")
         try:
-            amounts = [int.from_bytes(data[at : at + 4], "big") for at in (1, 5, 9)]
-            purchase = Purchase(amounts[0], amounts[1], amounts[2], data[13:])
+            purchase = Purchase.of_request(data)
             address = _address(generation_name("DPK", data[0]))
             return authorise(
                 self._hsm, self._who, address, request.card, answer[18:], answer[14:16], purchase, request.time

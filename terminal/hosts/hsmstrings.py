@@ -8,10 +8,10 @@ import re
 from typing import Final
 
 from cardsim.crypto.medical import Purchase, TransactionType
-from cardsim.crypto.social import SSF33, SSF33_REFUSED, Suite
+from cardsim.crypto.social import MAC_LENGTH, SSF33, SSF33_REFUSED, Suite
 from cardsim.iso7816.atr import Atr, AtrError
 from terminal.effects import CardIdentity
-from terminal.hosts.hsm import MAC_LENGTH, Hsm, HsmRefused, authorise
+from terminal.hosts.hsm import Hsm, HsmRefused, authorise
 from terminal.keyaddresses import addresses_by_name
 
 _SUITES: Final = {f"{suite.algorithm_id:02X}": suite for suite in Suite}

@@ -98,3 +98,14 @@ def test_lengths_are_checked(length: int) -> None:
         LOAD.mac1_data(1 << 32)
     with pytest.raises(ValueError, match="DTK has 16 bytes"):
         medical.tac(Suite.DES, bytes(length), b"")
+
+
+def test_what_initialize_asks_for() -> None:
+    """SSC part 7 §11.1 and §12.1: key index, amounts, terminal number; another length is none of them."""
+    terminal = bytes.fromhex("519900000428")
+    assert Load.of_request(bytes.fromhex("0100002710") + terminal) == Load(10_000, terminal)
+    data = bytes.fromhex("020000000100000002000000FF") + terminal
+    assert Purchase.of_request(data) == Purchase(1, 2, 255, terminal)
+    for kind, wrong in ((Load, 10), (Load, 12), (Purchase, 18), (Purchase, 20)):
+        with pytest.raises(ValueError, match="terminal number has 6 bytes"):
+            kind.of_request(bytes(wrong))

@@ -347,7 +347,7 @@ class Loads:
         if self.refuse:
             return Refused("MAC", "MAC1 is wrong")
         answer, request = message.card_answer, message.request
-        user, load = self.user, Load(int.from_bytes(request[1:5], "big"), request[5:])
+        user, load = self.user, Load.of_request(request)
         session = medical.session(user.suite, user.key("DLK"), answer[8:12], answer[4:6], LOAD_TAIL)
         if medical.mac(user.suite, session, load.mac1_data(int.from_bytes(answer[:4], "big"))) != answer[12:]:
             return Refused("MAC", "MAC1 is wrong")

@@ -96,7 +96,7 @@ def load_account(desk: Desk, message: LoadAccount) -> LoadPermission:
         if same.state != "granted":
             raise Refusal(Code.CONFLICT, f"that load is {same.state}")
         return LoadPermission(bytes.fromhex(same.time), bytes.fromhex(same.mac2))
-    load = Load(int.from_bytes(request[1:5], "big"), request[5:])
+    load = Load.of_request(request)
     _check_mac1(desk, card, request, answer, load)
     remember_derivation(desk, row, card.historical, card.suite.algorithm_id)
     if not load.amount:
@@ -240,7 +240,7 @@ def _load_tac(desk: Desk, load: Row[tuple[object, ...]], row: CardRow) -> bytes:
     request, answer = bytes.fromhex(load.request), bytes.fromhex(load.card_answer)
     coding = desk.hsm.coding(card.suite)
     balance = int.from_bytes(answer[:4], "big") + (load.amount if desk.rules.load_tac_after else 0)
-    data = Load(load.amount, request[5:]).tac_data(balance, answer[4:6], bytes.fromhex(load.time), coding)
+    data = Load.of_request(request).tac_data(balance, answer[4:6], bytes.fromhex(load.time), coding)
     return _tac(desk, card, request[0], data)
 
 

@@ -89,7 +89,7 @@ class Bench:
 
     def credit(self, request: LoadAccount, time: bytes) -> bytes:
         """CREDIT FOR LOAD: the TAC."""
-        load = Load(int.from_bytes(request.request[1:5], "big"), request.request[5:])
+        load = Load.of_request(request.request)
         self.balance += load.amount
         sequence = self.sequence.to_bytes(2, "big")
         self.sequence += 1
