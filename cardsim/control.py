@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,6 +10,9 @@ from cardsim.chip.clock import Clock
 from cardsim.chip.cost import CommandReport
 from cardsim.chip.eeprom import Bus, Snapshot
 from cardsim.cos.dispatcher import CardMemory
+from cardsim.cos.meters import FileRule as FileRule
+from cardsim.cos.meters import Meter as Meter
+from cardsim.cos.meters import MeterKind as MeterKind
 from cardsim.cos.mf import MasterFileMemory
 
 if TYPE_CHECKING:
@@ -57,6 +61,9 @@ class ModelControl(Protocol):
     def mend(self) -> None:
         """No faults and no monitor any more."""
 
+    def unwatched(self) -> AbstractContextManager[None]:
+        """Take monitor or faults off the bus for a while."""
+
     def listen(self, listener: Callable[[CommandReport], None] | None) -> None:
         """Be told of every command and its cost."""
 
@@ -68,6 +75,19 @@ class ModelControl(Protocol):
 
     def selected(self) -> str | None:
         """The selected environment, by its name in `ranges`."""
+
+    @property
+    def generation(self) -> int:
+        """A number that names the content of the cells: as long as it stands, nothing was written."""
+
+    def cells(self, which: range) -> bytes:
+        """Cells of the memory as they stand, past everything that is on the bus."""
+
+    def meters(self) -> tuple[Meter, ...]:
+        """What the card counts (tries, money, sequences), and in which cells; the same object while no file changes."""
+
+    def rules(self) -> tuple[FileRule, ...]:
+        """The EFs of all environments, and what opens them."""
 
     def state_key(self) -> bytes:
         """Equal for cards in equal states."""

@@ -2,6 +2,8 @@
 
 import abc
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from cardsim.chip.clock import Clock, ModelClock
@@ -14,6 +16,7 @@ from cardsim.chip.rng import RandomSource, SeededRandom, SystemRandom
 from cardsim.control import ModelState, key_of_state
 from cardsim.cos.dispatcher import CardMemory, Dispatcher
 from cardsim.cos.environment import Environment
+from cardsim.cos.meters import FileRule, Meter
 from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE
 from cardsim.iso7816.apdu import Case
 
@@ -27,6 +30,8 @@ RandomFactory = Callable[[str], RandomSource]
 _CALLS: Final = 1 << 32
 """Calls of a random stream between the places that two seeds name."""
 _SEEDS: Final = 1 << 31
+_DESCRIPTIONS: Final = 64
+"""States of the directories whose meters and rules are kept."""
 
 _Os = TypeVar("_Os", bound=Dispatcher)
 
@@ -53,6 +58,7 @@ class Model(abc.ABC, Generic[_Os]):
         self._random = random if random is not None else seeded(None)
         self._streams: dict[str, RandomSource] = {}
         self._start = 0
+        self._descriptions: dict[int, tuple[tuple[Meter, ...], tuple[FileRule, ...]]] = {}
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
         self.environments: Final[dict[int, Environment]] = {}
         self.on_environment: Final[list[Callable[[Environment], None]]] = []
@@ -170,6 +176,52 @@ class Model(abc.ABC, Generic[_Os]):
         if current is None or self._journal.failed:
             return None
         return next((f"{e.fid:04X}" for e in self.os.record.environments() if e.slot == current), None)
+
+    def unwatched(self) -> AbstractContextManager[None]:
+        """Take monitor or faults off the bus for a while."""
+        return self.eeprom.unwatched()
+
+    @property
+    def generation(self) -> int:
+        """A number that names the content of the cells: as long as it stands, nothing was written."""
+        return self.eeprom.tokens.generation
+
+    def cells(self, which: range) -> bytes:
+        """Cells of the memory as they stand, past everything that is on the bus."""
+        return self.eeprom.peek(which.start, which.stop)
+
+    def meters(self) -> tuple[Meter, ...]:
+        """What the card counts, and where it stands; none while the memory could not be recovered."""
+        return self._described()[0]
+
+    def rules(self) -> tuple[FileRule, ...]:
+        """The EFs of all environments, and what opens them."""
+        return self._described()[1]
+
+    def _described(self) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
+        """Meters and rules, kept by the token that names the directories' content (D15): a restored card has its old
+        ones again."""
+        if self._journal.failed:
+            return (), ()
+        layout = self.eeprom.layout
+        found = self._descriptions.get(layout)
+        if found is None:
+            if len(self._descriptions) == _DESCRIPTIONS:
+                self._descriptions.clear()
+            with self.unwatched():
+                found = self._descriptions[layout] = self._describe()
+        return found
+
+    def _describe(self) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
+        meters = [meter.moved(0, "cos") for meter in self.os.record.meters()]
+        rules: list[FileRule] = []
+        for entry in self.os.record.environments():
+            environment = self.environments.get(entry.slot)
+            if environment is not None:
+                part, start = f"{entry.fid:04X}", entry.first_page * PAGE
+                meters += [meter.moved(start, part) for meter in environment.meters()]
+                rules += [replace(rule, part=part) for rule in environment.rules()]
+        return tuple(meters), tuple(rules)
 
     def state_key(self) -> bytes:
         """A value that is equal for cards in equal states: journal, wear and random positions left out (D16).

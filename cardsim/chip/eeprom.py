@@ -6,7 +6,9 @@ may be kept as long as it is checked against a token (D15). `layout` is the toke
 directory pages; it stays as it is while only data pages are written.
 """
 
+import contextlib
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol, SupportsIndex, overload
 
@@ -142,6 +144,19 @@ class Eeprom:
         for holder in self._holders:
             holder.renew()
 
+    @contextlib.contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """Take what is on the bus off for a while."""
+        bus = self._bus
+        if bus is None:
+            yield
+            return
+        self.attach(None)
+        try:
+            yield
+        finally:
+            self.attach(bus)
+
     def hold(self, holder: WindowHolder) -> None:
         """Tell a holder of windows when a bus comes or goes and when the buffer is let go, as long as it lives."""
         self._holders.add(holder)
@@ -185,6 +200,10 @@ class Eeprom:
     def touch(self) -> None:
         """Draw new tokens: whatever was parsed out of the cells is no longer to be believed."""
         self.tokens.draw(layout=True)
+
+    def peek(self, start: int, stop: int) -> bytes:
+        """Cells, past the bus: for those who watch a model."""
+        return bytes(self._cells[start:stop])
 
     def snapshot(self) -> Snapshot:
         """A copy of all cells."""

@@ -12,6 +12,7 @@ from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.files import ROOT, File, FileSystem, FileType, Flag
 from cardsim.cos.masterkey import SINGLE, MasterKeySet, MasterKeySlot
+from cardsim.cos.meters import FileRule, Meter, references
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status
@@ -147,6 +148,22 @@ class Environment(abc.ABC):
 
     def after(self, command: bytes, answer: bytes) -> None:  # noqa: B027 - most have nothing to do
         """While attentive: a command has run in this environment, with this answer."""
+
+    def meters(self) -> list[Meter]:
+        """What the environment counts, for those who watch it from outside; addresses of its partition."""
+        return list(self.master.meters("environment master key")) if self.master.loaded else []
+
+    def rules(self) -> list[FileRule]:
+        """The access rules of its EFs, for those who watch it from outside."""
+        files = self.files.index.files
+        return [
+            FileRule(
+                "", files[file.parent].name if file.parent != ROOT else b"", file.fid, file.sfi, file.has_records,
+                tuple(map(references, file.read_masks)), tuple(map(references, file.write_masks)), file.protected,
+            )
+            for file in files
+            if file.has_records or file.type in (FileType.TRANSPARENT, FileType.ACCOUNT)
+        ]  # fmt: skip
 
     def save(self) -> Memory:
         """A copy of the volatile state."""

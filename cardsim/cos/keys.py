@@ -12,8 +12,10 @@ import enum
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from cardsim.cos.files import File, FileSystem, FileType
+from cardsim.cos.access import APPLICATION, PIN
+from cardsim.cos.files import ROOT, File, FileSystem, FileType
 from cardsim.cos.masterkey import Algorithm
+from cardsim.cos.meters import Meter, MeterKind
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -188,6 +190,25 @@ class KeyStore:
         """Give all tries back after a match, as a write of its own (early: the match stands, whatever follows)."""
         if slot.limit != NO_LIMIT:
             self._partition.write_early(slot.counter_at, bytes((slot.limit,)))
+
+    def meters(self) -> list[Meter]:
+        """Tries of each key and PIN that counts them."""
+        files, found = self._files.index.files, []
+        for (df, use, number), slots in self.slots().items():
+            key = f"tries of {KeyUse(use).name.lower()} key {number:02X}"
+            name = "tries of the PIN" if use == KeyUse.PIN else key
+            inside = APPLICATION if df != ROOT else 0
+            reference = PIN if use == KeyUse.PIN else inside | number if use == KeyUse.EXTERNAL else None
+            found += [
+                Meter(
+                    f"{name} version {slot.version:02X}" if len(slots) > 1 else name, MeterKind.TRIES,
+                    range(slot.counter_at, slot.counter_at + 1), "", files[df].name if df != ROOT else b"",
+                    reference, slot.version, slot.limit, early=True,
+                )
+                for slot in slots
+                if slot.limit != NO_LIMIT
+            ]  # fmt: skip
+        return found
 
     def renew(self, slot: Slot, secret: bytes | None = None) -> None:
         """Give all tries back and, where one is given, another secret of the same kind; with the command."""

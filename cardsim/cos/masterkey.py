@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cardsim.chip.partition import Partition
+from cardsim.cos.meters import Meter, MeterKind
 from cardsim.crypto.social import SSF33
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
@@ -119,6 +120,14 @@ class MasterKeySlot:
             raise StatusError(status.BLOCKED)
         self._partition.write_early(self._offset + PAGE, bytes((left - 1,)))
         return left - 1
+
+    def meters(self, name: str) -> tuple[Meter, Meter]:
+        """Tries left, and the sequence counter of the secure channel; there are none before a key was loaded."""
+        page, limit = self._offset + PAGE, self._partition.memory[self._offset + 3]
+        return (
+            Meter(f"tries of the {name}", MeterKind.TRIES, range(page, page + 1), reference=0, limit=limit, early=True),
+            Meter(f"sequence of the {name}", MeterKind.COUNT, range(page + 1, page + 3)),
+        )
 
     def restore(self) -> None:
         """Give all tries back, with the command."""

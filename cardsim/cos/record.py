@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from cardsim.chip.eeprom import ERASED
 from cardsim.chip.partition import Partition
 from cardsim.cos.masterkey import MasterKeySlot
+from cardsim.cos.meters import Meter
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -130,6 +131,11 @@ class CardRecord:
         ):
             return CardState.VIRGIN
         return CardState(stored)
+
+    def meters(self) -> list[Meter]:
+        """Tries of the transport key and of the card master key, as far as they are there."""
+        named = (("transport key", self.transport), ("card master key", self.master))
+        return [slot.meters(name)[0] for name, slot in named if slot.loaded]
 
     def set_state(self, state: CardState) -> None:
         """Write the state with the command."""

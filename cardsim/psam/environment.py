@@ -10,6 +10,7 @@ from cardsim.cos.environment import CardServices, Handler, SuiteEnvironment
 from cardsim.cos.files import ROOT, File, FileType
 from cardsim.cos.keys import KeyStore, KeyUse, Slot
 from cardsim.cos.masterkey import MasterKeySet
+from cardsim.cos.meters import Meter
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto import social
@@ -105,6 +106,10 @@ class Sam(SuiteEnvironment):
     def wipe(self) -> None:
         """Forget rights, challenge, session keys and current files."""
         self.ram = SamMemory()
+
+    def meters(self) -> list[Meter]:
+        """Tries of the PSAM's own keys."""
+        return [*super().meters(), *self.own_keys.meters()]
 
     # --- selection ---------------------------------------------------------------------------------------------
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardsim.cos.access import PIN
 from cardsim.cos.files import File, FileSystem, FileType, NewFile
+from cardsim.cos.meters import Meter, MeterKind
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816 import status, tlv
 from cardsim.iso7816.status import StatusError
@@ -322,6 +324,34 @@ class Application:
     def counters(self) -> bytes:
         """All counters as they stand."""
         return self._partition.read(self.counters_at, DUAL_TOTAL_AT + AMOUNT_SIZE)
+
+    def meters(self) -> list[Meter]:
+        """Where its counters stand in the partition; none before there are any."""
+        if not self.counters_at:
+            return []
+        limit, start = self.counters()[PIN_LIMIT_AT], self.counters_at
+        places = [
+            ("ATC", MeterKind.COUNT, ATC_AT, 2, True),
+            ("last online ATC", MeterKind.COUNT, LOATC_AT, 2, False),
+            ("marks", MeterKind.MARK, INDICATORS_AT, 1, True),
+            ("number of scripts", MeterKind.COUNT, SCRIPTS_AT, 1, True),
+        ]
+        found = [
+            Meter(name, kind, range(start + at, start + at + size), "", self.df.name, early=early)
+            for name, kind, at, size, early in places
+        ]
+        balance, tries = start + BALANCE_AT, start + PIN_TRIES_AT
+        flags, name = self.df.entry + 1, self.df.name
+        found += [
+            Meter("balance of electronic cash", MeterKind.MONEY, range(balance, balance + 6), "", name, decimal=True),
+            Meter("block of the application", MeterKind.MARK, range(flags, flags + 1), "", name, early=True),
+        ]
+        if limit:
+            cells = range(tries, tries + 1)
+            found.append(
+                Meter("tries of the offline PIN", MeterKind.TRIES, cells, "", name, PIN, limit=limit, early=True)
+            )
+        return found
 
     def write_counter(self, at: int, value: bytes) -> None:
         """Write a counter with the command."""

@@ -8,6 +8,7 @@ from cardsim.cos.commands import GET_RESPONSE, SELECT
 from cardsim.cos.environment import CardServices, Environment, Handler
 from cardsim.cos.files import ROOT, FileType
 from cardsim.cos.masterkey import SET_OF_THREE, Algorithm, MasterKeySet
+from cardsim.cos.meters import Meter
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command
 from cardsim.iso7816 import status
@@ -114,6 +115,14 @@ class Pse(Environment):
         if header == SELECT.header or (state is State.COMPLETED and header != GET_RESPONSE.header):
             self.ram.transaction.finishing = False
         return None
+
+    def meters(self) -> list[Meter]:
+        """Tries of the channel, and the counters of each application."""
+        found = super().meters()
+        for file in self.files.index.files:
+            if file.type is FileType.DF and file.index != ROOT:
+                found += self.application_of(file.index).meters()
+        return found
 
     # --- selection ---------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import Final, Self
 from cardsim.chip.partition import Partition
 from cardsim.cos.access import RULE_SIZE, AccessRule
 from cardsim.cos.files import File, FileType, NewFile
+from cardsim.cos.meters import Meter, MeterKind
 from cardsim.crypto.medical import Purchase
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
@@ -82,6 +83,18 @@ class Account:
     def write(self, partition: Partition, file: File) -> None:
         """Write all of it, with the command."""
         partition.write(file.offset, bytes(self))
+
+
+def meters(file: File, application: bytes) -> list[Meter]:
+    """Where the numbers of an account stand in the partition."""
+    places = (
+        ("load sequence", MeterKind.COUNT, 0, 2), ("purchase sequence", MeterKind.COUNT, 2, 4),
+        ("balance", MeterKind.MONEY, 4, 8),
+    )  # fmt: skip
+    return [
+        Meter(f"{name} of the medical account", kind, range(file.offset + start, file.offset + stop), "", application)
+        for name, kind, start, stop in places
+    ]
 
 
 def write_starting_day(partition: Partition, file: File, day: bytes) -> None:

@@ -18,6 +18,7 @@ from cardsim.cos.access import APPLICATION_BITS, MASTER_BIT
 from cardsim.cos.environment import CardServices, Handler, SuiteEnvironment
 from cardsim.cos.files import ROOT, FileType
 from cardsim.cos.keys import KeyStore
+from cardsim.cos.meters import Meter
 from cardsim.cos.records import Records
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto.medical import TypeCoding
@@ -25,6 +26,7 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 from cardsim.iso7816.tlv import ber
 from cardsim.ssse import commands, medical_commands
+from cardsim.ssse.account import meters as account_meters
 from cardsim.ssse.authentication import Authentication
 from cardsim.ssse.binary import BinaryCommands
 from cardsim.ssse.block import BlockCommands
@@ -122,6 +124,14 @@ class Ssse(SuiteEnvironment):
         """End a pending transaction, unless the command leaves it (SSC part 5 table 49, C-04)."""
         if not keeps(command, answer):
             self.ram.transaction = None
+
+    def meters(self) -> list[Meter]:
+        """Tries of keys and PIN, and the medical accounts with their sequences."""
+        index = self.files.index
+        found = [*super().meters(), *self.keys.meters()]
+        for df, file in index.accounts.items():
+            found += account_meters(file, index.files[df].name)
+        return found
 
     # --- selection ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""Numbers that a card counts, and where they stand in its memory: for those who watch a model from outside.
+
+An environment says what it counts (`Environment.meters`); addresses are those of its partition there, and those of the
+whole memory in `ModelControl.meters`. Nothing in the card itself uses them.
+"""
+
+import enum
+from dataclasses import dataclass, replace
+from typing import Self
+
+from cardsim.cos.access import APPLICATION, PIN, PIN_BIT
+
+
+class MeterKind(enum.Enum):
+    """What a number counts."""
+
+    TRIES = "tries"
+    """Tries that a key or PIN has left. Written early (D13)."""
+    MONEY = "money"
+    """A balance, in fen."""
+    COUNT = "count"
+    """Transactions, such as the ATC, or a sequence of them."""
+    MARK = "mark"
+    """Something that has happened and is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One number.
+
+    `application` is the DF name that it belongs to, empty for the environment itself. `reference` names a secret as
+    EXTERNAL AUTHENTICATE does in P2, F0 for a PIN; None where it is no such key; `version` tells its generations apart.
+    `limit` are its tries when all are there. `early`: whether it may change before the rest of a command does (D13).
+    """
+
+    name: str
+    kind: MeterKind
+    cells: range
+    part: str = ""
+    application: bytes = b""
+    reference: int | None = None
+    version: int | None = None
+    limit: int | None = None
+    decimal: bool = False
+    early: bool = False
+
+    def moved(self, start: int, part: str) -> Self:
+        """The same number, in a partition that begins at `start` and has this name."""
+        return replace(self, cells=range(self.cells.start + start, self.cells.stop + start), part=part)
+
+    def value(self, cells: bytes) -> int:
+        """What the cells say; -1 for decimal digits that are none."""
+        if not self.decimal:
+            return int.from_bytes(cells, "big")
+        text = cells.hex()
+        return int(text) if text.isdigit() else -1
+
+
+@dataclass(frozen=True, slots=True)
+class FileRule:
+    """One EF, and the sets of references each of which opens it; no set: never; the empty set: free.
+
+    References are those of `Meter`. In set-up the environment master key appends besides, whatever the rule (D6).
+    """
+
+    part: str
+    application: bytes
+    fid: int
+    sfi: int
+    records: bool
+    read: tuple[frozenset[int], ...]
+    write: tuple[frozenset[int], ...]
+    protected: bool
+    """Whether writing demands secure messaging."""
+
+
+def references(mask: int) -> frozenset[int]:
+    """The references that a set of rights stands for (`cardsim.cos.access.bit_of`)."""
+    keys = {bit if bit < 16 else APPLICATION | bit - 16 for bit in range(32) if mask >> bit & 1}
+    return frozenset(keys | {PIN} if mask & PIN_BIT else keys)
