@@ -17,7 +17,7 @@ from cardsim.control import ModelState, key_of_state
 from cardsim.cos.dispatcher import CardMemory, Dispatcher
 from cardsim.cos.environment import Environment
 from cardsim.cos.meters import FileRule, Meter
-from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE
+from cardsim.cos.record import JOURNAL_SIZE, PAGE, SIZE, EnvironmentEntry
 from cardsim.iso7816.apdu import Case
 
 if TYPE_CHECKING:
@@ -200,27 +200,28 @@ class Model(abc.ABC, Generic[_Os]):
 
     def _described(self) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
         """Meters and rules, kept by the token that names the directories' content (D15): a restored card has its old
-        ones again."""
+        ones again. An environment that was not mounted since power-on tells nothing."""
         if self._journal.failed:
             return (), ()
         layout = self.eeprom.layout
         found = self._descriptions.get(layout)
         if found is None:
-            if len(self._descriptions) == _DESCRIPTIONS:
-                self._descriptions.clear()
             with self.unwatched():
-                found = self._descriptions[layout] = self._describe()
+                entries = self.os.record.environments()
+                found = self._describe([entry for entry in entries if entry.slot in self.environments])
+            if all(entry.slot in self.environments for entry in entries):
+                if len(self._descriptions) == _DESCRIPTIONS:
+                    self._descriptions.clear()
+                self._descriptions[layout] = found
         return found
 
-    def _describe(self) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
+    def _describe(self, entries: list[EnvironmentEntry]) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
         meters = [meter.moved(0, "cos") for meter in self.os.record.meters()]
         rules: list[FileRule] = []
-        for entry in self.os.record.environments():
-            environment = self.environments.get(entry.slot)
-            if environment is not None:
-                part, start = f"{entry.fid:04X}", entry.first_page * PAGE
-                meters += [meter.moved(start, part) for meter in environment.meters()]
-                rules += [replace(rule, part=part) for rule in environment.rules()]
+        for entry in entries:
+            part, environment = f"{entry.fid:04X}", self.environments[entry.slot]
+            meters += [meter.moved(entry.first_page * PAGE, part) for meter in environment.meters()]
+            rules += [replace(rule, part=part) for rule in environment.rules()]
         return tuple(meters), tuple(rules)
 
     def state_key(self) -> bytes:

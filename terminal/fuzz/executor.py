@@ -39,6 +39,14 @@ class Exchange(NamedTuple):
         return int.from_bytes(self.answer[-2:], "big")
 
 
+class Restart(NamedTuple):
+    """The card was powered off and on again: by a step, or because its supply was cut while it wrote."""
+
+    step: int
+    cut: bytes | None = None
+    """The command in which the supply was cut; there was no answer to it."""
+
+
 class Oracle(Protocol):
     """One thing that must never happen. A complaint is one sentence for people, without secrets."""
 
@@ -52,8 +60,8 @@ class Oracle(Protocol):
     def judge(self, exchange: Exchange) -> str | None:
         """An answer came."""
 
-    def was_reset(self, *, cut: bool) -> str | None:
-        """The card was powered off and on: by a step, or (`cut`) because its supply was cut while it wrote."""
+    def was_reset(self, restart: Restart) -> str | None:
+        """The card was powered off and on."""
 
     def end(self) -> str | None:
         """All steps are done."""
@@ -133,7 +141,7 @@ class Executor:
                 case Send():
                     self._send(step)
                 case Reset():
-                    self._reset(cut=False)
+                    self._reset(cut=None)
                 case Let():
                     context = self.subject.context
                     context.captured[step.name] = step.value.render(context.evaluate)
@@ -174,7 +182,7 @@ class Executor:
         except Exception as error:  # a card never raises: this one has fallen over, which is what is looked for
             raise _Stopped(Complaint("falls-over", f"{type(error).__name__}: {error}", self._step)) from error
         if not answer and self._cut:
-            self._reset(cut=True)
+            self._reset(cut=command)
             return b""
         observer.follow(command, answer)
         exchange = Exchange(self._step, step, command, answer, before, observer.state, added)
@@ -187,37 +195,43 @@ class Executor:
                 self._heard(oracle, complaint)
         return answer
 
-    def _reset(self, *, cut: bool) -> None:
-        if self._cut and self.subject.control is not None:
+    def _reset(self, *, cut: bytes | None) -> None:
+        if self.subject.control is not None:
             self.subject.control.mend()
         self._cut = False
         self.subject.card.power_off()
         self._observer.reset()
         self.subject.power_on()
         for oracle in self.oracles:
-            self._heard(oracle, oracle.was_reset(cut=cut))
+            self._heard(oracle, oracle.was_reset(Restart(self._step, cut)))
 
     def _control(self, step: Control) -> None:
         """A fault of the model: armed until it struck, or until the next reset. Other cards have none."""
-        control = self.subject.control
-        if control is None or not all(word.isdigit() for word in step.arguments):
+        if not inject(self.subject, step):
             self._run.left_out += 1
             return
-        numbers = [int(word) for word in step.arguments]
-        match step.action, numbers:
-            case "cut", [after]:
-                control.cut(after)
-            case "cut-inside", [after, inside]:
-                control.cut(after, inside)
-            case "fail-page", [times]:
-                control.fail_pages(times)
-            case "mend", []:
-                control.mend()
-            case _:
-                self._run.left_out += 1
-                return
-        self._cut = step.action != "mend"
+        self._cut = step.action in ("cut", "cut-inside")
 
     def _heard(self, oracle: Oracle, complaint: str | None) -> None:
         if complaint is not None:
             raise _Stopped(Complaint(oracle.name, complaint, self._step))
+
+
+def inject(subject: Subject, step: Control) -> bool:
+    """Arm the fault of a step; False where the card takes none, or not this one."""
+    control = subject.control
+    if control is None or not all(word.isdigit() for word in step.arguments):
+        return False
+    numbers = [int(word) for word in step.arguments]
+    match step.action, numbers:
+        case "cut", [after]:
+            control.cut(after)
+        case "cut-inside", [after, inside]:
+            control.cut(after, inside)
+        case "fail-page", [times]:
+            control.fail_pages(times)
+        case "mend", []:
+            control.mend()
+        case _:
+            return False
+    return True

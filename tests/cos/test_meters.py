@@ -41,7 +41,9 @@ def test_keys_of_the_card_and_the_psam() -> None:
     """A blank card counts the tries of its transport key, a PSAM those of its own keys."""
     names = [meter.name for meter in blank().model.meters()]
     assert names == ["tries of the transport key"]
-    kinds = {(meter.part, meter.kind) for meter in psam()[0].meters()}
+    module, _ = psam()
+    module.power_on()
+    kinds = {(meter.part, meter.kind) for meter in module.meters()}
     assert ("3F00", MeterKind.TRIES) in kinds
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from terminal.errors import LinkError
-from terminal.fuzz.executor import Exchange, Executor, Run
+from terminal.fuzz.executor import Exchange, Executor, Restart, Run
 from terminal.fuzz.sequence import Sequence, parse_sequence
 from terminal.fuzz.subject import Subject, blank_subject
 from tests.cards import DUAL, card, made
@@ -46,8 +46,8 @@ class Listener:
         self.heard.append(f"{exchange.step} {exchange.sw:04X}{' added' if exchange.added else ''}")
         return f"it answers {self.sw:04X}" if exchange.sw == self.sw else None
 
-    def was_reset(self, *, cut: bool) -> str | None:
-        self.heard.append("cut" if cut else "reset")
+    def was_reset(self, restart: Restart) -> str | None:
+        self.heard.append("reset" if restart.cut is None else f"cut in {restart.cut[:2].hex()} at {restart.step}")
         return None
 
     def end(self) -> str | None:
@@ -80,7 +80,7 @@ def test_a_cut_is_followed_by_a_reset_and_what_comes_then_meets_a_card_that_work
     text = ">> 00 A4 04 00 {lc} {name ssse}\ncut 1\n> 00 20 00 00 03 999999\n>> 00 A4 00 00 02 3F00\n"
     listener = Listener()
     run = Executor(subject(), [listener]).run(parse_sequence(text))
-    assert "cut" in listener.heard
+    assert "cut in 0020 at 2" in listener.heard
     assert run.exchanges[-1].sw == 0x9000
     assert run.complaint is None
 
