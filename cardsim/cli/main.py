@@ -62,13 +62,17 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH]\n"
         "                     [--trace FILE] [--defect NAME] [-- COMMAND ...]",
         description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
-        epilog="example: cardsim serve me.card --psam me.psam -- opensc-tool -l",
+        epilog="example: cardsim serve me.card --psam me.psam -- opensc-tool -l; or: cardsim serve me.card --trace -",
     )
     serve.add_argument("image", metavar="IMAGE", help="the card in slot 0")
     serve.add_argument("--psam", metavar="IMAGE", help="the PSAM in slot 1")
     serve.add_argument("--via", choices=("socket", "vpcd"), default="socket", help="kind of reader (default socket)")
     serve.add_argument("--socket", metavar="PATH", help="the socket's path, at most 107 bytes (default: a new one)")
-    serve.add_argument("--trace", metavar="FILE", help="write every exchange as a JSON line; PINs and keys are masked")
+    serve.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write every exchange: in words to a terminal or to - (standard error), else as JSON lines",
+    )
     serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in the trace")
     serve.add_argument(
         "--defect", metavar="NAME", help="one named fault, in the card that it belongs to, or FILE:NAME of your own"

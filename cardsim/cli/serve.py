@@ -13,6 +13,7 @@ from cardsim.cli import PROGRAM
 from cardsim.cli.trace import open_trace
 from cardsim.commandline import Exit, UsageError, image_path
 from cardsim.iso7816.card import Card
+from cardsim.live.watch import Watch
 from cardsim.reader.errors import ReaderError
 from cardsim.reader.vpcd import VpcdConnection
 from cardsim.serving import Served, awaited_end, put_in, run_command, wait_for_end
@@ -32,8 +33,9 @@ def serve(asked: argparse.Namespace) -> int:
                 psams = [stack.enter_context(_psam(path, asked.seed)) for path in paths[1:]]
                 spoil(card, *psams)
                 cards: list[Card] = [card, *psams]
-                trace = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
-                served = [Served(card, trace.on_apdu(slot), trace.on_power(slot)) for slot, card in enumerate(cards)]
+                listeners = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
+                watch = Watch(listeners)
+                served = [Served(card, watch.on_apdu(slot), watch.on_power(slot)) for slot, card in enumerate(cards)]
                 readers = put_in(stack, served, via=asked.via, socket=asked.socket)
                 status = (
                     run_command(asked.argv, readers, ending) if asked.argv else wait_for_end(readers, ending, PROGRAM)

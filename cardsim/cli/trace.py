@@ -1,11 +1,13 @@
-"""The trace of `cardsim serve`: what happens at the contacts, one JSON object a line; PINs and keys are masked.
+"""The trace of `cardsim serve`: what happens at the contacts, for machines or for people; PINs and keys are masked.
 
-Every line has "time", "slot" and "event"; "power-on" and "reset" have the "atr" as well, and "apdu" has "command",
-"response" and the "seconds" that the card took. The other event is "power-off".
+In a file it is one JSON object a line. Every line has "time", "slot" and "event"; "power-on" and "reset" have the "atr"
+as well, and "apdu" has "command", "response" and the "seconds" that the card took, and both in words. The other event
+is "power-off". On a terminal it is text for people.
 """
 
 import contextlib
 import json
+import os
 import sys
 import threading
 import time
@@ -15,86 +17,131 @@ from typing import IO, Final
 
 from cardsim.cli import PROGRAM
 from cardsim.commandline import UsageError
-from cardsim.decode import Environment
-from cardsim.decode.commands import Session, masked_hex
-from cardsim.reader.trace import ApduHook, PowerEvent, PowerHook
+from cardsim.decode.explain import Line
+from cardsim.live.watch import EVENT_NAMES, Listener
+from cardsim.live.words import Told, words_of
+from cardsim.reader.trace import PowerEvent
 
-_EVENTS: Final = {PowerEvent.ON: "power-on", PowerEvent.RESET: "reset", PowerEvent.OFF: "power-off"}
-_HOMES: Final = (Environment.CARD, Environment.PSAM)
-"""What stands in each slot."""
+STANDARD_ERROR: Final = "-"
+"""The FILE that stands for standard error: standard output belongs to the command behind `--`."""
+_CARDS: Final = ("card", "PSAM")
+_COLOURS: Final = {"bold": "1", "dim": "2", "yellow": "33", "cyan": "36"}
+_LONGEST: Final = 100
 
 
-class Trace:
-    """Writes what readers tell. A file that cannot be written any more ends the trace, not the card session."""
+class Output:
+    """Where a trace goes. What cannot be written ends the trace, not the card session."""
 
-    def __init__(self, file: IO[str] | None, *, show: bool) -> None:
-        self._file = file
-        self._show = show
-        self._sessions: dict[int, Session] = {}
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream: IO[str] | None = stream
         self._lock = threading.Lock()
 
-    def _session(self, slot: int) -> Session:
-        """Slot 1 has the PSAM, whose commands are other ones."""
-        return self._sessions.setdefault(slot, Session(_HOMES[slot]))
-
-    def on_apdu(self, slot: int) -> ApduHook | None:
-        """What the reader of a slot calls for each APDU; None where nobody listens."""
-        if self._file is None:
-            return None
-        session = self._session(slot)
-
-        def write(command: bytes, response: bytes, seconds: float) -> None:
-            session.sent(command)
-            shown = masked_hex(session.environment, command, show_secrets=self._show)
-            line: dict[str, str | float] = {
-                "command": shown,
-                "response": response.hex().upper(),
-                "seconds": round(seconds, 9),
-            }
-            self._write(slot, "apdu", line)
-            if len(response) >= 2:
-                session.answered(int.from_bytes(response[-2:], "big"))
-
-        return write
-
-    def on_power(self, slot: int) -> PowerHook | None:
-        """What the reader of a slot calls for each power event."""
-        if self._file is None:
-            return None
-        session = self._session(slot)
-
-        def write(event: PowerEvent, atr: bytes) -> None:
-            session.reset()
-            self._write(slot, _EVENTS[event], {"atr": atr.hex().upper()} if event is not PowerEvent.OFF else {})
-
-        return write
+    def write(self, text: str) -> None:
+        """Write some lines at once, so that two slots do not mix theirs."""
+        with self._lock:
+            if self._stream is None:
+                return
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except OSError as error:
+                self._stream = None
+                sys.stderr.write(f"{PROGRAM}: the trace ends here, it cannot be written: {error.strerror}\n")
 
     def close(self) -> None:
         """Write no more."""
         with self._lock:
-            self._file = None
+            self._stream = None
 
-    def _write(self, slot: int, event: str, more: dict[str, str | float]) -> None:
-        line = json.dumps({"time": round(time.time(), 6), "slot": slot, "event": event, **more})
-        with self._lock:
-            if self._file is None:
-                return
-            try:
-                self._file.write(line + "\n")
-            except OSError as error:
-                self._file = None
-                sys.stderr.write(f"{PROGRAM}: the trace ends here, it cannot be written: {error.strerror}\n")
+
+class JsonTrace:
+    """One JSON object a line."""
+
+    what = "the trace"
+
+    def __init__(self, output: Output, *, show: bool) -> None:
+        self._output = output
+        self._show = show
+
+    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+        """An exchange, with its words."""
+        words = words_of(told, show_secrets=self._show)
+        self._write(slot, at, "apdu", {"seconds": round(seconds, 9), **words.document()})
+
+    def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
+        """A power event."""
+        more: dict[str, object] = {} if event is PowerEvent.OFF else {"atr": atr.hex().upper()}
+        self._write(slot, at, EVENT_NAMES[event], more)
+
+    def _write(self, slot: int, at: float, event: str, more: dict[str, object]) -> None:
+        line = {"time": round(at, 6), "slot": slot, "event": event, **more}
+        self._output.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+class TextTrace:
+    """Text for people, in colour where a terminal shows it."""
+
+    what = "the trace"
+
+    def __init__(self, output: Output, *, show: bool, colour: bool) -> None:
+        self._output = output
+        self._show = show
+        self._colour = colour
+
+    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+        """The command by name, the state that it met, both byte strings, and the answer in words."""
+        words, paint = words_of(told, show_secrets=self._show), self._paint
+        lines = [
+            f"{_clock(at)} {_CARDS[slot]}  {paint(words.name, 'cyan')}  {paint(f'[{words.state}]', 'dim')}",
+            paint(f"    → {_shorten(words.command)}", "dim"),
+            paint(f"    ← {_shorten(words.response)}", "dim"),
+            *(f"      {'  ' * item.depth}{_item(item)}" for item in words.items),
+        ]
+        said = "; ".join((words.meaning, *words.causes)) if not words.ok else words.meaning
+        lines.append(
+            paint(f"    {words.response[-4:]} {said}  {seconds * 1000:.2f} ms", "dim" if words.ok else "yellow")
+        )
+        self._output.write("\n".join(lines) + "\n")
+
+    def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
+        """A power event, with the ATR that it led to."""
+        told = f"  ATR {atr.hex().upper()}" if atr else ""
+        self._output.write(f"{_clock(at)} {_CARDS[slot]}  {self._paint(EVENT_NAMES[event], 'bold')}{told}\n")
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self._colour else text
+
+
+def _clock(at: float) -> str:
+    """Local time of day, to the millisecond."""
+    return f"{time.strftime('%H:%M:%S', time.localtime(at))}.{int(at % 1 * 1000):03}"
+
+
+def _shorten(text: str) -> str:
+    """Long rows of bytes lose their middle."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 12]}…{text[-8:]}"
+
+
+def _item(item: Line) -> str:
+    name = f"{item.tag} {item.name} {item.chinese}".strip()
+    text = item.text if " " in item.text else _shorten(item.text)
+    return f"{name}: {text}" if text else name
 
 
 @contextlib.contextmanager
-def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Iterator[Trace]:
-    """A trace that is appended to a file; without a path, one that nobody listens to.
+def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Iterator[list[Listener]]:
+    """What listens for a trace: nobody without a path. A file is appended to.
 
     Raises:
         UsageError: the file cannot be written, or is one of the images.
     """
     if path is None:
-        yield Trace(None, show=show)
+        yield []
+        return
+    if path == STANDARD_ERROR:
+        output = Output(sys.stderr)
+        yield [TextTrace(output, show=show, colour=_coloured(sys.stderr))]
+        output.close()
         return
     target = Path(path)
     if target.exists() and any(target.samefile(image) for image in images):
@@ -103,10 +150,18 @@ def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Itera
         stream = target.open("a", encoding="utf8", buffering=1)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    trace = Trace(stream, show=show)
+    output = Output(stream)
     try:
-        yield trace
+        if stream.isatty():
+            yield [TextTrace(output, show=show, colour=_coloured(stream))]
+        else:
+            yield [JsonTrace(output, show=show)]
     finally:
-        trace.close()
+        output.close()
         with contextlib.suppress(OSError):  # said when it happened
             stream.close()
+
+
+def _coloured(stream: IO[str]) -> bool:
+    """Whether a stream shows colours (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

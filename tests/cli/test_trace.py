@@ -1,6 +1,10 @@
 """`cardsim serve --trace`: every exchange as a line, and no PIN or key in any of them."""
 
+import contextlib
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,11 +73,68 @@ def test_lines_tell_what_happened(image: Path, tmp_path: Path) -> None:
     kept, on, exchange, *_ = lines(trace)
     assert kept == {"event": "kept"}
     assert (on["slot"], on["event"], on["atr"]) == (0, "power-on", ATR.hex().upper())
-    assert sorted(exchange) == ["command", "event", "response", "seconds", "slot", "time"]
     assert (exchange["event"], exchange["response"]) == ("apdu", "611E")
     assert exchange["command"] == SELECT_SSSE.hex().upper()
     assert on["time"] <= exchange["time"]
     assert 0 <= exchange["seconds"] < 5
+    assert (exchange["name"], exchange["environment"], exchange["ok"]) == ("SELECT", "card", True)
+    assert exchange["meaning"] == "30 bytes waiting for GET RESPONSE"
+
+
+def talk(image: Path, trace: str | Path, **popen: Any) -> subprocess.CompletedProcess[str]:
+    """Serve a card with a trace to a client that selects SSSE, verifies a wrong PIN and reads a record."""
+    script = (
+        "import os; from pathlib import Path; from tests.cli.support import *\n"
+        "with CardClient(Path(os.environ[VARIABLE])) as card:\n"
+        "    for apdu in (SELECT_SSSE, '00C000001E', '0020000003999999', '00B2012C00'): print(card.apdu(apdu).hex())"
+    )
+    return subprocess.run(
+        command("cardsim", "serve", image, "--trace", trace, "--", sys.executable, "-c", script),
+        env=environment(),
+        text=True,
+        check=True,
+        **popen,
+    )
+
+
+def assert_words(text: str) -> None:
+    """What `talk` has done, for people."""
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} card  power-on  ATR 3B6D", text)
+    assert " card  SELECT  [MF]" in text
+    assert "card  GET RESPONSE of SELECT  [ssse sx1.sh.社会保障]" in text
+    assert "84 DF name 专用文件名称: 7378312E73682EC9E7BBE1B1A3D5CF (sx1.sh.社会保障)" in text
+    assert "→ 0020000003******" in text
+    assert "999999" not in text
+    assert re.search(r"63C[45] comparison failed, [45] tries left", text)
+
+
+def test_words_on_standard_error(image: Path) -> None:
+    """Standard output stays the command's own."""
+    done = talk(image, "-", capture_output=True)
+    assert done.stdout.splitlines()[0] == "611e"
+    assert len(done.stdout.splitlines()) == 4
+    assert_words(done.stderr)
+    assert "\x1b" not in done.stderr
+
+
+def test_words_on_a_terminal(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In colour, unless nobody wants it."""
+    for no_colour in (False, True):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if no_colour:
+            monkeypatch.setenv("NO_COLOR", "1")
+        master, slave = pty.openpty()
+        talk(image, os.ttyname(slave), stdout=subprocess.DEVNULL)
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):  # the last one has hung up
+            while part := os.read(master, 65536):
+                shown += part
+        os.close(master)
+        text = shown.decode().replace("\r\n", "\n")
+        assert ("\x1b[36mSELECT\x1b[0m" in text) is not no_colour
+        assert_words(re.sub(r"\x1b\[\d+m", "", text))
 
 
 def test_files_that_cannot_be_a_trace(image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from cardsim.cli.trace import open_trace
 from cardsim.crypto import social
 from cardsim.crypto.padding import xor
 from cardsim.keyfile import load_keyfile
+from cardsim.live.watch import Watch
 from cardsim.making import demo
 from cardsim.making.psam import terminal_number
 from cardsim.making.samplan import load_psam_profile, psam_profile_names
@@ -127,9 +128,10 @@ def test_kinds_of_images(image: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 def test_the_trace_masks_what_the_psam_enciphers(tmp_path: Path) -> None:
     """Slot 1 is read as a PSAM's: keys, and what CIPHER DATA enciphers (it may be a new PIN), are masked."""
     path = tmp_path / "trace"
-    with open_trace(str(path), [], show=False) as trace:
+    with open_trace(str(path), [], show=False) as listeners:
+        watch = Watch(listeners)
         for slot in (0, 1):
-            tell = trace.on_apdu(slot)
+            tell = watch.on_apdu(slot)
             assert tell is not None
             for command in ("80FA000008" + "AB" * 8, "84D400111C" + "AB" * 28, "BFDE070808" + "AB" * 8):
                 tell(bytes.fromhex(command), b"\x90\x00", 0.0)

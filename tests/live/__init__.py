@@ -1,0 +1,1 @@
+"""Watching cards while readers use them."""
