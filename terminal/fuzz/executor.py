@@ -177,7 +177,7 @@ class Executor:
         before = observer.state
         try:
             answer = self.subject.card.transmit(command)
-        except LinkError:
+        except (LinkError, FunctionError):  # a card that is gone; a command that is not sent, to spare the card
             raise
         except Exception as error:  # a card never raises: this one has fallen over, which is what is looked for
             raise _Stopped(Complaint("falls-over", f"{type(error).__name__}: {error}", self._step)) from error
