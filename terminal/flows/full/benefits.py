@@ -4,7 +4,7 @@ from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, print_slip, report
 from terminal.flows.financial.flow import Result
 from terminal.flows.full.config import End, Receive, ServiceOutcome
-from terminal.flows.full.visit import Visit, bank_reason, refused
+from terminal.flows.full.visit import Visit, bank_reason, one_by_one, refused
 from terminal.messages.bank import TransactionType
 from terminal.messages.social import Benefit, Benefits, FindBenefits, PaidOut, PayBenefit
 
@@ -21,16 +21,7 @@ def receive(visit: Visit, task: Receive) -> Flow[ServiceOutcome]:
     bank = yield from visit.pay(kind=TransactionType.INQUIRY, amount=0)
     if bank.result is not Result.APPROVED:
         return ServiceOutcome(End.REFUSED, f"no benefit can be received: {bank_reason(bank)}")
-    references: list[tuple[str, str]] = []
-    amounts: list[tuple[str, int]] = []
-    for benefit in wanted:
-        ended = yield from _receive(visit, benefit)
-        references += ended.references
-        amounts += ended.amounts
-        if ended.end is not End.DONE:
-            end = End.OPEN if amounts else ended.end
-            return ServiceOutcome(end, ended.reason, tuple(references), tuple(amounts))
-    return ServiceOutcome(End.DONE, f"{len(wanted)} received", tuple(references), tuple(amounts))
+    return (yield from one_by_one((_receive(visit, benefit) for benefit in wanted), "received"))
 
 
 def _receive(visit: Visit, benefit: Benefit) -> Flow[ServiceOutcome]:

@@ -4,7 +4,16 @@ from cardsim.decode.values import decimal_yuan
 from terminal.effects import Flow, Mark, print_slip, report
 from terminal.flows.financial.flow import Result
 from terminal.flows.full.config import Contribute, End, ServiceOutcome
-from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered
+from terminal.flows.full.visit import (
+    Visit,
+    bank_reason,
+    forget,
+    one_by_one,
+    payment_reference,
+    refused,
+    remember,
+    remembered,
+)
 from terminal.messages.bank import TransactionType
 from terminal.messages.social import Accepted, Due, DuePaid, Dues, FindDues
 
@@ -15,28 +24,18 @@ def contribute(visit: Visit, task: Contribute) -> Flow[ServiceOutcome]:
     found = yield from visit.ask(FindDues(visit.card))
     if not isinstance(found, Dues):
         return refused("contributions cannot be looked up", found)
-    references, amounts = yield from _known_by_now(visit, task, found)
+    before = yield from _known_by_now(visit, task, found)
     wanted = [due for due in found.dues if not task.numbers or due.number in task.numbers]
     if not wanted:
-        if references:
-            return ServiceOutcome(End.DONE, f"{len(references)} paid before", tuple(references), tuple(amounts))
-        return ServiceOutcome(End.REFUSED, "nothing is due")
-    for due in wanted:
-        ended = yield from _pay(visit, due)
-        references += ended.references
-        amounts += ended.amounts
-        if ended.end is not End.DONE:
-            end = End.OPEN if amounts else ended.end
-            return ServiceOutcome(end, ended.reason, tuple(references), tuple(amounts))
-    return ServiceOutcome(End.DONE, f"{len(wanted)} paid", tuple(references), tuple(amounts))
+        return before if before.references else ServiceOutcome(End.REFUSED, "nothing is due")
+    return (yield from one_by_one((_pay(visit, due) for due in wanted), "paid", before))
 
 
-def _known_by_now(
-    visit: Visit, task: Contribute, found: Dues
-) -> Flow[tuple[list[tuple[str, str]], list[tuple[str, int]]]]:
+def _known_by_now(visit: Visit, task: Contribute, found: Dues) -> Flow[ServiceOutcome]:
     """Those of the wanted numbers that were paid at this terminal, and that the insurance system has marked although
     its answer was lost; nothing of them has to be remembered any more."""
-    references, amounts = [], []
+    references: list[tuple[str, str]] = []
+    amounts: list[tuple[str, int]] = []
     still_due = {due.number for due in found.dues}
     # In the order in which they were asked for: a run goes the same way each time.
     for number in dict.fromkeys(task.numbers):
@@ -44,7 +43,7 @@ def _known_by_now(
             references.append((number, paid["reference"]))
             amounts.append((number, int(paid["amount"])))
             yield from _forget(visit, number)
-    return references, amounts
+    return ServiceOutcome(End.DONE, f"{len(references)} paid before", tuple(references), tuple(amounts))
 
 
 def _key(number: str) -> str:

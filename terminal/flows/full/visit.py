@@ -1,9 +1,9 @@
 """One card session of the full-function terminal: parts of both sides, each in its compartment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict, TypeVar, Unpack
+from typing import Final, TypedDict, TypeVar, Unpack
 
 from terminal.businesses import Catalogue, scheme
 from terminal.effects import Flow, Mark, Shelf, ask_social_host, discard, keep, recall, report
@@ -20,6 +20,7 @@ from terminal.messages.bank import TransactionType
 from terminal.messages.social import NO_CARD, Refused, SocialRequest
 from terminal.outcome import Failure, Stopped
 
+NOTHING: Final = ServiceOutcome(End.DONE, "nothing done before")
 _Found = TypeVar("_Found")
 _Result = TypeVar("_Result")
 
@@ -120,6 +121,27 @@ def refused(what: str, answer: Refused | None) -> ServiceOutcome:
     if answer is None:
         return ServiceOutcome(End.REFUSED, f"{what}: the host was not reached")
     return ServiceOutcome(End.REFUSED, f"{what}: {answer.reason} ({answer.code})")
+
+
+def one_by_one(
+    parts: Iterable[Flow[ServiceOutcome]], word: str, before: ServiceOutcome = NOTHING
+) -> Flow[ServiceOutcome]:
+    """Services of one kind, one after the other, until one does not come to its end: then what was done stays done.
+
+    Args:
+        parts: each service.
+        word: what was done, after their number: "paid".
+        before: references and amounts of what was done at an earlier visit.
+    """
+    references, amounts, done = before.references, before.amounts, 0
+    for part in parts:
+        ended = yield from part
+        references += ended.references
+        amounts += ended.amounts
+        if ended.end is not End.DONE:
+            return ServiceOutcome(End.OPEN if amounts else ended.end, ended.reason, references, amounts)
+        done += 1
+    return ServiceOutcome(End.DONE, f"{done} {word}", references, amounts)
 
 
 def remembered(key: str) -> Flow[dict[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Protocol
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import ColumnElement, Row, Table, select
 
 from terminal.hosts.social.codes import Code, Refusal
 from terminal.hosts.social.desk import Desk, ensure_account, holder_of, known_card, valid_card
@@ -34,9 +34,6 @@ from terminal.messages.social import (
     PaidOut,
     PayBenefit,
 )
-
-_DUE: Final = select(DUES).where(DUES.c.id == bindparam("id"))
-_BENEFIT: Final = select(BENEFIT_ROWS).where(BENEFIT_ROWS.c.id == bindparam("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,91 @@ class BankLine(Protocol):
         """Debit card accounts; None where the bank is not reached."""
 
 
+# --- what both have in common
+
+_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Contributions or benefits: the letter of their numbers, where they stand, and which way their money goes."""
+
+    letter: str
+    noun: str
+    table: Table
+    payer: str
+    payee: str
+
+    def number(self, row: int) -> str:
+        """The number of a row, as people and the bank name it."""
+        return f"{self.letter}{row:0{_DIGITS}d}"
+
+    def find(self, desk: Desk, number: str, person: str = "") -> Row[tuple[object, ...]]:
+        """A row by its number.
+
+        Raises:
+            Refusal: there is none, or it is another person's than the one that is named.
+        """
+        digits, found = number[1:], None
+        if number[:1] == self.letter and len(digits) == _DIGITS and digits.isascii() and digits.isdigit():
+            found = desk.books.execute(select(self.table).where(self.table.c.id == int(digits))).first()
+        if found is None or (person and found.person != person):
+            raise Refusal(Code.NOT_THERE, f"there is no number {number!r} of the holder")
+        return found
+
+    def add(self, desk: Desk, row: dict[str, object]) -> str:
+        """A new row that is open; its number."""
+        values = row | {"state": "open", "bank_reference": "", "reason": ""}
+        inserted = desk.books.execute(self.table.insert(), values).inserted_primary_key
+        assert inserted is not None
+        return self.number(inserted[0])
+
+    def orders(self, desk: Desk, *wanted: ColumnElement[bool]) -> tuple[Order, ...]:
+        """Orders for the bank about what is open."""
+        columns = self.table.c
+        rows = desk.books.execute(
+            select(self.table, PERSONS.c.name)
+            .join(PERSONS, PERSONS.c.number == columns.person)
+            .where(columns.state == "open", *wanted)
+            .order_by(columns.id)
+        )
+        return tuple(Order(self.number(row.id), row.person, row.name, row.amount, row.kind) for row in rows)
+
+    def settle(self, desk: Desk, row: Row[tuple[object, ...]], bank_reference: str) -> None:
+        """Book that a row was paid, with the bank's reference."""
+        ensure_account(desk, self.payer, self.payee)
+        legs = {self.payer: -row.amount, self.payee: row.amount}
+        LEDGER.post(desk.books, f"{self.noun} {row.id}", legs, day=desk.day, text=row.kind)
+        self._change(desk, row.id, state="paid", bank_reference=bank_reference, reason="")
+
+    def book(self, desk: Desk, results: Iterable[Result]) -> int:
+        """Book the bank's results: paid, or still open with the reason; how many were paid. A repeat books nothing.
+
+        Raises:
+            Refusal: there is no such order, or it was of another amount.
+        """
+        paid = 0
+        for result in results:
+            row = self.find(desk, result.reference)
+            if result.amount not in (None, row.amount):
+                raise Refusal(Code.AMOUNT, f"order {result.reference} was of another amount")
+            paid += result.done
+            if row.state == "paid":
+                continue
+            if result.done:
+                self.settle(desk, row, result.bank_reference)
+            else:
+                self._change(desk, row.id, reason=result.reason[:128])
+        return paid
+
+    def _change(self, desk: Desk, row: int, **values: str) -> None:
+        desk.books.execute(self.table.update().where(self.table.c.id == row).values(values))
+
+
+_DUE: Final = _Kind("D", "contribution", DUES, BANK, CONTRIBUTIONS)
+_BENEFIT: Final = _Kind("G", "benefit", BENEFIT_ROWS, BENEFITS, BANK)
+
+
 # --- contributions
 
 
@@ -83,7 +165,7 @@ def find_dues(desk: Desk, message: FindDues) -> Dues:
     kinds = desk.catalogue.contribution
     return Dues(
         tuple(
-            Due(f"D{row.id:08d}", row.kind, row.amount, date.fromisoformat(row.due))
+            Due(_DUE.number(row.id), row.kind, row.amount, date.fromisoformat(row.due))
             for row in rows
             if row.kind in kinds and not kinds[row.kind].withheld
         )
@@ -97,7 +179,7 @@ def due_paid(desk: Desk, message: DuePaid) -> Accepted:
         Refusal: no such contribution of the holder, another amount, or it was paid otherwise.
     """
     person = holder_of(known_card(desk, message.card))
-    due = _numbered(desk, "D", message.number, person)
+    due = _DUE.find(desk, message.number, person)
     if not message.bank_reference:
         raise Refusal(Code.MALFORMED, "a payment has the bank's reference")
     if message.amount != due.amount:
@@ -106,43 +188,8 @@ def due_paid(desk: Desk, message: DuePaid) -> Accepted:
         if due.bank_reference != message.bank_reference:
             raise Refusal(Code.CONFLICT, "the contribution has been paid under another reference")
     else:
-        _receive(desk, due, message.bank_reference)
+        _DUE.settle(desk, due, message.bank_reference)
     return Accepted(message.number)
-
-
-def _receive(desk: Desk, due: Row[tuple[object, ...]], bank_reference: str) -> None:
-    ensure_account(desk, BANK, CONTRIBUTIONS)
-    legs = {BANK: -due.amount, CONTRIBUTIONS: due.amount}
-    LEDGER.post(desk.books, f"contribution {due.id}", legs, day=desk.day, text=due.kind)
-    values = {"state": "paid", "bank_reference": bank_reference, "reason": ""}
-    desk.books.execute(DUES.update().where(DUES.c.id == due.id).values(values))
-
-
-def _numbered(desk: Desk, letter: str, number: str, person: str = "") -> Row[tuple[object, ...]]:
-    """A contribution or benefit by its number.
-
-    Raises:
-        Refusal: there is none, or it is another person's than the one that is named.
-    """
-    digits = number[1:]
-    found = None
-    if number[:1] == letter and len(digits) == 8 and digits.isascii() and digits.isdigit():
-        found = desk.books.execute(_DUE if letter == "D" else _BENEFIT, {"id": int(digits)}).first()
-    if found is None or (person and found.person != person):
-        raise Refusal(Code.NOT_THERE, f"there is no number {number!r} of the holder")
-    return found
-
-
-def _ordered(desk: Desk, letter: str, result: Result) -> Row[tuple[object, ...]]:
-    """What a result of the bank is about.
-
-    Raises:
-        Refusal: there is no such order, or it was of another amount.
-    """
-    found = _numbered(desk, letter, result.reference)
-    if result.amount not in (None, found.amount):
-        raise Refusal(Code.AMOUNT, f"order {result.reference} was of another amount")
-    return found
 
 
 def add_due(desk: Desk, person: str, kind: str, amount: int, due: date) -> str:
@@ -153,37 +200,18 @@ def add_due(desk: Desk, person: str, kind: str, amount: int, due: date) -> str:
     """
     if kind not in desk.catalogue.contribution or amount <= 0:
         raise Refusal(Code.MALFORMED, "a contribution has a kind of the scheme and an amount")
-    row = {"person": person, "kind": kind, "amount": amount, "due": due.isoformat(), "state": "open"}
-    inserted = desk.books.execute(DUES.insert(), row | {"bank_reference": "", "reason": ""}).inserted_primary_key
-    assert inserted is not None
-    return f"D{inserted[0]:08d}"
+    return _DUE.add(desk, {"person": person, "kind": kind, "amount": amount, "due": due.isoformat()})
 
 
 def withholding_orders(desk: Desk) -> tuple[Order, ...]:
     """What the bank is to withhold today: contributions of the withheld kinds that are due (SCHEME-078)."""
     kinds = tuple(key for key, kind in desk.catalogue.contribution.items() if kind.withheld)
-    rows = desk.books.execute(
-        select(DUES, PERSONS.c.name)
-        .join(PERSONS, PERSONS.c.number == DUES.c.person)
-        .where(DUES.c.kind.in_(kinds), DUES.c.state == "open", DUES.c.due <= desk.now.date().isoformat())
-        .order_by(DUES.c.id)
-    )
-    return tuple(Order(f"D{row.id:08d}", row.person, row.name, row.amount, row.kind) for row in rows)
+    return _DUE.orders(desk, DUES.c.kind.in_(kinds), DUES.c.due <= desk.now.date().isoformat())
 
 
 def withholding_done(desk: Desk, results: Iterable[Result]) -> int:
     """Book the bank's results: paid, or still open with the reason; how many were paid. A repeat books nothing."""
-    paid = 0
-    for result in results:
-        due = _ordered(desk, "D", result)
-        paid += result.done
-        if due.state == "paid":
-            continue
-        if result.done:
-            _receive(desk, due, result.bank_reference)
-        else:
-            desk.books.execute(DUES.update().where(DUES.c.id == due.id).values(reason=result.reason[:128]))
-    return paid
+    return _DUE.book(desk, results)
 
 
 # --- benefits
@@ -197,10 +225,7 @@ def add_benefit(desk: Desk, person: str, kind: str, amount: int) -> str:
     """
     if kind not in desk.catalogue.benefit or amount <= 0:
         raise Refusal(Code.MALFORMED, "a benefit has a kind of the scheme and an amount")
-    row = {"person": person, "kind": kind, "amount": amount, "state": "open", "bank_reference": "", "reason": ""}
-    inserted = desk.books.execute(BENEFIT_ROWS.insert(), row).inserted_primary_key
-    assert inserted is not None
-    return f"G{inserted[0]:08d}"
+    return _BENEFIT.add(desk, {"person": person, "kind": kind, "amount": amount})
 
 
 def find_benefits(desk: Desk, message: FindBenefits) -> Benefits:
@@ -211,7 +236,7 @@ def find_benefits(desk: Desk, message: FindBenefits) -> Benefits:
         .where(BENEFIT_ROWS.c.person == person, BENEFIT_ROWS.c.state == "open")
         .order_by(BENEFIT_ROWS.c.id)
     )
-    return Benefits(tuple(Benefit(f"G{row.id:08d}", row.kind, row.amount) for row in rows))
+    return Benefits(tuple(Benefit(_BENEFIT.number(row.id), row.kind, row.amount) for row in rows))
 
 
 def order_benefit(desk: Desk, message: PayBenefit) -> PaidOut | Order:
@@ -221,7 +246,7 @@ def order_benefit(desk: Desk, message: PayBenefit) -> PaidOut | Order:
         Refusal: no such benefit of the holder.
     """
     person = holder_of(valid_card(desk, message.card))
-    benefit = _numbered(desk, "G", message.number, person)
+    benefit = _BENEFIT.find(desk, message.number, person)
     if benefit.state == "paid":
         return PaidOut(benefit.bank_reference, benefit.amount)
     name = desk.books.execute(select(PERSONS.c.name).where(PERSONS.c.number == person)).scalar() or ""
@@ -230,28 +255,9 @@ def order_benefit(desk: Desk, message: PayBenefit) -> PaidOut | Order:
 
 def benefit_orders(desk: Desk) -> tuple[Order, ...]:
     """All benefits that are not paid, for a batch."""
-    rows = desk.books.execute(
-        select(BENEFIT_ROWS, PERSONS.c.name)
-        .join(PERSONS, PERSONS.c.number == BENEFIT_ROWS.c.person)
-        .where(BENEFIT_ROWS.c.state == "open")
-        .order_by(BENEFIT_ROWS.c.id)
-    )
-    return tuple(Order(f"G{row.id:08d}", row.person, row.name, row.amount, row.kind) for row in rows)
+    return _BENEFIT.orders(desk)
 
 
 def benefits_done(desk: Desk, results: Iterable[Result]) -> int:
     """Book the bank's results: paid, or still open with the reason; how many were paid. A repeat books nothing."""
-    paid = 0
-    for result in results:
-        benefit = _ordered(desk, "G", result)
-        paid += result.done
-        if benefit.state == "paid":
-            continue
-        values = {"reason": result.reason[:128]}
-        if result.done:
-            ensure_account(desk, BANK, BENEFITS)
-            legs = {BENEFITS: -benefit.amount, BANK: benefit.amount}
-            LEDGER.post(desk.books, f"benefit {benefit.id}", legs, day=desk.day, text=benefit.kind)
-            values = {"state": "paid", "bank_reference": result.bank_reference, "reason": ""}
-        desk.books.execute(BENEFIT_ROWS.update().where(BENEFIT_ROWS.c.id == benefit.id).values(values))
-    return paid
+    return _BENEFIT.book(desk, results)
