@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from cardsim.decode.values import yuan
 
+AMOUNT_SIZE: Final = 4
 _TYPES: Final = {0x31: "account load", 0x32: "medical settlement"}
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from cardsim.cos.table import Command, Messaging, Phase, family
 from cardsim.decode import Environment
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME, environment_of_name, fits, rows_of
+from cardsim.decode.names import name_of_df
 from cardsim.decode.observed import APPLICATION, MASTER, Observed, Stage, is_environment
 from cardsim.iso7816 import status
 from cardsim.iso7816.tlv import TlvError, parse
@@ -28,15 +29,6 @@ _BY_NAME: Final = 0x04
 _GET_RESPONSE: Final = b"\x00\xc0"
 _LOAD_OR_PURCHASE: Final = (Stage.LOAD, Stage.PURCHASE)
 _KEPT_BY: Final = (0x90, 0x61)
-_IDENTIFIERS: Final[Mapping[tuple[Environment, bytes], bytes]] = {
-    (Environment.SSSE, b"\xdd\xf1"): SSSE_NAME,
-    **{
-        (Environment.SSSE, bytes.fromhex(fid)): bytes.fromhex(f"D156000005{number}")
-        for fid, number in (("DF01", "00"), ("DF02", "01"), ("DF03", "02"), ("DF04", "03"), ("DF07", "04"))
-    },
-    (Environment.PSAM, b"\xdf\x01"): bytes.fromhex("D15600000590"),
-}
-"""Names of DFs by their identifiers (SSC part 3 §6, part 9 §5), for a SELECT whose FCI was not fetched."""
 _STANDARD_NAMES: Final = (SSSE_NAME, PSE_NAME)
 
 Effect = Callable[["Observer", bytes, int, bytes], None]
@@ -242,7 +234,7 @@ class Observer:
         elif name in _MF:
             self._stand(self._home, b"")
         else:
-            self._stand(self._environment, _IDENTIFIERS.get((self._environment, name), name))
+            self._stand(self._environment, name_of_df(self._environment, name) or name)
         self._blocked = sw == status.SELECTED_FILE_INVALID
         if data:
             self._named(command, sw, data)
@@ -329,10 +321,10 @@ class Observer:
 
     def _pin_changed(self, command: bytes, sw: int, _data: bytes) -> None:
         """CHANGE PIN: an empty new PIN opens what the PIN protects, one where none was closes it."""
-        current, _, new = _data_of(command).partition(b"\xff")
+        current, known, new = _data_of(command).partition(b"\xff")
         if sw == 0x63C0 or (_succeeded(sw) and new and not current):
             self._pin, self._state = False, None
-        elif _succeeded(sw) and not new:
+        elif _succeeded(sw) and known and not new:
             self._pin, self._state = True, None
 
     def _key_written(self, command: bytes, sw: int, _data: bytes) -> None:

@@ -278,7 +278,7 @@ INIT_SAM: Final = Command(
     parameters=(Parameters((0x01,), (0x00,)),),
     lc=(0x24, 0x2C, 0x34),
     data="random (4), card sequence (2), account, self-paid, pool (4 each), type (1), date (4), time (3), "
-    "key version (1), algorithm (1), factors of card, city, province (8 each)",
+    "key version (1), algorithm (1), factors of card, city, province (8 each, as many as the key has levels)",
     response="terminal transaction number (4), MAC1 (4)",
     answers=answers(
         _NO_APPLICATION,

@@ -186,7 +186,7 @@ PIN_CHANGE_UNBLOCK: Final = Command(
         Parameters((0x00,), (0x01,), "change: another PIN and all tries again"),
     ),
     lc=(MAC_SIZE, 8 + MAC_SIZE, 16 + MAC_SIZE),
-    data="unblock: MAC (4) · change: enciphered PIN in BCD (0, 2-8), as long as its padded block; MAC (4)",
+    data="unblock: MAC (4) · change: enciphered: PIN in BCD (0, 2-8), padded to whole blocks; MAC (4)",
     messaging=Messaging.ENCIPHERED,
     access="PUK, fresh challenge, STK of the environment",
     answers=answers(
