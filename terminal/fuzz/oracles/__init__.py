@@ -1,0 +1,1 @@
+"""What must never happen: one module for each rule, each behind the `Oracle` protocol of `terminal.fuzz.executor`."""
