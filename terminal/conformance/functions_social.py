@@ -172,7 +172,7 @@ SOCIAL_FUNCTIONS: Final[Mapping[str, Function]] = {
     "auth-data": _auth_data,
     "mac": _mac,
     "protect": _protect,
-    "key": lambda context, words: context.key(words[0]),
+    "key": lambda context, words: _channel_key(context, words[0]),
     "suite-id": lambda context, _words: bytes((context.suite.algorithm_id,)),
     "suite-byte": lambda context, _words: bytes((context.suite.key_algorithm_byte,)),
     "card-auth": _card_auth,

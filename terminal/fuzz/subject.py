@@ -1,7 +1,7 @@
 """Cards that sequences are sent to: each with what the fuzzer knows of it, and brought back to its start in no time."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -33,6 +33,8 @@ class Subject:
     keys: KeyFile
     control: ModelControl | None = None
     slot: Slot = Slot.CARD
+    known: Mapping[str, bytes] = field(default_factory=dict)
+    """Public values that each sequence may name from its beginning (`terminal.fuzz.facts.learn`)."""
     context: Context = field(init=False)
     _start: ModelState | None = field(init=False, default=None)
     """The model right after its reset: coming back to it costs less than another reset."""
@@ -63,7 +65,7 @@ class Subject:
             LinkError: it gives no answer to reset.
         """
         context = self.context
-        context.captured = {}
+        context.captured = dict(self.known)
         context.draw = Random(seed).randbytes
         if self.control is None or self._start is None:
             self.card.power_off()
