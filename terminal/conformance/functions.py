@@ -52,6 +52,20 @@ def _wrong(context: Context, words: tuple[str, ...]) -> bytes:
     return value[:-1] + bytes((value[-1] ^ 1,))
 
 
+def _flip(context: Context, words: tuple[str, ...]) -> bytes:
+    """flip N VALUE: the value with bit N turned over, counted from its first one and round again behind the last."""
+    value = bytearray(context.evaluate(words[1], words[2:]))
+    if value:
+        at = int(words[0]) % (len(value) * 8)
+        value[at // 8] ^= 0x80 >> at % 8
+    return bytes(value)
+
+
+def _first(context: Context, words: tuple[str, ...]) -> bytes:
+    """first N VALUE: its first bytes, so many."""
+    return context.evaluate(words[1], words[2:])[: int(words[0])]
+
+
 def _xor(context: Context, words: tuple[str, ...]) -> bytes:
     """xor VALUE…: all bytes of the values added up, as TCK and PCK are made."""
     return bytes((reduce(xor, b"".join(context.value(word) for word in words)),))
@@ -67,6 +81,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **PSAM_FUNCTIONS,
     "tag": _tag,
     "wrong": _wrong,
+    "flip": _flip,
+    "first": _first,
     "xor": _xor,
     "frame": lambda context, words: bytes(frame(context.value(words[0])[0])),
     "name": lambda _context, words: NAMES[words[0]],

@@ -101,7 +101,7 @@ def _channel_auth(context: Context, words: tuple[str, ...]) -> bytes:
 
 def _channel_key_data(context: Context, words: tuple[str, ...]) -> bytes:
     """channel-key DEK ANSWER KEY: one key of PUT KEY, enciphered, with its check value."""
-    dek, answer, key = _channel_key(context, words[0]), context.value(words[1]), context.key(words[2])
+    dek, answer, key = _channel_key(context, words[0]), context.value(words[1]), _channel_key(context, words[2])
     session = scp02.session_keys(scp02.CardKeys(dek, dek, dek), answer[12:14])
     check = ciphers.des_ecb_encrypt(key, bytes(8))[:3]
     return b"\x80\x10" + scp02.dek_encrypt(session.dek, key) + b"\x03" + check

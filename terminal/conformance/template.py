@@ -6,7 +6,7 @@ never written down.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,14 +75,21 @@ def parse_template(text: str) -> Template:
             parts.append(Expression(words[0], tuple(words[1:])))
         else:
             try:
-                literal = bytes.fromhex(token)
+                parts.append(bytes.fromhex(token))
             except ValueError:
                 raise TemplateError(f"{token!r} is neither hex nor an expression in braces") from None
-            last = parts[-1] if parts else None
-            if isinstance(last, bytes):
-                parts[-1] = last + literal
-            else:
-                parts.append(literal)
     if not parts or _TOKEN.sub("", text).strip():
         raise TemplateError(f"{text!r} is no template")
-    return Template(tuple(parts))
+    return template_of(parts)
+
+
+def template_of(parts: Iterable[bytes | Expression]) -> Template:
+    """A template of these parts; bytes that stand beside each other become one part, so that equal texts are equal."""
+    joined: list[bytes | Expression] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, bytes) and isinstance(last, bytes):
+            joined[-1] = last + part
+        else:
+            joined.append(part)
+    return Template(tuple(joined))

@@ -1,7 +1,7 @@
-"""What the fuzzer knows of a card before it begins: files, keys by name, and the public data of the payment application.
+"""What the fuzzer knows of a card before it begins: files, keys by name, public data of the payment application.
 
-All is found by asking the card, with SELECT, GET PROCESSING OPTIONS and READ RECORD. Where files are looked for is what the
-structures of the standard say; which keys there are, the key file. Nothing secret is kept.
+All is found by asking the card, with SELECT, GET PROCESSING OPTIONS and READ RECORD. Where files are looked for is what
+the structures of the standard say; which keys there are, the key file. Nothing secret is kept.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cardsim.cos.access import APPLICATION, PIN, AccessRule
-from cardsim.cos.files import FileType
-from cardsim.cos.keys import KeyUse
 from cardsim.iso7816 import tlv
 from cardsim.making.plan import FilePlan, KeyPlan, SsseStructure
 from cardsim.making.structure import load_structure
@@ -24,6 +22,7 @@ from terminal.samkeys import FIELD, sam_keys
 from terminal.slots import Slot
 
 _STRUCTURE: Final = "ssse-3.0"
+_EXTERNAL, _TRANSPARENT, _CYCLIC = "EXTERNAL", "TRANSPARENT", "CYCLIC"
 _BY_NUMBER: Final = 4
 _PREVIOUS: Final = 3
 
@@ -66,7 +65,7 @@ class _Asking:
         self._executor = Executor(subject)
 
     def __call__(self, *questions: str) -> list[bytes]:
-        """The answers to commands that are sent one after the other, 61xx and 6Cxx followed; empty where there is none."""
+        """The answers to commands sent one after the other, 61xx and 6Cxx followed; empty where there is none."""
         lines = (f">> {question}\nlet answer-{number} = {{answer}}" for number, question in enumerate(questions))
         sequence = parse_sequence("\n".join(lines))
         self._executor.run(Sequence(sequence.start, sequence.steps))
@@ -78,7 +77,7 @@ def _ok(answer: bytes) -> bool:
     return answer[-2:] == b"\x90\x00"
 
 
-# --- the social-security environment ------------------------------------------------------------------------------------
+# --- the social-security environment ------------------------------------------------------------------------------
 
 
 def _files_and_keys(asking: _Asking, structure: SsseStructure) -> dict[str, Row[Mapping[str, str]]]:
@@ -91,7 +90,7 @@ def _files_and_keys(asking: _Asking, structure: SsseStructure) -> dict[str, Row[
     answers = asking(*questions)
     there = [file for number, file in enumerate(files) if _ok(answers[3 * number + 2])]
     dfs = {df.fid for df, answer in zip(structure.dfs[1:], asking(*_dfs(structure)), strict=True) if _ok(answer)}
-    external = [key for key in structure.keys if key.use is KeyUse.EXTERNAL and _has(asking.subject, key.name)]
+    external = [key for key in structure.keys if key.use.name == _EXTERNAL and _has(asking.subject, key.name)]
     rows = [_file_row(structure, file, into[file.df]) for file in there]
     accounts = [df for df in (0xDF04,) if df in dfs]
     return {
@@ -101,8 +100,8 @@ def _files_and_keys(asking: _Asking, structure: SsseStructure) -> dict[str, Row[
         "df": [{"fid": f"{df:04X}", "stk": f"STKDF{df & 0xFF:02X}"} for df in sorted(dfs - set(accounts))],
         "account": [{"": f"{df:04X}"} for df in accounts],
         "rec": [row for file, one in zip(there, rows, strict=True) if file.items for row in _records(file, one)],
-        "bin": [row for file, row in zip(there, rows, strict=True) if file.type is FileType.TRANSPARENT],
-        "ring": [row for file, row in zip(there, rows, strict=True) if file.type is FileType.CYCLIC],
+        "bin": [row for file, row in zip(there, rows, strict=True) if file.type.name == _TRANSPARENT],
+        "ring": [row for file, row in zip(there, rows, strict=True) if file.type.name == _CYCLIC],
     }
 
 
@@ -129,7 +128,7 @@ def _key_of(structure: SsseStructure, df: int, rule: AccessRule) -> str:
         if reference and reference != PIN:
             level = df if reference & APPLICATION else structure.dfs[0].fid
             for key in structure.keys:
-                if key.df == level and key.use is KeyUse.EXTERNAL and structure.key_id(key) == reference:
+                if key.df == level and key.use.name == _EXTERNAL and structure.key_id(key) == reference:
                     return key.name
     return "RKSSSE"
 
@@ -159,7 +158,7 @@ def _records(file: FilePlan, row: Mapping[str, str]) -> Iterator[Mapping[str, st
             yield {**row, **own, "length": str(item.length), "next": f"{len(file.items) + 1:02X}"}
 
 
-# --- the payment environment --------------------------------------------------------------------------------------------
+# --- the payment environment --------------------------------------------------------------------------------------
 
 
 def _payment(asking: _Asking) -> dict[str, bytes]:
@@ -190,10 +189,11 @@ def _afl(options: bytes) -> Iterator[str]:
             yield f"00 B2 {number:02X} {sfi | _BY_NUMBER:02X} 00"
 
 
-# --- the PSAM -----------------------------------------------------------------------------------------------------------
+# --- the PSAM -----------------------------------------------------------------------------------------------------
 
 
 def _sam_keys(subject: Subject) -> list[str]:
     """Keys that a PSAM holds for user cards, by name."""
-    held = {name for environment in (subject.keys.psam.environments if subject.keys.psam else ()) for name in environment.roots}
+    environments = subject.keys.psam.environments if subject.keys.psam is not None else ()
+    held = {name for environment in environments for name in environment.roots}
     return [name for name in sam_keys(FIELD) if name in held or not held]

@@ -1,9 +1,9 @@
 """Sequences made from the grammar: raw commands of the rows, phrases, and scenes that lead deep into a card.
 
-A sequence is a walk over places. A goal is drawn, a phrase or the next one of a scene; phrases that lead to its place come
-before it, rightly done, and the goal itself is right or wrong at a few points. Raw commands of the rows of the place, power
-cuts and resets stand in between. What a place is called says no more than what the phrases expect of the card: a card that
-does something else is still spoken to.
+A sequence is a walk over places. A goal is drawn, a phrase or the next one of a scene; phrases that lead to its place
+come before it, rightly done, and the goal itself is right or wrong at a few points. Raw commands of the rows of the
+place, power cuts and resets stand in between. A place is no more than what the phrases expect of the card: a card that
+stands somewhere else is still spoken to.
 """
 
 from bisect import bisect
@@ -16,7 +16,9 @@ from typing import Final
 from cardsim.keyfile import KeyFile
 from cardsim.shapes import Place
 from terminal.fuzz.facts import Facts, learn
-from terminal.fuzz.phrases import Phrase, Slots, book, step_of
+from terminal.fuzz.mutate import changed, crossed
+from terminal.fuzz.phrasebook import book
+from terminal.fuzz.phrases import Phrase, Slots, step_of
 from terminal.fuzz.raw import raw_command
 from terminal.fuzz.sequence import Action, Sequence
 from terminal.fuzz.subject import Subject
@@ -41,7 +43,7 @@ START_PLACES: Final[Mapping[str, str]] = {
     "half": "half-made",
     "keyed": "keyed",
     "filled": "filled",
-    "unissued": "card",
+    "unissued": "waiting",
     "psam": "sam",
     "psam-blank": "sam-blank",
     "psam-keyed": "sam-keyed",
@@ -140,6 +142,18 @@ class Grammar:
         places = [place for place in Place if (place.value.startswith("psam")) is self._psam]
         return raw_command(random, places[int(random.random() * len(places))], self._slot)
 
+    def changed(self, sequence: Sequence, random: Random) -> Sequence:
+        """A sequence like another (`terminal.fuzz.mutate`)."""
+        return changed(sequence, random, self)
+
+    def crossed(self, first: Sequence, second: Sequence, random: Random) -> Sequence:
+        """A sequence of two."""
+        return crossed(first, second, random)
+
+    def way_to(self, phrase: Phrase, random: Random) -> list[Action]:
+        """The steps that lead from the start to where a phrase fits."""
+        return [step for way in self._ways.to(random, self._place, phrase) for step in way.steps(random, self.slots)]
+
     def _say(self, random: Random, steps: list[Action], place: str, goal: Phrase) -> str:
         """The way to a phrase, and the phrase; the place where it leads."""
         for step in self._ways.to(random, place, goal):
@@ -162,8 +176,12 @@ def _points(random: Random) -> int:
 def usable_phrases(keys: KeyFile, slots: Slots) -> tuple[Phrase, ...]:
     """The phrases whose keys the key file has, and whose slots have rows."""
     sections = {name for name in ("card", "ssse", "pse", "bank", "holder", "psam") if getattr(keys, name) is not None}
+    if keys.holder is not None and keys.holder.offline_pin is not None:
+        sections.add("offline-pin")
     return tuple(
-        phrase for phrase in book().phrases if phrase.needs <= sections and all(slots.get(name) for name in phrase.slots)
+        phrase
+        for phrase in book().phrases
+        if phrase.needs <= sections and all(slots.get(name) for name in phrase.slots)
     )
 
 
@@ -210,18 +228,18 @@ class _Ways:
 
     def _first_steps(self, place: str, goal: Phrase) -> tuple[Phrase, ...]:
         """Each phrase that begins a shortest way."""
-        distance = {target: 0 for target in goal.at}
+        distance = dict.fromkeys(goal.at, 0)
         pending = deque(goal.at)
         while pending:
             target = pending.popleft()
             for origin, phrases in self._at.items():
-                if origin not in distance and any(phrase.to == target for phrase in phrases):
+                if origin not in distance and any(phrase.way and phrase.to == target for phrase in phrases):
                     distance[origin] = distance[target] + 1
                     pending.append(origin)
         here = distance.get(place)
         if here is None:
             return ()
-        return tuple(phrase for phrase in self._at[place] if distance.get(phrase.to) == here - 1)
+        return tuple(phrase for phrase in self._at[place] if phrase.way and distance.get(phrase.to) == here - 1)
 
 
 def _reached(at: Mapping[str, list[Phrase]], start: str) -> tuple[str, ...]:

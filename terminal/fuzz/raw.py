@@ -1,4 +1,4 @@
-"""Raw commands from the shapes of the rows: P1 P2, Lc and Le inside what a row allows, at its edges and just outside."""
+"""Raw commands from the shapes of the rows: P1 P2, Lc and Le inside what a row allows, at its edges, just outside."""
 
 from collections.abc import Sequence as Row
 from random import Random
@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from cardsim.iso7816.apdu import Case
 from cardsim.shapes import Place, Shape, shapes
 from terminal.conformance.case import Send
-from terminal.conformance.template import Expression, Template
+from terminal.conformance.template import Expression, template_of
 from terminal.fuzz.sequence import NOWHERE
 from terminal.slots import Slot
 
@@ -47,7 +47,7 @@ def command_of(random: Random, shape: Shape, slot: Slot = Slot.CARD) -> Send:
         parts.append(bytes((le & 0xFF,)))
     if random.random() < _MALFORMED:
         parts = _malformed(random, parts)
-    return Send(NOWHERE, Template(tuple(parts)), random.random() < _FOLLOWED, slot)
+    return Send(NOWHERE, template_of(parts), random.random() < _FOLLOWED, slot)
 
 
 def _one(random: Random, values: Row[_T]) -> _T:
