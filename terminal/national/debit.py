@@ -9,23 +9,20 @@ from typing import Final
 from cardsim.crypto.medical import Purchase, TransactionType
 from cardsim.decode.values import decimal_yuan
 from cardsim.iso7816 import status
-from cardsim.iso7816.apdu import CommandApdu
 from cardsim.keyfile import generation_name
 from terminal.effects import AuthorisePurchase, Flow, PinEntered
-from terminal.filetable import Address
 from terminal.flows.common import need_ok
 from terminal.flows.social import files
 from terminal.flows.social.config import Prefer
+from terminal.flows.social.medical import DF04, LOG, LogEntry, debit_for_purchase, initialize_for_purchase
 from terminal.keyaddresses import address_text, addresses_by_name
 from terminal.national.address import PayInfo, checked_time, hex_digits, parse_card_info, parse_pay_info
 from terminal.national.card import CardSession, Paused, Setup, refused_by_psam
 from terminal.national.codes import Code, NationalError, of_status
 
-_LOG: Final = Address(0xDF04, 0xEF08)
-_APPLICATION: Final = 0xDF04
 _TYPE: Final = TransactionType.PURCHASE.character.decode()
 _STEP: Final = "purchase"
-_TAC, _DEBIT_ANSWER, _INITIALISE_ANSWER = 4, 8, 22
+_TAC: Final = 4
 
 
 class _Purchase:
@@ -46,15 +43,13 @@ class _Purchase:
         return self.parts.amounts[4:].hex().upper()
 
     def initialise(self) -> Flow[None]:
-        """INITIALIZE FOR PURCHASE (SSC part 5 §7.3)."""
-        command = CommandApdu(0xB0, 0x28, 0x01, 0x01, self.request, _INITIALISE_ANSWER)
-        response = yield from self.card.send("begin the purchase", command)
+        """INITIALIZE FOR PURCHASE (SSC part 5 §7.6)."""
+        response = yield from self.card.send("begin the purchase", initialize_for_purchase(self.request))
         self.answer = need_ok(_STEP, "the card does not begin the purchase", response)
 
     def debit(self, sequence: bytes, time: str, mac1: bytes) -> Flow[tuple[str, bytes]]:
         """DEBIT FOR PURCHASE; the output of iDoDebit, and MAC2."""
-        data = sequence + bytes.fromhex(time) + mac1
-        command = CommandApdu(0xB0, 0x2C, 0x01, 0x00, data, _DEBIT_ANSWER)
+        command = debit_for_purchase(sequence, bytes.fromhex(time), mac1)
         response = yield from self.card.send("take the purchase", command)
         answer = need_ok(_STEP, "the card does not take the purchase", response)
         tac, mac2 = answer[:_TAC], answer[_TAC:]
@@ -117,7 +112,7 @@ def _begin(card: CardSession, payment: PayInfo) -> Flow[_Purchase]:
     entered: PinEntered = yield from card.verify_pin()
     if entered.digits == card.setup.initial_pin:
         raise NationalError(Code.INITIAL_PIN)
-    yield from card.enter(_APPLICATION)
+    yield from card.enter(DF04)
     purchase = _Purchase(card, payment, card.terminal_number)
     yield from purchase.initialise()
     return purchase
@@ -128,18 +123,18 @@ def read_log(setup: Setup) -> Flow[str]:
     card = CardSession(setup)
     yield from card.begin()
     yield from card.verify_pin()
-    records = yield from files.read_records(card, _LOG, Prefer.PIN)
+    records = yield from files.read_records(card, LOG, Prefer.PIN)
     return "".join(_record(record) for record in records)
 
 
 def _record(record: bytes) -> str:
     """`sequence^terminal number^time^total^account and pool^|`: number in hex, amounts in yuan."""
-    self_paid, pool = (int.from_bytes(record[at : at + 4], "big") for at in (20, 24))
+    entry = LogEntry.parse(record)
     fields = [
-        record[:2].hex().upper(),
-        record[3:9].hex(),
-        record[9:16].hex(),
-        decimal_yuan(self_paid),
-        decimal_yuan(pool),
+        f"{entry.sequence:04X}",
+        entry.terminal,
+        entry.time,
+        decimal_yuan(entry.self_paid),
+        decimal_yuan(entry.pool),
     ]
     return "".join(f"{field}^" for field in fields) + "|"

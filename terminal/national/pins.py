@@ -10,7 +10,7 @@ from cardsim.iso7816.apdu import CommandApdu
 from terminal.effects import Flow, SealCommand, power_on
 from terminal.filetable import SSSE_DF, Right
 from terminal.flows.common import need_ok
-from terminal.flows.social.pin import OLD_PROMPT, pin_bcd
+from terminal.flows.social.pin import OLD_PROMPT, change_command, pin_bcd
 from terminal.keyaddresses import address_text, addresses_by_name
 from terminal.national.address import hex_digits, parse_card_info
 from terminal.national.card import CardSession, Paused, Setup, pin_error, refused_by_psam
@@ -79,8 +79,7 @@ def change_to(card: CardSession, old: str, new: str) -> Flow[None]:
     Raises:
         NationalError: -51 the old one is wrong, -52 locked.
     """
-    command = CommandApdu(0x80, 0x5E, 0x01, 0x00, pin_bcd(old) + b"\xff" + pin_bcd(new))
-    response = yield from card.send("change the PIN", command, secret=True)
+    response = yield from card.send("change the PIN", change_command(old, new), secret=True)
     if response.sw.value != status.OK:
         raise pin_error(response.sw)
 

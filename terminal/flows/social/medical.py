@@ -40,6 +40,10 @@ _STEP: Final = "medical account"
 _DEFAULT_INDEX: Final = 1
 ACCOUNT_ONLY_RECORD: Final = 20
 """Length of a log record where the personal account alone is kept (TRM-152)."""
+INITIALIZED: Final = 22
+"""Bytes that INITIALIZE FOR PURCHASE answers."""
+DEBITED: Final = 8
+"""Bytes that DEBIT FOR PURCHASE answers: TAC and MAC2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,16 @@ def open_account(session: SocialSession) -> Flow[None]:
     """DF04, with the PIN verified (TRM-140, TRM-151)."""
     yield from verify_pin(session)
     yield from session.enter(DF04)
+
+
+def initialize_for_purchase(request: bytes) -> CommandApdu:
+    """INITIALIZE FOR PURCHASE; the request is key index, three amounts, terminal number: 19 bytes (SSC part 5 §7.6)."""
+    return CommandApdu(0xB0, 0x28, 0x01, 0x01, request, INITIALIZED)
+
+
+def debit_for_purchase(terminal_sequence: bytes, time: bytes, mac1: bytes) -> CommandApdu:
+    """DEBIT FOR PURCHASE: terminal sequence (4), time (7, BCD), MAC1 (4); TAC and MAC2 come (SSC part 5 §7.2)."""
+    return CommandApdu(0xB0, 0x2C, 0x01, 0x00, terminal_sequence + time + mac1, DEBITED)
 
 
 # --- queries ----------------------------------------------------------------------------------------------------------
@@ -166,10 +180,10 @@ def purchase(session: SocialSession, amounts: Amounts, key_index: int = 0) -> Fl
     psam = yield from session.open_psam()
     index = key_index or (psam.purchase_index if psam is not None else 0) or _DEFAULT_INDEX
     request = bytes((index,)) + bytes(amounts) + bytes.fromhex(session.terminal_number)
-    response = yield from session.send("begin the purchase", CommandApdu(0xB0, 0x28, 0x01, 0x01, request, 22))
+    response = yield from session.send("begin the purchase", initialize_for_purchase(request))
     answer = need_ok(_STEP, "the card does not begin the purchase", response)
-    if len(answer) != 22:
-        stop(Cause.PROTOCOL, _STEP, f"INITIALIZE FOR PURCHASE answers {len(answer)} bytes, not 22")
+    if len(answer) != INITIALIZED:
+        stop(Cause.PROTOCOL, _STEP, f"INITIALIZE FOR PURCHASE answers {len(answer)} bytes, not {INITIALIZED}")
     time = bcd_time(session.config.now)
     proof = yield from _authorise(session, AuthorisePurchase(session.card, request, answer, time))
     if not proof.mac1:
@@ -213,13 +227,13 @@ def _debit(session: SocialSession, record: PurchaseRecord, proof: PurchaseProof)
     """DEBIT FOR PURCHASE, and the check of the card's MAC2."""
     key = transaction_key(session, TransactionType.PURCHASE, record.sequence)
     yield from keep(Shelf.INTERRUPTED, key, purchase_content(session.social_card, record, "open"))
-    data = record.terminal_sequence + record.time + proof.mac1
-    response = yield from session.send("book the purchase", CommandApdu(0xB0, 0x2C, 0x01, 0x00, data, 8))
+    command = debit_for_purchase(record.terminal_sequence, record.time, proof.mac1)
+    response = yield from session.send("book the purchase", command)
     if response.sw.value != status.OK:
         yield from discard(Shelf.INTERRUPTED, key)
     answer = need_ok(_STEP, "the card does not book the purchase", response)
-    if len(answer) != 8:
-        stop(Cause.PROTOCOL, _STEP, f"DEBIT FOR PURCHASE answers {len(answer)} bytes, not 8")
+    if len(answer) != DEBITED:
+        stop(Cause.PROTOCOL, _STEP, f"DEBIT FOR PURCHASE answers {len(answer)} bytes, not {DEBITED}")
     return (yield from finish_purchase(session, replace(record, tac=answer[:4]), answer[4:], proof.mac2))
 
 

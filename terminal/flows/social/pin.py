@@ -104,6 +104,11 @@ def _entered(session: SocialSession, request: PinEntry) -> Flow[PinEntered | Non
     return entered
 
 
+def change_command(old: str, new: str) -> CommandApdu:
+    """CHANGE PIN: the old PIN, FF, and the new one (SSC part 5 §6.3)."""
+    return CommandApdu(0x80, 0x5E, 0x01, 0x00, pin_bcd(old) + b"\xff" + pin_bcd(new))
+
+
 def change_pin(session: SocialSession) -> Flow[None]:
     """CHANGE PIN: the old one, unless none is set, and the new one twice (SSC part 7 §9, TRM-113 to TRM-117)."""
     sw, old = (yield from probe_pin(session)), ""
@@ -114,8 +119,7 @@ def change_pin(session: SocialSession) -> Flow[None]:
             stop(Cause.PIN_CANCELLED, STEP, "the old PIN was not entered")
         old = entered.digits
     new = yield from new_pin(session)
-    command = CommandApdu(0x80, 0x5E, 0x01, 0x00, pin_bcd(old) + b"\xff" + pin_bcd(new))
-    response = yield from session.send("change the holder's PIN", command, secret=True)
+    response = yield from session.send("change the holder's PIN", change_command(old, new), secret=True)
     if response.sw.value != status.OK:
         blocked = response.sw.tries_left == 0 or response.sw.value == status.BLOCKED
         refuse(STEP, "the PIN was not changed", response.sw, Cause.PIN_BLOCKED if blocked else Cause.PIN)
