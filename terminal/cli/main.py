@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.replay import replay_command
 
                 return replay_command(arguments)
+            case "convert":
+                from terminal.cli.convert import convert_command
+
+                return convert_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

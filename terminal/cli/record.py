@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import logging
-import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,8 @@ def record_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm record`; the status of the command that used the card, if there was one."""
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     path = output_path(arguments.file, arguments.card, sam.card)
-    program = shlex.join(arguments.argv) or f"{PROGRAM} record"
+    # The name alone: its words may hold a PIN.
+    program = Path(arguments.argv[0]).name if arguments.argv else ""
     head = Head(program, target.name, sam.name if sam.given else "", datetime.now(UTC), arguments.seed)
     with contextlib.ExitStack() as stack:
         opened = [(one.slot, stack.enter_context(open_target(one))) for one in (target, sam) if one.given]

@@ -6,7 +6,7 @@ from typing import Final
 from cardsim.commandline import Parser
 from terminal.errors import UsageError
 
-FORMATS: Final = ("recording", "hex", "etsi", "scriptor", "pcapng")
+FORMATS: Final = ("recording", "hex", "etsi", "scriptor", "scriptor-log", "pcapng")
 WITH_COMMAND: Final = ("record", "replay")
 """Subcommands behind whose `--` stands another command."""
 
@@ -32,6 +32,16 @@ def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def add_recording_commands(add: Add, psam: Parser) -> None:
     """The three subcommands."""
+    convert = add(
+        "convert",
+        f"Turn a recording into another format and back: {', '.join(FORMATS)}.",
+        "convert session.jsonl session.pcapng",
+        (),
+    )
+    convert.add_argument("source", metavar="IN", help="the format is told by the content")
+    convert.add_argument("target", metavar="OUT", help="the format is told by the end of the name; - with --to: stdout")
+    convert.add_argument("--from", dest="from_", choices=FORMATS, metavar="FORMAT", help="the format of IN")
+    convert.add_argument("--to", choices=FORMATS, metavar="FORMAT", help="the format of OUT")
     record = add(
         "record",
         "Serve a card as PC/SC reader, and write everything that passes. Behind `--`: a command that uses it.",

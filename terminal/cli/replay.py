@@ -13,19 +13,21 @@ from terminal.cli.output import Writer, to_json
 from terminal.cli.parser import PROGRAM
 from terminal.cli.record import serve_cards
 from terminal.errors import UsageError
-from terminal.links.recording import Recording, load_recording
+from terminal.links.recording import Recording
 from terminal.links.target import GuardedCard, Target, open_target, private_copy, psam_target
 from terminal.recordings.answering import RecordedCard
 from terminal.recordings.compare import Likeness
+from terminal.recordings.formats import load
 from terminal.recordings.player import Played, Result, play
 from terminal.slots import Slot
 
 _PAINT = {Likeness.DIFFERENT: "red", Likeness.SKIPPED: "yellow", Likeness.FOLLOWS: "yellow", Likeness.ALIKE: "dim"}
+_QUIET = (Likeness.SAME, Likeness.UNKNOWN)
 
 
 def replay_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm replay`; 1 where something differs."""
-    recording = load_recording(Path(arguments.file))
+    recording = load(Path(arguments.file))
     if recording.cut:
         sys.stderr.write(f"{PROGRAM}: {arguments.file} ends in the middle of a line, which is left out\n")
     if arguments.as_card:
@@ -38,7 +40,7 @@ def replay_command(arguments: argparse.Namespace) -> int:
     writer = Writer()
 
     def tell(played: Played) -> None:
-        if not arguments.json and (arguments.verbose or played.likeness is not Likeness.SAME):
+        if not arguments.json and (arguments.verbose or played.likeness not in _QUIET):
             for line in _lines(played):
                 writer.line(writer.paint(line, _PAINT[played.likeness]) if played.likeness in _PAINT else line)
 
@@ -127,7 +129,7 @@ def _summary(result: Result) -> Iterator[str]:
         where = f"command {first.number}, {first.name}" if first.number else first.name
         yield f"Replay: FAILED — the first difference is at {where}: {first.words}"
     else:
-        left = counts[Likeness.FOLLOWS] + counts[Likeness.SKIPPED]
+        left = counts[Likeness.FOLLOWS] + counts[Likeness.SKIPPED] + counts[Likeness.UNKNOWN]
         yield "Replay: PASSED" + (f" — but for {left} commands that could not be compared" if left else "")
 
 

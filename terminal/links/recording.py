@@ -10,8 +10,9 @@ The first line is a head; then one object a line:
 
 `at` is when the card was asked, in seconds since the start; `seconds` is how long it took for its answer. Events of the
 PSAM have `"slot": "psam"` besides, and commands that the layer for 61xx and 6Cxx has added `"follows": true`. A command
-may hold `**` for bytes that were not recorded (PINs, keys); they match anything. Version 1 has a head without further
-members and no times; it is read as well.
+may hold `**` for bytes that were not recorded (PINs, keys), and an answer, which may come from a script of another
+format, for bytes that may have any value; they match anything. An answer that is not known at all is empty. Version 1
+has a head without further members and no times; it is read as well.
 """
 
 import json
@@ -33,6 +34,7 @@ FORMAT: Final = "cardterm-recording"
 VERSION: Final = 2
 _VERSIONS: Final = (1, VERSION)
 _COMMAND: Final = re.compile(r"(?:[0-9A-F]{2}|\*\*)+")
+_ANSWER: Final = re.compile(r"(?:[0-9A-F]{2}|\*\*)*")
 _HEX: Final = re.compile(r"(?:[0-9A-F]{2})*")
 _SLOTS: Final = {slot.name.lower(): slot for slot in Slot}
 _PLACES: Final = 6
@@ -58,6 +60,19 @@ class Recorded:
     def masked(self) -> bool:
         """Whether bytes of the command were not recorded."""
         return "*" in self.command
+
+    @property
+    def answer(self) -> bytes:
+        """The answer of the card, with 00 for bytes that are not known."""
+        return bytes.fromhex(self.response.replace("*", "0"))
+
+    def expected(self, answer: bytes) -> bytes:
+        """The recorded answer, with the bytes of a real one of the same length where it may have any."""
+        recorded = self.answer
+        if "*" not in self.response or len(recorded) != len(answer):
+            return recorded
+        known = [pair != "**" for pair in _pairs(self.response)]
+        return bytes(old if here else new for old, new, here in zip(recorded, answer, known, strict=True))
 
     def line(self) -> str:
         """The event as a line of a recording."""
@@ -285,7 +300,7 @@ def _read_event(content: dict[str, Any], place: str) -> Recorded:
             return Recorded("power-off", slot=slot, at=at)
         case "apdu":
             command, follows = text("command", _COMMAND), content.get("follows") is True
-            return Recorded("apdu", command, text("response", _HEX), slot, follows, at, seconds)
+            return Recorded("apdu", command, text("response", _ANSWER), slot, follows, at, seconds)
         case other:
             raise UsageError(f"{place}: event {other!r} is not known")
 
@@ -320,7 +335,7 @@ class ReplayLink:
 
     def transmit(self, command: bytes) -> bytes:
         """The recorded response."""
-        return bytes.fromhex(self._take("apdu", command.hex().upper()).response)
+        return self._take("apdu", command.hex().upper()).answer
 
     def power_off(self) -> None:
         """The recorded end; a run that ends early is told by `finished`."""

@@ -96,7 +96,7 @@ class RecordedCard:
 
     def _answer(self, at: int) -> bytes:
         self._next = max(self._next, at + 1)
-        return bytes.fromhex(self._apdus[at].response)
+        return self._apdus[at].answer
 
 
 def _starts(events: Sequence[Recorded], slot: Slot) -> tuple[int, ...]:

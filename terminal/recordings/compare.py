@@ -35,6 +35,8 @@ class Likeness(enum.Enum):
     """It depends on a random number that the card has drawn anew."""
     SKIPPED = "not sent"
     """The command was not recorded in full, and cannot be computed again."""
+    UNKNOWN = "not compared"
+    """No answer was recorded, as in a script."""
     DIFFERENT = "different"
 
 

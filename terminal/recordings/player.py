@@ -149,9 +149,12 @@ class _Player:
             return Played(self.commands, event, name, b"", Likeness.SKIPPED, words)
         session.sent(command)
         sent = Sent(event.slot, session.environment, command, session.command or command)
-        answer, recorded = self._cards[event.slot].transmit(command), bytes.fromhex(event.response)
+        answer = self._cards[event.slot].transmit(command)
         if len(answer) >= 2:
             session.answered(int.from_bytes(answer[-2:], "big"))
+        if not event.response:
+            return Played(self.commands, event, sent.name, answer, Likeness.UNKNOWN)
+        recorded = event.expected(answer)
         likeness = self._judge.compare(sent, recorded, answer)
         words = "" if likeness is Likeness.SAME else difference(sent, recorded, answer)
         return Played(self.commands, event, sent.name, answer, likeness, words)

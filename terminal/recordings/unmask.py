@@ -36,8 +36,8 @@ def restored(events: Sequence[Recorded], holder: Holder | None) -> list[bytes | 
         command = _command(events, number, session.environment, holder)
         commands.append(command)
         session.sent(command or bytes.fromhex(event.command.replace("*", "0")))
-        if len(event.response) >= 4:
-            session.answered(int(event.response[-4:], 16))
+        if len(event.answer) >= 2:
+            session.answered(int.from_bytes(event.answer[-2:], "big"))
     return commands
 
 

@@ -64,7 +64,9 @@ def test_a_refusal_without_new_random_numbers_is_a_difference() -> None:
     ("response", "strict", "likeness", "words"),
     [
         ("8402DDF19000", False, Likeness.DIFFERENT, "6F"),
-        ("", False, Likeness.DIFFERENT, "recorded: missing"),
+        ("61", False, Likeness.DIFFERENT, "recorded: missing"),
+        ("", True, Likeness.UNKNOWN, ""),
+        ("******860103******", False, Likeness.DIFFERENT, ""),
         (None, True, Likeness.SAME, ""),
     ],
 )
