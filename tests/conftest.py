@@ -21,6 +21,7 @@ _PROCESSES = (
     "tests/defects/test_registry.py",
     "tests/terminal/test_cli.py",
     "tests/terminal/test_host_command.py",
+    "tests/terminal/tracing/test_command.py",
 )
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 

@@ -9,6 +9,7 @@ from cardsim.decode.items import Format, Item, item_of
 from cardsim.iso7816.tlv import TlvError, parse_dol, tag_bytes
 
 _SHORTEST_COMMAND: Final = 5
+_SHORTEST_NAME: Final = 5
 
 
 def gbk_text(value: bytes) -> str | None:
@@ -94,7 +95,7 @@ def _convert(item: Item, value: bytes) -> str | None:
         case Format.TEXT:
             return gbk_text(value)
         case Format.NAME:
-            text = gbk_text(value)
+            text = gbk_text(value) if len(value) >= _SHORTEST_NAME else None
             return text if text is None else f"{value.hex().upper()} ({text})"
         case Format.DIGITS | Format.PAN:
             return bcd_digits(value)

@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.convert import convert_command
 
                 return convert_command(arguments)
+            case "trace":
+                from terminal.cli.trace import trace_command
+
+                return trace_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

@@ -6,6 +6,7 @@ from typing import Final
 from cardsim.commandline import Parser, add_general_options
 from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERMINAL, WORDS
 from terminal.cli.recordingwords import add_recording_commands
+from terminal.cli.tracewords import add_trace_command
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
@@ -389,4 +390,5 @@ def build_parser() -> Parser:
         (_conform_options(), psam),
     )
     add_recording_commands(add, psam)
+    add_trace_command(add)
     return parser

@@ -172,7 +172,7 @@ def test_user_card(profile: str) -> None:
     bench = card(profile)
     grammars = [Grammar(draw, place) for place in PLACES]
     followed = Followed(bench.model, Observer())
-    run(followed, draw, [*_ssse(bench), payment, channel], lambda: draw.choice(grammars).next(), 6000)
+    run(followed, draw, [*_ssse(bench), payment, channel], lambda: draw.choice(grammars).next(), 5000)
     assert len(followed.seen) > 130
     assert followed.stages >= {
         Stage.INITIATED, Stage.FIRST_CRYPTOGRAM, Stage.ONLINE, Stage.ISSUER_FAILED, Stage.COMPLETED, Stage.LOAD,
