@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.trace import trace_command
 
                 return trace_command(arguments)
+            case "fuzz":
+                from terminal.cli.fuzz import fuzz_command
+
+                return fuzz_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

@@ -5,6 +5,8 @@ from typing import Final
 
 from cardsim.commandline import Parser, add_general_options
 from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERMINAL, WORDS
+from terminal.cli.fuzzoptions import EXAMPLE as FUZZ_EXAMPLE
+from terminal.cli.fuzzoptions import FUZZ, fuzz_options
 from terminal.cli.recordingwords import add_recording_commands
 from terminal.cli.tracewords import add_trace_command
 
@@ -389,6 +391,7 @@ def build_parser() -> Parser:
         "conform --card me.card --psam me.psam SSSE PSAM --html report.html",
         (_conform_options(), psam),
     )
+    add("fuzz", FUZZ, FUZZ_EXAMPLE, (fuzz_options(), psam))
     add_recording_commands(add, psam)
     add_trace_command(add)
     return parser

@@ -24,7 +24,7 @@ from terminal.fuzz.executor import Exchange
 from terminal.fuzz.sequence import Sequence
 
 _AGAIN: Final = 256
-"""Choices until the energies are worked out anew."""
+"""Choices, at least, until the energies are worked out anew."""
 _MOST_KNOWN: Final = 400_000
 """Headers in states that are looked up without being worked out again; there are more when P1 and P2 are drawn."""
 _PER_STEP: Final = 24
@@ -129,6 +129,7 @@ class Guide:
     _entries: list[_Chosen] = field(default_factory=list)
     _names: set[str] = field(default_factory=set)
     _energies: list[float] = field(default_factory=list)
+    """Sums of the energies up to each entry."""
     _until: int = 0
 
     def __len__(self) -> int:
@@ -174,14 +175,15 @@ class Guide:
         name = name_of(sequence)
         if name not in self._names:
             self._names.add(name)
-            self._entries.append(_Chosen(sequence, features))
-            self._until = 0
+            entry = _Chosen(sequence, features)
+            self._entries.append(entry)
+            self._energies.append((self._energies[-1] if self._energies else 0.0) + entry.energy(self.hits))
 
     def choose(self, random: Random) -> Sequence:
         """A sequence of the corpus to go on with; there must be one."""
-        if self._until <= 0 or len(self._energies) != len(self._entries):
+        if self._until <= 0:
             self._energies = list(accumulate(entry.energy(self.hits) for entry in self._entries))
-            self._until = _AGAIN
+            self._until = max(_AGAIN, len(self._entries))
         self._until -= 1
         at = bisect(self._energies, random.random() * self._energies[-1])
         return self._entries[min(at, len(self._entries) - 1)].sequence

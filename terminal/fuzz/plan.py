@@ -1,0 +1,224 @@
+"""What a campaign is to do, as a value that travels to other processes and machines, and the cards that it uses."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from cardsim.keyfile import KeyFile
+from terminal.errors import UsageError
+from terminal.fuzz import mutate
+from terminal.fuzz.caution import CautiousCard
+from terminal.fuzz.executor import Executor
+from terminal.fuzz.findings import About, Tap
+from terminal.fuzz.grammar import Grammar
+from terminal.fuzz.oracles.table import RULES, oracles_for
+from terminal.fuzz.sequence import Sequence
+from terminal.fuzz.shrink import DEFAULT_BUDGET
+from terminal.fuzz.subject import Subject, subject_of_image
+from terminal.links.target import Target, existing_image, open_target
+from terminal.slots import Slot
+
+if TYPE_CHECKING:
+    from cardsim.assembly import CardModel, SamModel
+    from cardsim.defects import Defect
+
+DEFAULT_SEED: Final = 1
+
+
+class Source(Protocol):
+    """What makes sequences for one card."""
+
+    def sequence(self, random: Random) -> Sequence:
+        """A new one."""
+
+    def changed(self, sequence: Sequence, random: Random) -> Sequence:
+        """One like another."""
+
+    def crossed(self, first: Sequence, second: Sequence, random: Random) -> Sequence:
+        """One of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A card image with its keys, of which each worker makes copies."""
+
+    name: str
+    content: bytes = field(repr=False)
+    keys: KeyFile = field(repr=False)
+    slot: Slot = Slot.CARD
+
+
+def image_of(path: Path, keys: KeyFile, slot: Slot = Slot.CARD) -> Image:
+    """Read an image.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    existing_image(path, slot)
+    try:
+        return Image(path.name, path.read_bytes(), keys, slot)
+    except OSError as error:
+        raise UsageError(f"{path}: the card image cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a campaign is to do.
+
+    Args:
+        seed: of everything that is drawn.
+        images: cards that are copied: user card, PSAM, or both.
+        live: a card that is not copied: in a reader, or made by Python; then there are no images.
+        keys: what is known of the live card.
+        destructive: whether the live card may be spent.
+        only: names of oracles; empty for all that fit.
+        without: names of oracles that are left out.
+        reference: whether each answer is compared with a clean model of the same card.
+        beside: image of a model that each answer is compared with.
+        defect: a named fault that is put into the model.
+        coverage: whether lines of the model's code guide it.
+        budget: commands that are spent to shrink one finding.
+    """
+
+    seed: int = DEFAULT_SEED
+    images: tuple[Image, ...] = ()
+    live: Target | None = None
+    keys: KeyFile = field(default_factory=KeyFile, repr=False)
+    destructive: bool = False
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    reference: bool = False
+    beside: Image | None = None
+    defect: str | None = None
+    coverage: bool = True
+    budget: int = DEFAULT_BUDGET
+
+    @property
+    def restorable(self) -> bool:
+        """Whether each sequence begins with a copy of the same card."""
+        return self.live is None
+
+
+@dataclass(slots=True)
+class Lab:
+    """One start: the card, who looks on, and what makes sequences for it.
+
+    Args:
+        executor: runs sequences on the card.
+        source: makes them.
+        weight: how often sequences are made anew for this start, against the others.
+        about: what the oracles are about, by name.
+        tap: keeps what passes the contacts of a live card.
+    """
+
+    executor: Executor
+    source: Source
+    weight: float = 1.0
+    about: Mapping[str, About] = field(default_factory=dict)
+    tap: Tap | None = None
+
+
+@contextlib.contextmanager
+def open_labs(plan: Plan) -> Iterator[dict[str, Lab]]:
+    """The starts of a campaign by name, in the order of nearness to what a user has.
+
+    Raises:
+        UsageError: a card, a defect or an oracle cannot be used.
+        LinkError: a live card is not reached.
+    """
+    with contextlib.ExitStack() as stack:
+        clean = _references(plan)
+        yield {name: _lab(plan, name, subject, clean.get(name)) for name, subject in _subjects(plan, stack).items()}
+
+
+def _subjects(plan: Plan, stack: contextlib.ExitStack) -> dict[str, Subject]:
+    """The card of each start."""
+    if plan.live is not None:
+        card = stack.enter_context(open_target(plan.live))
+        stack.callback(card.power_off)
+        return {_name(plan.live.slot): Subject(card, plan.keys, None, plan.live.slot)}
+    return {_name(image.slot): _copy(image, plan.seed, plan.defect) for image in plan.images}
+
+
+def _references(plan: Plan) -> dict[str, Subject]:
+    """The clean model beside the card of a start, where one is wanted."""
+    if plan.beside is not None:
+        return {_name(plan.beside.slot): _copy(plan.beside, plan.seed)}
+    if not plan.reference:
+        return {}
+    return {_name(image.slot): _copy(image, plan.seed) for image in plan.images}
+
+
+def _name(slot: Slot) -> str:
+    return "psam" if slot is Slot.PSAM else "card"
+
+
+def _copy(image: Image, seed: int, defect: str | None = None) -> Subject:
+    """A private copy of an image, with a fault in it if one is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / image.name
+        path.write_bytes(image.content)
+        subject = subject_of_image(path, image.keys, image.slot, seed=seed)
+    return subject if defect is None else _with_defect(subject, defect)
+
+
+def known_defect(name: str) -> "Defect":
+    """A named fault.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from cardsim.defects import DefectError, find_defect
+
+    try:
+        return find_defect(name)
+    except DefectError as error:
+        raise UsageError(f"--defect {name}: {error}") from error
+
+
+def _with_defect(subject: Subject, name: str) -> Subject:
+    """The same card with a named fault, which takes effect when it is powered on.
+
+    Raises:
+        UsageError: there is no such fault, or it is one of the other kind of card.
+    """
+    from cardsim.defects import DefectError, apply_defect
+
+    model = cast("CardModel | SamModel", subject.card)
+    model.power_off()
+    try:
+        apply_defect(model, known_defect(name))
+    except DefectError as error:
+        raise UsageError(f"--defect {name}: {error}") from error
+    return Subject(model, subject.keys, model, subject.slot)
+
+
+def _lab(plan: Plan, name: str, subject: Subject, clean: Subject | None) -> Lab:
+    """A start with everything that it needs."""
+    tap = None
+    if plan.live is not None:
+        cautious = CautiousCard(subject.card, subject.home, destructive=plan.destructive)
+        subject.card = tap = Tap(cautious, subject)
+    oracles = oracles_for(subject, only=plan.only, without=plan.without, reference=clean)
+    about = {rule.name: About(rule.sentence, rule.basis) for rule in RULES}
+    return Lab(Executor(subject, oracles), _Making(Grammar(subject, name)), about=about, tap=tap)
+
+
+class _Making:
+    """The grammar, and the changes that it has pieces for."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self.sequence = grammar.sequence
+
+    def changed(self, sequence: Sequence, random: Random) -> Sequence:
+        """One like another."""
+        return mutate.changed(sequence, random, self._grammar)
+
+    def crossed(self, first: Sequence, second: Sequence, random: Random) -> Sequence:
+        """One of two."""
+        return mutate.crossed(first, second, random)
