@@ -22,7 +22,10 @@ def convert_command(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.target}: name the format with --to, or by the end of the name: {names}")
     written = CODECS[wanted].write(recording)
     if to_stdout:
-        sys.stdout.buffer.write(written.content)
+        if wanted is Format.PCAPNG:
+            sys.stdout.buffer.write(written.content)
+        else:
+            sys.stdout.write(written.content.decode())
         sys.stdout.flush()
     else:
         path = output_path(arguments.target, arguments.source)

@@ -21,9 +21,10 @@ def test_commands_of_a_page(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     for shown in commands(page):
-        if "serve" in shown.argv and not _client(shown):
+        with_client = "--" in shown.argv
+        if with_client and not _client(shown):
             continue
-        status, output = _serve(shown) if "serve" in shown.argv else run(shown.argv, shown.stdin)
+        status, output = _in_process_of_its_own(shown) if with_client else run(shown.argv, shown.stdin)
         assert status == 0, f"{shown.place}: exit status {status}"
         if shown.output:
             wrong = difference(shown.output, output.splitlines())
@@ -50,8 +51,8 @@ def _client(shown: Shown) -> bool:
     return there
 
 
-def _serve(shown: Shown) -> tuple[int, str]:
-    """In a process of its own: PC/SC is looked up once in each process."""
+def _in_process_of_its_own(shown: Shown) -> tuple[int, str]:
+    """PC/SC is looked up once in each process, and the client writes to the real standard output."""
     argv = [
         word
         for name in shown.argv
