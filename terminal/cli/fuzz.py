@@ -117,7 +117,7 @@ def _campaign(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> int:
     apdus = arguments.apdus
     if apdus is None and arguments.time is None:
         apdus = _DEFAULT_APDUS
-    jobs = arguments.jobs or (os.cpu_count() or 1 if plan.restorable else 1)
+    jobs = arguments.jobs or _jobs(plan, arguments.scheduler)
     campaign = Campaign(plan, folder, Limits(apdus, arguments.time, arguments.stop), jobs, arguments.scheduler)
     teller = _Teller(campaign, arguments)
     interrupted = False
@@ -135,6 +135,13 @@ def _campaign(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> int:
     for reason in filter(None, (campaign.stopped, "interrupted; what was found is kept" if interrupted else "")):
         sys.stderr.write(f"cardterm: {reason}\n")
     return 130 if interrupted else 1 if known else 0
+
+
+def _jobs(plan: Plan, scheduler: str | None) -> int:
+    """As many workers as there are cores; 0: those of the cluster."""
+    if scheduler is not None:
+        return 0
+    return os.cpu_count() or 1 if plan.restorable else 1
 
 
 def _ending(campaign: Campaign) -> dict[str, object]:
