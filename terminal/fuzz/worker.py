@@ -7,7 +7,7 @@ number and what it was told of others: each sequence is drawn with `Random("SEED
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from types import TracebackType
@@ -66,22 +66,30 @@ class Worker:
         worker: its number, from 0.
         number: of its first sequence, from 1.
         corpus: sequences to begin with; they are run once, so that what they reach is known.
+        labs: the starts, for who makes them himself; otherwise those of the plan.
     """
 
-    def __init__(self, plan: Plan, worker: int = 0, number: int = 1, corpus: Iterable[Sequence] = ()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        worker: int = 0,
+        number: int = 1,
+        corpus: Iterable[Sequence] = (),
+        labs: Mapping[str, Lab] | None = None,
+    ) -> None:
         self.plan: Final = plan
         self.guide: Final = Guide()
         self._worker = worker
         self._number = number
         self._stack = contextlib.ExitStack()
-        self._labs = self._stack.enter_context(open_labs(plan))
+        self._labs = self._stack.enter_context(open_labs(plan)) if labs is None else labs
         self._coverage: Coverage | None = coverage() if plan.coverage else None
         self._causes: set[str] = set()
-        self._apdus = 0
+        self.apdus = 0
+        """What was sent, the corpus too; without what shrinking takes."""
         self._news = News(worker, number)
         for sequence in corpus:
-            if sequence.start in self._labs:
-                self._try(sequence)
+            self.attempt(sequence)
         begun = self._news
         entries = [dataclasses.replace(entry, known=True) for entry in begun.entries]
         self._news = News(worker, number, entries=entries, findings=begun.findings, causes=begun.causes)
@@ -107,9 +115,9 @@ class Worker:
         for entry in order.entries:
             self.guide.learn(entry)
         self._causes |= order.causes
-        until = self._apdus + order.apdus
+        until = self.apdus + order.apdus
         with self._watch(all_of_it=True):
-            while self._apdus < until and not (order.first and self._news.findings):
+            while self.apdus < until and not (order.first and self._news.findings):
                 self._one()
         return self.hand_over()
 
@@ -121,7 +129,7 @@ class Worker:
 
     def _one(self) -> None:
         sequence = self.make(Random(f"{self.plan.seed} {self._worker} {self._number}"))
-        self._try(sequence)
+        self.attempt(sequence)
         self._number += 1
 
     def make(self, random: Random) -> Sequence:
@@ -142,14 +150,17 @@ class Worker:
         labs = list(self._labs.values())
         return random.choices(labs, [lab.weight for lab in labs])[0]
 
-    def _try(self, sequence: Sequence) -> None:
+    def attempt(self, sequence: Sequence) -> None:
+        """Run a sequence, and note what is new in it; nothing if there is no such start."""
+        if sequence.start not in self._labs:
+            return
         lab, number = self._labs[sequence.start], self._number
         looked_at = self._coverage is not None and number % self._coverage.every == 0
         if lab.tap is not None:
             lab.tap.events.clear()
         with self._watch(all_of_it=False) if looked_at else contextlib.nullcontext():
             run = lab.executor.run(sequence)
-        before, self._apdus = self._apdus, self._apdus + len(run.exchanges)
+        before, self.apdus = self.apdus, self.apdus + len(run.exchanges)
         news = self._news
         news.apdus += len(run.exchanges)
         news.sequences += 1
