@@ -122,8 +122,8 @@ class Executor:
         self._cut = False
         self._step = 0
         self._observer.reset()
-        self.subject.fresh(sequence.seed)
         try:
+            self.subject.fresh(sequence.seed)
             for oracle in self.oracles:
                 oracle.begin(self.subject, sequence)
             for self._step, step in enumerate(sequence.steps):
@@ -133,6 +133,10 @@ class Executor:
                 self._heard(oracle, oracle.end())
         except _Stopped as stopped:
             run.complaint = stopped.complaint
+        except LinkError as error:
+            if self.subject.control is None:
+                raise
+            run.complaint = Complaint("answers-to-reset", str(error), self._step)
         return run
 
     def _do(self, step: Action) -> None:

@@ -4,11 +4,14 @@
 an issuer script), and where the key file does not have them.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from cardsim.control import Meter, MeterKind
 from cardsim.crypto import pboc, social
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
+from cardsim.decode.observed import Observed
 from cardsim.keyfile import KeyFileError
 from terminal.conformance.context import FunctionError
 from terminal.conformance.functions_social import key_ids
@@ -23,6 +26,8 @@ _GENERATIONS: Final = ("", ".2", ".3")
 _AUTHENTICATE: Final = b"\x00\x82"
 _VERIFY: Final = b"\x00\x20"
 _CHANGE_PIN: Final = b"\x80\x5e"
+_PARTS: Final = {Environment.CARD: "cos", Environment.SSSE: "DDF1", Environment.PSE: "DDF2"}
+"""The part of the memory that an environment has on the cards of this project."""
 _RENEWING: Final = frozenset({0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0x0E, 0xF0, 0xE0, 0xE4, 0xDA})
 """INS of commands that may change keys or PINs when they succeed."""
 
@@ -42,9 +47,8 @@ class Secret(NamedTuple):
         return f"{named} of {self.application.hex().upper()}" if self.application else named
 
 
-def secret_of(exchange: Exchange) -> Secret | None:
+def secret_of(command: bytes, state: Observed) -> Secret | None:
     """The key or PIN that a command would prove; None for commands that prove none, and where it cannot be told."""
-    command, state = exchange.command, exchange.before
     if len(command) < 5 or state.environment is Environment.PSAM:
         return None
     header, environment = command[:2], state.environment
@@ -60,6 +64,18 @@ def secret_of(exchange: Exchange) -> Secret | None:
         inside = application(state)
         return Secret(environment, inside, PIN) if inside else None
     return None
+
+
+def meters_of(secret: Secret, meters: Iterable[Meter]) -> list[Meter]:
+    """The try counters that a secret may have: those of all generations where none is named."""
+    part = _PARTS[secret.environment]
+    return [
+        meter
+        for meter in meters
+        if meter.kind is MeterKind.TRIES
+        and (meter.part, meter.reference, meter.application) == (part, secret.reference, secret.application)
+        and secret.version in (None, meter.version)
+    ]
 
 
 def asks_only(command: bytes) -> bool:
@@ -81,19 +97,19 @@ class Proofs:
         if len(command) > 1 and command[1] in _RENEWING and succeeded(exchange.sw):
             self.changed = True
 
-    def right(self, exchange: Exchange) -> bool | None:
-        """Whether a command of `secret_of` has proved what it should; None where that is not known."""
-        secret = secret_of(exchange)
+    def right(self, command: bytes, state: Observed) -> bool | None:
+        """Whether a command proves what `secret_of` says; None where that is not known."""
+        secret = secret_of(command, state)
         if secret is None or self.changed:
             return None
-        data, keys = data_of(exchange.command), self._subject.keys
+        data, keys = data_of(command), self._subject.keys
         if secret.reference == PIN:
             holder = keys.holder
-            if exchange.before.environment is Environment.PSE:
+            if state.environment is Environment.PSE:
                 pin = holder.offline_pin if holder else None
-                return None if not pin or exchange.command[3] != 0x80 else data == pboc.pin_block_format2(pin)
+                return None if not pin or command[3] != 0x80 else data == pboc.pin_block_format2(pin)
             pin = holder.pin if holder else None
-            given = data.partition(b"\xff")[0] if exchange.command[:2] == _CHANGE_PIN else data
+            given = data.partition(b"\xff")[0] if command[:2] == _CHANGE_PIN else data
             return None if not pin else given == bytes.fromhex(pin + "F" * (len(pin) % 2))
         known = self._keys(secret)
         challenge = self._subject.context.challenge

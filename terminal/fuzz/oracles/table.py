@@ -7,10 +7,15 @@ from typing import Final
 
 from terminal.errors import UsageError
 from terminal.fuzz.executor import Oracle
+from terminal.fuzz.oracles.atomic import Atomic
 from terminal.fuzz.oracles.declared import DeclaredAnswers
 from terminal.fuzz.oracles.firewall import Firewall
+from terminal.fuzz.oracles.interference import NonInterference
+from terminal.fuzz.oracles.masterkey import MasterKeyPowerless
+from terminal.fuzz.oracles.money import MoneyConserved
 from terminal.fuzz.oracles.mute import NeverMute
 from terminal.fuzz.oracles.reference import Reference
+from terminal.fuzz.oracles.rights import NothingUnproved
 from terminal.fuzz.oracles.secrets import NoSecrets
 from terminal.fuzz.oracles.tries import TryCounters
 from terminal.fuzz.subject import Subject
@@ -44,7 +49,7 @@ RULES: Final = (
         Needs.ANSWERS,
         DeclaredAnswers,
     ),
-    Rule("never-mute", "Each command is answered.", "SSC2-9.4.1-01", Needs.ANSWERS, NeverMute),
+    Rule("never-mute", "Each command is answered.", "design decision 1", Needs.ANSWERS, NeverMute),
     Rule(
         "try-counters",
         "A try counter rises only for the right secret, and a wrong try takes exactly one from its own counter.",
@@ -60,11 +65,46 @@ RULES: Final = (
         NoSecrets,
     ),
     Rule(
+        "rights",
+        "Nothing succeeds without the key, PIN, challenge or turn that its row and the file's rule ask for.",
+        "SCHEME-014, SSC7-5.8-02, D6, D9, D11",
+        Needs.ANSWERS,
+        NothingUnproved,
+    ),
+    Rule(
+        "master-key",
+        "A keyed environment refuses the card master key, the transport key works once, and no life cycle goes back.",
+        "SCHEME-055, PERSO-041, PERSO-043, D1, D2, D3, D4",
+        Needs.ANSWERS,
+        MasterKeyPowerless,
+    ),
+    Rule(
+        "money",
+        "Balances and sequences change by completed transactions alone, and by their exact amounts.",
+        "SSC7-11.8-01, SSC7-12.6-01, PBOC-GPO-021, D13",
+        Needs.MODEL,
+        MoneyConserved,
+    ),
+    Rule(
+        "atomic",
+        "A power cut leaves the memory before or after the command; only early writes come before it.",
+        "PBOC-TEAR-001, PBOC-TEAR-005, D13",
+        Needs.MODEL,
+        Atomic,
+    ),
+    Rule(
         "firewall",
         "No memory is read or programmed but that of the selected environment, the journal and the registry.",
         "SCHEME-009, SCHEME-010, D9",
         Needs.MODEL,
         Firewall,
+    ),
+    Rule(
+        "non-interference",
+        "Cards that differ only in the other environment's content answer alike, whatever the other side was sent.",
+        "SCHEME-009, SCHEME-012, PBOC-SEP-005, D9, D12",
+        Needs.MODEL,
+        NonInterference,
     ),
     Rule(
         "reference",

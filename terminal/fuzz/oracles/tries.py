@@ -11,7 +11,7 @@ from cardsim.decode import Environment
 from cardsim.iso7816 import status
 from terminal.fuzz.executor import Exchange, Restart
 from terminal.fuzz.oracles.common import Watcher, of, succeeded
-from terminal.fuzz.oracles.proofs import PIN, Proofs, Secret, asks_only, secret_of
+from terminal.fuzz.oracles.proofs import PIN, Proofs, Secret, asks_only, meters_of, secret_of
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
@@ -19,7 +19,6 @@ _UNLIMITED: Final = 0x0F
 """x of 63Cx for a key whose failures are not counted."""
 _RENEWING: Final = frozenset({0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0x0E, 0xF0, 0xE0, 0xE4})
 """INS of commands that give tries back, or make counters, when they succeed."""
-_PARTS: Final = {Environment.CARD: "cos", Environment.SSSE: "DDF1", Environment.PSE: "DDF2"}
 
 
 class TryCounters(Watcher):
@@ -65,7 +64,7 @@ class TryCounters(Watcher):
 
     def judge(self, exchange: Exchange) -> str | None:
         """What the answer says, then what the cells say."""
-        secret, proofs = secret_of(exchange), self._proofs
+        secret, proofs = secret_of(exchange.command, exchange.before), self._proofs
         assert proofs is not None
         complaint = self._told(exchange, secret, proofs) if secret is not None else None
         if complaint is None and self._control is not None:
@@ -122,9 +121,9 @@ class TryCounters(Watcher):
         return True
 
     def _compare(self, control: ModelControl, exchange: Exchange, secret: Secret | None, proofs: Proofs) -> str | None:
-        before = self._values
-        changed = control.generation != self._generation and self._look(control)
-        named = self._named(secret, exchange) if secret is not None else []
+        before, written = self._values, control.generation != self._generation
+        changed = written and self._look(control)
+        named = meters_of(secret, self._watched) if secret is not None else []
         if changed:
             for meter, value in self._values.items():
                 old = before.get(meter)
@@ -132,23 +131,13 @@ class TryCounters(Watcher):
                     complaint = self._moved(exchange, meter, old, value, named, proofs)
                     if complaint is not None:
                         return complaint
-        return self._as_told(exchange, named, before, proofs) if named else None
-
-    def _named(self, secret: Secret, exchange: Exchange) -> list[Meter]:
-        """The counters that a command may name: of all generations where it names none."""
-        part = _PARTS[secret.environment]
-        found = [
-            meter
-            for meter in self._watched
-            if meter.part == part
-            and meter.reference == secret.reference
-            and meter.application == secret.application
-            and secret.version in (None, meter.version)
-        ]
-        if secret.environment is Environment.CARD and len(found) > 1:
-            found = [meter for meter in found if self._values.get(meter) is not None]
-        del exchange
-        return found
+        if not named:
+            return None
+        if not written and succeeded(exchange.sw) and proofs.right(exchange.command, exchange.before):
+            return (
+                f"{of(exchange)} compares {secret} before it lowers the counter: a cut at the right moment costs no try"
+            )
+        return self._as_told(exchange, named, before, proofs)
 
     def _moved(
         self, exchange: Exchange, meter: Meter, old: int, value: int, named: list[Meter], proofs: Proofs
@@ -167,7 +156,7 @@ class TryCounters(Watcher):
             return f"{of(exchange)} is answered {sw:04X}, and the {meter.name} rise from {old} to {value}"
         if meter.limit is not None and value != meter.limit:
             return f"{of(exchange)} sets the {meter.name} to {value}, where all of them are {meter.limit}"
-        if proofs.right(exchange) is False:
+        if proofs.right(exchange.command, exchange.before) is False:
             return f"{of(exchange)} gives the {meter.name} back for a wrong secret"
         return None
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from cardsim.assembly import CardModel
+from cardsim.defects import apply_defect, find_defect
 from terminal.errors import LinkError
 from terminal.fuzz.executor import Exchange, Executor, Restart, Run
 from terminal.fuzz.sequence import Sequence, parse_sequence
@@ -128,3 +130,12 @@ def test_a_card_without_an_answer_to_reset_is_gone() -> None:
 def test_a_blank_card_takes_its_master_key() -> None:
     run = Executor(blank_subject(made(DUAL)[1])).run(parse_sequence("> 80 F2 00 00 05\n> 00 84 00 00 08\n"))
     assert [exchange.answer[-2:].hex() for exchange in run.exchanges] == ["9000", "9000"]
+
+
+def test_a_model_without_a_right_answer_to_reset_is_a_complaint() -> None:
+    """A reader that lost its card is an error; a model whose ATR is none has a fault."""
+    broken = subject()
+    assert isinstance(broken.card, CardModel)
+    apply_defect(broken.card, find_defect("atr-historical-length"))
+    run = Executor(broken).run(parse_sequence("reset\n"))
+    assert str(run.complaint).startswith("answers-to-reset: the card's answer to reset is no ATR")
