@@ -146,6 +146,21 @@ def inspect(path: Path) -> CardInfo:
         raise ImageError(f"{path} is damaged: what is on the card cannot be read; restore it from a copy") from error
 
 
+def inspect_model(model: CardModel | SamModel) -> CardInfo:
+    """Read what stands on a card that is in use, out of a private copy of its cells.
+
+    May be called while another thread brings the card a command: the copy is then that of a power cut at this moment.
+
+    Raises:
+        ImageError: content that no card of this version leaves behind.
+    """
+    cells, wear = bytearray(model.eeprom.snapshot().cells), list(model.eeprom.wear)
+    try:
+        return _card(Eeprom(cells, wear))
+    except Exception as error:
+        raise ImageError("what is on the card cannot be read") from error
+
+
 def _card(eeprom: Eeprom) -> CardInfo:
     wear = list(eeprom.wear)
     card = SamModel(eeprom) if is_psam(eeprom) else CardModel(eeprom)
@@ -208,7 +223,7 @@ def _environment(entry: EnvironmentEntry, environment: Environment) -> Environme
     records = Records(environment.partition)
     return EnvironmentInfo(
         fid=f"{entry.fid:04X}",
-        name=_text(index.files[ROOT].name),
+        name=df_name_text(index.files[ROOT].name),
         state=_PHASES[environment.phase],
         blocked=environment.blocked,
         algorithm=_ALGORITHMS.get(entry.algorithm, f"{entry.algorithm:02X}") + _stand_in(environment),
@@ -252,7 +267,7 @@ def _file(file: File, parents: dict[int, str], records: Records) -> FileInfo:
     own_rules = file.has_records or file.type in (FileType.TRANSPARENT, FileType.KEY_RECORDS, FileType.ACCOUNT)
     notes = []
     if file.type is FileType.DF:
-        notes.append(_text(file.name))
+        notes.append(df_name_text(file.name))
     if is_record(file):
         notes.append(f"record {file.fid & 0xFF} of SFI {file.fid >> 8}")
     if file.flags & FileFlag.ISSUED:
@@ -308,7 +323,7 @@ def _pse_counters(environment: Pse) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in environment.files.index.files:
         if file.type is FileType.DF and file.index != ROOT:
-            counters, name = Application(environment.files, file).counters(), _text(file.name)
+            counters, name = Application(environment.files, file).counters(), df_name_text(file.name)
             for each in REMEMBERED:
                 cells = counters[each.at : each.at + each.size]
                 if each.at == PIN_TRIES_AT:
@@ -331,7 +346,7 @@ def _cells(cells: bytes) -> str:
     return cells.hex().upper() if amount is None else yuan(amount)
 
 
-def _text(name: bytes) -> str:
+def df_name_text(name: bytes) -> str:
     """A DF name as text where it is text, else (an AID) in hex."""
     try:
         text = name.decode("gbk")

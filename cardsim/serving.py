@@ -45,6 +45,8 @@ class Readers:
 
     environment: Mapping[str, str]
     names: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
+    """Readers of a service of our own; pcscd's do not tell about their clients."""
     connections: tuple[VpcdConnection, ...] = ()
 
     def check(self) -> None:
@@ -72,7 +74,8 @@ def put_in(stack: contextlib.ExitStack, cards: Sequence[Served], *, via: str, so
     """
     if via == "vpcd":
         connections = tuple(_connect(stack, number, served) for number, served in enumerate(cards))
-        return Readers({}, tuple(reader_name(slot, "Virtual PCD") for slot in range(len(cards))), connections)
+        names = tuple(reader_name(slot, "Virtual PCD") for slot in range(len(cards)))
+        return Readers({}, names, connections=connections)
     slots = [
         Slot(reader_name(number), served.card, on_apdu=served.on_apdu, on_power=served.on_power)
         for number, served in enumerate(cards)
@@ -81,7 +84,7 @@ def put_in(stack: contextlib.ExitStack, cards: Sequence[Served], *, via: str, so
         server = stack.enter_context(PcscServer(slots, Path(socket) if socket else None))
     except ReaderError as error:
         raise UsageError(str(error)) from error
-    return Readers(server.environment, tuple(slot.name for slot in slots))
+    return Readers(server.environment, tuple(slot.name for slot in slots), tuple(slots))
 
 
 def _connect(stack: contextlib.ExitStack, slot: int, served: Served) -> VpcdConnection:

@@ -60,9 +60,9 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         "serve",
         help="put a card into a reader",
         usage="cardsim serve IMAGE [--psam IMAGE] [--via socket|vpcd] [--socket PATH]\n"
-        "                     [--trace FILE] [--defect NAME] [-- COMMAND ...]",
+        "                     [--trace FILE] [--page [ADDRESS:PORT]] [--defect NAME] [-- COMMAND ...]",
         description="Put a card into a PC/SC reader until Ctrl-C, or as long as COMMAND runs.",
-        epilog="example: cardsim serve me.card --psam me.psam -- opensc-tool -l; or: cardsim serve me.card --trace -",
+        epilog="example: cardsim serve me.card --psam me.psam -- opensc-tool -l; or: cardsim serve me.card --page",
     )
     serve.add_argument("image", metavar="IMAGE", help="the card in slot 0")
     serve.add_argument("--psam", metavar="IMAGE", help="the PSAM in slot 1")
@@ -73,7 +73,14 @@ def _add_serve(commands: "argparse._SubParsersAction[Parser]") -> None:
         metavar="FILE",
         help="write every exchange: in words to a terminal or to - (standard error), else as JSON lines",
     )
-    serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in the trace")
+    serve.add_argument(
+        "--page",
+        nargs="?",
+        const="",
+        metavar="ADDRESS:PORT",
+        help="show files, security state and exchanges in a browser of this machine (default: a free port)",
+    )
+    serve.add_argument("--show-secrets", action="store_true", help="do not mask PINs and key data in trace and page")
     serve.add_argument(
         "--defect", metavar="NAME", help="one named fault, in the card that it belongs to, or FILE:NAME of your own"
     )

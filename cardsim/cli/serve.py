@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cardsim.assembly import CardModel, SamModel, copy_of, copy_of_psam, open_card, open_psam
@@ -13,10 +13,10 @@ from cardsim.cli import PROGRAM
 from cardsim.cli.trace import open_trace
 from cardsim.commandline import Exit, UsageError, image_path
 from cardsim.iso7816.card import Card
-from cardsim.live.watch import Watch
+from cardsim.live.watch import Listener, Watch
 from cardsim.reader.errors import ReaderError
 from cardsim.reader.vpcd import VpcdConnection
-from cardsim.serving import Served, awaited_end, put_in, run_command, wait_for_end
+from cardsim.serving import Readers, Served, awaited_end, put_in, run_command, wait_for_end
 
 
 def serve(asked: argparse.Namespace) -> int:
@@ -32,11 +32,13 @@ def serve(asked: argparse.Namespace) -> int:
                 card = stack.enter_context(_card(paths[0], asked.seed))
                 psams = [stack.enter_context(_psam(path, asked.seed)) for path in paths[1:]]
                 spoil(card, *psams)
-                cards: list[Card] = [card, *psams]
+                cards: list[CardModel | SamModel] = [card, *psams]
                 listeners = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
+                show_page = _page(stack, asked, cards, paths, listeners)
                 watch = Watch(listeners)
                 served = [Served(card, watch.on_apdu(slot), watch.on_power(slot)) for slot, card in enumerate(cards)]
                 readers = put_in(stack, served, via=asked.via, socket=asked.socket)
+                show_page(readers)
                 status = (
                     run_command(asked.argv, readers, ending) if asked.argv else wait_for_end(readers, ending, PROGRAM)
                 )
@@ -47,6 +49,29 @@ def serve(asked: argparse.Namespace) -> int:
         except ReaderError as error:
             sys.stderr.write(f"{PROGRAM}: {error}\n")
             return Exit.UNREACHABLE
+
+
+def _page(
+    stack: contextlib.ExitStack,
+    asked: argparse.Namespace,
+    cards: Sequence[CardModel | SamModel],
+    paths: Sequence[Path],
+    listeners: list[Listener],
+) -> Callable[[Readers], None]:
+    """The page, where it is asked for, listens too; what is returned shows it as soon as there are readers."""
+    if asked.page is None:
+        return lambda _readers: None
+    from cardsim.cli.page import beside_readers, open_page, page_address
+
+    server = stack.enter_context(open_page(page_address(asked.page), cards, paths, show=asked.show_secrets))
+    listeners.append(server.feed)
+
+    def show(readers: Readers) -> None:
+        stack.enter_context(beside_readers(server, cards, readers))
+        sys.stderr.write(f"{PROGRAM}: the cards are shown at {server.url}\n")
+        sys.stderr.flush()
+
+    return show
 
 
 def _defect(text: str | None, *, psam: bool) -> Callable[..., None]:

@@ -124,3 +124,13 @@ def _name(reference: int) -> str:
 
 FREE: Final = AccessRule(Operator.FREE)
 NEVER: Final = AccessRule(Operator.NEVER)
+
+_NAMED_BITS: Final = tuple(
+    (bit_of(reference), _name(reference))
+    for reference in (MASTER, PIN, *range(0x01, 0x10), *range(APPLICATION, APPLICATION + 0x10))
+)
+
+
+def names_of(rights: int) -> tuple[str, ...]:
+    """The keys and PINs whose rights are in a set, as the rules name them."""
+    return tuple(name for bit, name in _NAMED_BITS if rights & bit) if rights else ()
