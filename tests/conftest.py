@@ -24,6 +24,7 @@ _PROCESSES = (
     "tests/terminal/test_cli.py",
     "tests/terminal/test_host_command.py",
     "tests/terminal/tracing/test_command.py",
+    "tests/testing/test_strategies.py::test_without_hypothesis",
 )
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 
@@ -79,6 +80,7 @@ _SWEEPS = (
     "tests/terminal/test_social_command.py",
     "tests/terminal/test_storage.py::test_every_altered_record",
     "tests/terminal/test_storage.py::test_killed_at_every_byte",
+    "tests/testing/test_machine.py",
 )
 """Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""
 
