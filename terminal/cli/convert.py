@@ -18,9 +18,11 @@ def convert_command(arguments: argparse.Namespace) -> int:
     to_stdout = arguments.target == "-"
     wanted = Format(arguments.to) if arguments.to is not None else format_of_name(Path(arguments.target))
     if wanted is None:
-        names = ", ".join(f"{codec.suffixes[0]} {found.value}" for found, codec in CODECS.items())
+        names = ", ".join(f"{codec.suffixes[0]} {found.value}" for found, codec in CODECS.items() if codec.suffixes)
         raise UsageError(f"{arguments.target}: name the format with --to, or by the end of the name: {names}")
-    written = CODECS[wanted].write(recording)
+    write = CODECS[wanted].write
+    assert write is not None, "--to and the names offer no format that is only read"
+    written = write(recording)
     if to_stdout:
         if wanted is Format.PCAPNG:
             sys.stdout.buffer.write(written.content)

@@ -7,6 +7,9 @@ from cardsim.commandline import Parser
 from terminal.errors import UsageError
 
 FORMATS: Final = ("recording", "hex", "etsi", "scriptor", "scriptor-log", "pcapng")
+"""The formats that are read and written."""
+LOG: Final = "log"
+"""Any log that `cardterm trace` reads; it is not written."""
 WITH_COMMAND: Final = ("record", "replay")
 """Subcommands behind whose `--` stands another command."""
 
@@ -40,7 +43,10 @@ def add_recording_commands(add: Add, psam: Parser) -> None:
     )
     convert.add_argument("source", metavar="IN", help="the format is told by the content")
     convert.add_argument("target", metavar="OUT", help="the format is told by the end of the name; - with --to: stdout")
-    convert.add_argument("--from", dest="from_", choices=FORMATS, metavar="FORMAT", help="the format of IN")
+    convert.add_argument(
+        "--from", dest="from_", choices=(*FORMATS, LOG), metavar="FORMAT",
+        help="the format of IN; log: any log that `trace` reads",
+    )  # fmt: skip
     convert.add_argument("--to", choices=FORMATS, metavar="FORMAT", help="the format of OUT")
     record = add(
         "record",

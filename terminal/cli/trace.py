@@ -99,7 +99,7 @@ class _Teller:
 
     def _exchange(self, event: Recorded, decoder: Decoder) -> None:
         command = bytes.fromhex(event.command.replace("**", "00"))
-        one = decoder.exchange(command, bytes.fromhex(event.response), event.command)
+        one = decoder.exchange(command, event.answer, event.command)
         if self._json:
             times = {"at": event.at, "seconds": event.seconds}
             self._write(event, exchange_data(one) | {name: time for name, time in times.items() if time is not None})

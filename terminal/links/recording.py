@@ -24,7 +24,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from cardsim.decode.commands import mask
+from cardsim.decode import Environment
+from cardsim.decode.commands import is_secret, mask
 from cardsim.iso7816.card import Card
 from terminal.errors import LinkError, UsageError
 from terminal.slots import Slot
@@ -343,15 +344,23 @@ class ReplayLink:
             self._next += 1
 
     def _take(self, event: str, command: str) -> Recorded:
-        sent = f"{event} {command}".strip()
+        sent = f"{event} {_without_secrets(command)}".strip()
         if self.finished:
             raise LinkError(f"the recording ends before {sent}")
         recorded = self._events[self._next]
         if recorded.event != event or not matches(recorded.command, command):
-            expected = f"{recorded.event} {recorded.command}".strip()
+            expected = f"{recorded.event} {_without_secrets(recorded.command)}".strip()
             raise LinkError(f"event {self._next + 1} of the recording is {expected}, not {sent}")
         self._next += 1
         return recorded
+
+
+def _without_secrets(command: str) -> str:
+    """A command as messages show it: masked if it holds a secret in any environment, for which it is is not known."""
+    if "*" in command or not command:
+        return command
+    raw = bytes.fromhex(command)
+    return mask(raw) if any(is_secret(environment, raw) for environment in Environment) else command
 
 
 def matches(pattern: str, command: str) -> bool:

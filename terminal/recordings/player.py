@@ -79,6 +79,8 @@ def play(
     powered: set[Slot] = set()
     try:
         for event, command in zip(recording.events, commands, strict=True):
+            if event.event == "apdu" and event.slot not in powered:
+                cards[event.slot].power_on()  # a log may begin in the middle of a session
             (powered.discard if event.event == "power-off" else powered.add)(event.slot)
             played = player.step(event, command)
             result.commands = player.commands

@@ -118,6 +118,8 @@ def test_replay_is_strict() -> None:
     link.power_on()
     with pytest.raises(LinkError, match="event 2 of the recording"):
         link.transmit(bytes.fromhex("00A40000"))
+    with pytest.raises(LinkError, match=r"not apdu 0020000003\*\*\*\*\*\*$"):
+        link.transmit(bytes.fromhex("0020000003123456"))
     short = ReplayLink(read_recording(lines[:2]))
     short.power_on()
     with pytest.raises(LinkError, match="ends before"):

@@ -2,14 +2,15 @@
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from terminal.errors import UsageError
-from terminal.links.recording import FORMAT, Recording, load_recording, parse_recording
+from terminal.links.recording import FORMAT, Recorded, Recording, load_recording, parse_recording
 from terminal.recordings.formats import etsi, hexscript, pcapng, scriptor
 from terminal.recordings.formats.loss import Written
+from terminal.tracing.reader import LogReader
 
 
 class Format(enum.Enum):
@@ -21,6 +22,7 @@ class Format(enum.Enum):
     SCRIPTOR = "scriptor"
     SCRIPTOR_LOG = "scriptor-log"
     PCAPNG = "pcapng"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Codec:
 
     suffixes: tuple[str, ...]
     read: Callable[[bytes, str], Recording]
-    write: Callable[[Recording], Written]
+    write: Callable[[Recording], Written] | None
+    """None: the format is only read."""
 
 
 def _text(read: Callable[[str, str], Recording]) -> Callable[[bytes, str], Recording]:
@@ -42,6 +45,19 @@ def _text(read: Callable[[str, str], Recording]) -> Callable[[bytes, str], Recor
             raise UsageError(f"{name}: not UTF-8 text") from error
 
     return of_bytes
+
+
+def _read_log(text: str, name: str) -> Recording:
+    """Whatever `cardterm trace` reads: the trace of `cardsim serve`, OpenSC's log, commands and answers in hex."""
+    reader = LogReader(name)
+    events = [event for line in text.splitlines() for event in reader.feed(line)]
+    return Recording(events=_since_the_first((*events, *reader.end())))
+
+
+def _since_the_first(events: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
+    """Events with times that count from the first one; a trace counts from 1970."""
+    times = [event.at for event in events if event.at is not None]
+    return tuple(event if event.at is None else replace(event, at=event.at - min(times)) for event in events)
 
 
 def _write_recording(recording: Recording) -> Written:
@@ -57,6 +73,7 @@ CODECS: Final = {
     Format.SCRIPTOR: Codec((".scriptor",), _text(scriptor.read), scriptor.write),
     Format.SCRIPTOR_LOG: Codec((".log",), _text(scriptor.read_log), scriptor.write_log),
     Format.PCAPNG: Codec((".pcapng",), pcapng.read, pcapng.write),
+    Format.LOG: Codec((), _text(_read_log), None),
 }
 """Every format."""
 
@@ -70,8 +87,8 @@ def format_of_content(content: bytes) -> Format:
     """The format of a file, by how it begins; hex script where nothing else is told."""
     if content.startswith(pcapng.MAGIC):
         return Format.PCAPNG
-    if content.lstrip()[:1] == b"{" and FORMAT.encode() in content.partition(b"\n")[0]:
-        return Format.RECORDING
+    if content.lstrip()[:1] == b"{":
+        return Format.RECORDING if FORMAT.encode() in content.lstrip().partition(b"\n")[0] else Format.LOG
     words = {line.split()[0].upper() for line in content.split(b"\n") if line.split()}
     if words & {b"CMD", b"RST"}:
         return Format.ETSI

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from terminal.cli.main import main
-from terminal.cli.recordingwords import FORMATS
+from terminal.cli.recordingwords import FORMATS, LOG
 from terminal.errors import UsageError
 from terminal.links.recording import Head, Recorded, Recording
 from terminal.recordings.formats import CODECS, Format, format_of_content, format_of_name, load
+from terminal.recordings.formats.loss import Written
 from terminal.slots import Slot
 from tests.terminal.recordings.bench import SELECT_SSSE, apdus, transcribed, visit
 
@@ -20,14 +21,21 @@ SESSION = replace(
     transcribed(f"on\n{SELECT_SSSE}\n00C000001E\n00A40000\n00B2010400\noff\non\n00CA9F3600"),
     head=Head("opensc-tool", "卡.card", "me.psam", MOMENT, 7),
 )
+WRITTEN = [wanted for wanted in Format if wanted is not Format.LOG]
 MASKED = "commands with bytes that were not recorded"
 BOTH = replace(visit(), head=SESSION.head)
 
 
+def written(recording: Recording, wanted: Format) -> Written:
+    """The file."""
+    write = CODECS[wanted].write
+    assert write is not None
+    return write(recording)
+
+
 def again(recording: Recording, wanted: Format) -> Recording:
     """Written and read."""
-    codec = CODECS[wanted]
-    return codec.read(codec.write(recording).content, "x")
+    return CODECS[wanted].read(written(recording, wanted).content, "x")
 
 
 def bare(recording: Recording, *, answers: bool, off: bool = True, atr: bool = True) -> tuple[Recorded, ...]:
@@ -43,7 +51,8 @@ def bare(recording: Recording, *, answers: bool, off: bool = True, atr: bool = T
 
 
 def test_words_of_the_command_line() -> None:
-    assert {found.value for found in Format} == set(FORMATS) == {found.value for found in CODECS}
+    assert {found.value for found in Format} == {*FORMATS, LOG} == {found.value for found in CODECS}
+    assert {found.value for found, codec in CODECS.items() if codec.write is not None} == set(FORMATS)
     suffixes = [suffix for codec in CODECS.values() for suffix in codec.suffixes]
     assert len(set(suffixes)) == len(suffixes)
 
@@ -52,7 +61,7 @@ def test_words_of_the_command_line() -> None:
 @pytest.mark.parametrize("wanted", [Format.RECORDING, Format.PCAPNG])
 def test_nothing_is_lost(wanted: Format, recording: Recording) -> None:
     """Times, both slots, what was masked, who asked whom: all of it comes back."""
-    assert CODECS[wanted].write(recording).lost == ()
+    assert written(recording, wanted).lost == ()
     assert [event.line() for event in again(recording, wanted).events] == [event.line() for event in recording.events]
     assert again(recording, wanted).head == recording.head
 
@@ -99,12 +108,12 @@ def test_text_formats(wanted: Format, answers: bool, off: bool, recording: Recor
     ],
 )
 def test_what_is_lost_is_told(wanted: Format, lost: tuple[str, ...]) -> None:
-    assert CODECS[wanted].write(visit()).lost == lost
+    assert written(visit(), wanted).lost == lost
 
 
 def test_no_format_shows_a_pin() -> None:
-    for wanted in Format:
-        content = CODECS[wanted].write(visit()).content
+    for wanted in WRITTEN:
+        content = written(visit(), wanted).content
         assert b"123456" not in content
         assert b"12 34 56" not in content
         assert b"\x12\x34\x56" not in content
@@ -157,7 +166,7 @@ def test_bad_etsi(text: str, words: str) -> None:
         CODECS[Format.ETSI].read(text.encode(), "x")
 
 
-LOG = (
+PRINTED = (
     "Using T=0 protocol",
     "00A40000023F00",
     "> 00 A4 00 00 02 3F 00",
@@ -172,7 +181,7 @@ LOG = (
 
 def test_scriptor_log() -> None:
     """scriptor connects by itself, echoes its script, and breaks answers after 16 bytes."""
-    found = CODECS[Format.SCRIPTOR_LOG].read("\n".join(LOG).encode(), "x").events
+    found = CODECS[Format.SCRIPTOR_LOG].read("\n".join(PRINTED).encode(), "x").events
     answer = "6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA50988011E9F0C038601039000"
     assert found == (
         Recorded("power-on"),
@@ -195,6 +204,27 @@ def test_scriptor_log_of_sixteen_bytes() -> None:
     for size in (14, 15, 30):
         recording = Recording(events=(Recorded("power-on", "", "3B00"), Recorded("apdu", "00B0", "AB" * size + "9000")))
         assert again(recording, Format.SCRIPTOR_LOG) == recording
+
+
+TRACE = (
+    '{"time": 1795343682.5, "slot": 0, "event": "power-on", "atr": "3B00"}',
+    '{"time": 1795343682.75, "slot": 0, "event": "apdu", "command": "0020****", "response": "9000", "seconds": 0.5}',
+    '{"time": 1795343683.0, "slot": 1, "event": "power-off"}',
+)
+OPENSC = """Sending: 00 A4 04 00 02 3F 00
+Received (SW1=0x61, SW2=0x06)
+"""
+
+
+def test_logs() -> None:
+    """What `cardterm trace` reads: times count from the first event."""
+    assert format_of_content("\n".join(TRACE).encode()) is Format.LOG
+    assert CODECS[Format.LOG].read("\n".join(TRACE).encode(), "x").events == (
+        Recorded("power-on", "", "3B00", at=0.0),
+        Recorded("apdu", "0020****", "9000", at=0.25, seconds=0.5),
+        Recorded("power-off", slot=Slot.PSAM, at=0.5),
+    )
+    assert CODECS[Format.LOG].read(OPENSC.encode(), "x").events == (Recorded("apdu", "00A40400023F00", "6106"),)
 
 
 # --- captures -----------------------------------------------------------------------------------------------------
@@ -244,7 +274,7 @@ def test_other_packets_are_passed_over() -> None:
 
 def test_our_capture_is_what_others_expect() -> None:
     """Read with nothing of ours: blocks, IPv4 with its checksum, UDP port 4729, GSMTAP version 2 of type SIM."""
-    content, frames, at = CODECS[Format.PCAPNG].write(SESSION).content, [], 0
+    content, frames, at = written(SESSION, Format.PCAPNG).content, [], 0
     while at < len(content):
         kind, size = struct.unpack_from("<II", content, at)
         assert content[at + size - 4 : at + size] == struct.pack("<I", size)
@@ -272,16 +302,16 @@ def test_a_capture_that_is_cut_off(size: int) -> None:
 # --- which format -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wanted", list(Format))
+@pytest.mark.parametrize("wanted", WRITTEN)
 def test_the_format_is_told_by_name_and_content(wanted: Format) -> None:
     assert format_of_name(Path(f"x{CODECS[wanted].suffixes[0]}")) is wanted
-    content = CODECS[wanted].write(SESSION).content
+    content = written(SESSION, wanted).content
     assert format_of_content(content) is (Format.HEX if wanted is Format.SCRIPTOR else wanted)
 
 
 def test_convert(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, target = tmp_path / "a.jsonl", tmp_path / "a.scr"
-    source.write_bytes(CODECS[Format.RECORDING].write(visit()).content)
+    source.write_bytes(written(visit(), Format.RECORDING).content)
     assert main(["convert", str(source), str(target)]) == 0
     err = capsys.readouterr().err
     assert err == "cardterm: etsi cannot hold: times, the PSAM, commands with bytes that were not recorded\n"
@@ -311,7 +341,7 @@ def test_bad_conversions(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.jsonl").write_bytes(CODECS[Format.RECORDING].write(SESSION).content)
+    Path("a.jsonl").write_bytes(written(SESSION, Format.RECORDING).content)
     Path("empty").write_text("# nothing\n")
     Path("bytes").write_bytes(b"\xff\xfe")
     assert main(["convert", *words]) == 2

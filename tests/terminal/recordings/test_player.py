@@ -99,6 +99,15 @@ def test_a_length_without_tags_counts() -> None:
     assert result.first.words.startswith("random number is ")
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_bytes_that_are_not_checked_may_be_any(strict: bool) -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n0084000008")
+    for response in ("**" * 8 + "9000", apdus(recording)[1].response[:8] + "**" * 6, "**" * 10):
+        assert played(spoiled(recording, 2, response), strict=strict, seed=1).counts[Likeness.SAME] == 2
+    for response in ("**" * 8 + "6982", "**" * 7 + "6982", "61**"):
+        assert not played(spoiled(recording, 2, response), strict=strict).passed
+
+
 def test_another_answer_to_reset() -> None:
     recording = Recording(events=(Recorded("power-on", "", "3B00"),))
     assert played(recording).noted[0].likeness is Likeness.ALIKE
@@ -109,6 +118,11 @@ def test_the_cards_have_no_power_at_the_end() -> None:
     subject = card(on=False)
     play(transcribed(f"on\n{SELECT_SSSE}"), {Slot.CARD: subject.model, Slot.PSAM: cards()[Slot.PSAM]})
     assert not subject.model.snapshot().powered
+
+
+def test_a_recording_may_begin_with_a_command() -> None:
+    whole = transcribed(f"on\n{SELECT_SSSE}\n00C000001E")
+    assert played(Recording(events=whole.events[1:]), strict=True).counts == {Likeness.SAME: 2}
 
 
 def test_a_slot_that_is_not_there() -> None:
