@@ -23,6 +23,7 @@ _PROCESSES = (
     "tests/live/test_page.py",
     "tests/terminal/test_cli.py",
     "tests/terminal/test_host_command.py",
+    "tests/terminal/shell/test_terminal.py",
     "tests/terminal/tracing/test_command.py",
     "tests/testing/test_strategies.py::test_without_hypothesis",
 )

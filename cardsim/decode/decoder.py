@@ -9,8 +9,8 @@ from typing import Final
 
 from cardsim.decode import Environment
 from cardsim.decode.commands import causes, command_name, is_secret, mask
-from cardsim.decode.explain import Line, explain_answer
-from cardsim.decode.names import df_in_words, file_in_words, key_in_words
+from cardsim.decode.explain import Line, explain_answer, explain_ber
+from cardsim.decode.names import DIRECTORY_SFIS, df_in_words, file_in_words, key_in_words
 from cardsim.decode.observed import Observed, Stage
 from cardsim.decode.observer import Observer
 from cardsim.decode.request import Lists, data_in_words, parameters_in_words
@@ -95,7 +95,7 @@ class Decoder:
         self._data += response[:-2]
         whole = sw is not None and sw.sw1 != 0x61
         items = explain_answer(state.environment, _with_sfi(state, owner), self._data) if whole else []
-        items = self._log_record(state, owner, items)
+        items = self._record(state, owner) or items
         after = self.state
         if before.environment is not after.environment or before.application != after.application:
             self._lists.forget()
@@ -116,12 +116,17 @@ class Decoder:
             command_name(state.environment, owner) if fetching else "",
         )
 
-    def _log_record(self, state: Observed, command: bytes, items: list[Line]) -> list[Line]:
-        """A record of the payment application's log, by the format that GET DATA 9F4F has told."""
-        sfi = self._lists.log_sfi
-        if state.environment is not Environment.PSE or command[1:2] != b"\xb2" or not sfi or command[3] >> 3 != sfi:
-            return items
-        return self._lists.take_apart(Lists.LOG, self._data) or items
+    def _record(self, state: Observed, command: bytes) -> list[Line]:
+        """Records that are not like others: those of the payment application's log, by the format that GET DATA 9F4F
+        has told, and those of a directory, which are BER in every environment."""
+        if command[1:2] != b"\xb2" or len(command) < 4 or not self._data:
+            return []
+        sfi, environment = command[3] >> 3, state.environment
+        if environment is Environment.PSE:
+            return self._lists.take_apart(Lists.LOG, self._data) if sfi and sfi == self._lists.log_sfi else []
+        if sfi == DIRECTORY_SFIS.get(environment) and self._data[:1] == b"\x61":
+            return explain_ber(self._data)
+        return []
 
 
 def _with_sfi(state: Observed, command: bytes) -> bytes:

@@ -16,6 +16,8 @@ from cardsim.resources import resource
 
 SSSE_FID: Final = 0xDDF1
 PSE_FID: Final = 0xDDF2
+DIRECTORY_SFIS: Final[Mapping[Environment, int]] = MappingProxyType({Environment.SSSE: 0x1E, Environment.PSAM: 0x01})
+"""Directory files (SSC part 3 §6.3, part 9 §5)."""
 PSAM_AID: Final = bytes.fromhex("D15600000590")
 
 _TITLES: Final[Mapping[int, tuple[tuple[int, str, str], ...]]] = MappingProxyType(
@@ -191,6 +193,14 @@ def key_in_words(environment: Environment, application: bytes, reference: int) -
         return _SAM_KEYS.get(reference & 0x0F, f"key {reference:02X}")
     df = df_of(environment, application) if reference & 0x80 else SSSE_FID
     return structure().keys.get((df, reference), f"key {reference:02X}")
+
+
+def key_names(environment: Environment, application: bytes) -> list[str]:
+    """The keys for EXTERNAL AUTHENTICATE that the standard has where the card stands."""
+    if environment is not Environment.SSSE:
+        return []
+    here = df_of(environment, application)
+    return [name for (df, _), name in structure().keys.items() if df in (SSSE_FID, here)]
 
 
 def sam_key_in_words(usage: int, number: int) -> str:

@@ -98,7 +98,7 @@ def parameters_in_words(state: Observed, command: bytes) -> str:
         return _numbers(command)
     meaning = next((rule.meaning for rule in row.parameters if command[2] in rule.p1 and command[3] in rule.p2), "")
     if not fits(row, command[2], command[3]):
-        return f"{_numbers(command)}, which the command does not have"
+        return f"P1 P2 {command[2]:02X} {command[3]:02X}, which the command does not have"
     return meaning
 
 

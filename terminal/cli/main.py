@@ -48,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.fuzz import fuzz_command
 
                 return fuzz_command(arguments)
+            case "shell":
+                from terminal.cli.shell import shell_command
+
+                return shell_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

@@ -8,7 +8,7 @@ from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERM
 from terminal.cli.fuzzoptions import EXAMPLE as FUZZ_EXAMPLE
 from terminal.cli.fuzzoptions import FUZZ, fuzz_options
 from terminal.cli.recordingwords import add_recording_commands
-from terminal.cli.tracewords import add_trace_command
+from terminal.cli.tracewords import add_shell_command, add_trace_command
 
 PROGRAM: Final = "cardterm"
 SERVICES: Final = ("identity", "verify-pin")
@@ -394,4 +394,5 @@ def build_parser() -> Parser:
     add("fuzz", FUZZ, FUZZ_EXAMPLE, (fuzz_options(), psam))
     add_recording_commands(add, psam)
     add_trace_command(add)
+    add_shell_command(add, psam)
     return parser

@@ -24,7 +24,10 @@ NAMES: Final[Mapping[str, bytes]] = {
     "pse": PSE_NAME,
     "debit": bytes.fromhex("A000000333010101"),
     "df01": bytes.fromhex("D15600000500"),
+    "df02": bytes.fromhex("D15600000501"),
+    "df03": bytes.fromhex("D15600000502"),
     "df04": bytes.fromhex("D15600000503"),
+    "df07": bytes.fromhex("D15600000504"),
     **PSAM_NAMES,
 }
 """DF names by a short name."""
