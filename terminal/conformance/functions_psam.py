@@ -143,9 +143,34 @@ def _master_auth(context: Context, _words: tuple[str, ...]) -> bytes:
     return social.authentication_data(_suite(context), key, context.sam_challenge, _ORIGINAL) + _ORIGINAL
 
 
+def _transport(context: Context) -> bytes:
+    key = _psam(context).transport
+    if key is None:
+        raise FunctionError("the key file's [psam] has no transport key")
+    return key
+
+
+def _transport_auth(context: Context, _words: tuple[str, ...]) -> bytes:
+    """sam-transport-auth: the same with the transport key, whose cipher is always 3DES."""
+    return social.authentication_data(Suite.DES, _transport(context), context.sam_challenge, _ORIGINAL) + _ORIGINAL
+
+
 def _protect(context: Context, words: tuple[str, ...]) -> bytes:
     """sam-protect HEADER PLAIN: data of CREATE KEY and CHANGE KEY, enciphered and with a MAC (§7.1.2, §7.1.3)."""
-    suite, key = _suite(context), _own_key(context, 0)
+    return _protected(context, _suite(context), _own_key(context, 0), words)
+
+
+def _protect_transport(context: Context, words: tuple[str, ...]) -> bytes:
+    """sam-protect-transport HEADER PLAIN: data of the WRITE KEY that loads the first master key."""
+    return _protected(context, Suite.DES, _transport(context), words)
+
+
+def _protect_master(context: Context, words: tuple[str, ...]) -> bytes:
+    """sam-protect-master HEADER PLAIN: data of a WRITE KEY of the set-up, under the environment's master key."""
+    return _protected(context, _suite(context), _environment(context).master, words)
+
+
+def _protected(context: Context, suite: Suite, key: bytes, words: tuple[str, ...]) -> bytes:
     body = social.master_encipher(suite, key, context.value(words[1]))
     message = context.value(words[0]) + bytes((len(body) + 4,)) + body
     return body + social.master_mac4(suite, key, message, context.sam_challenge)
@@ -299,7 +324,13 @@ PSAM_FUNCTIONS: Final[Mapping[str, Function]] = {
     "sam-result": _result,
     "sam-auth": _auth,
     "sam-master-auth": _master_auth,
+    "sam-transport-auth": _transport_auth,
+    "sam-master-key": lambda context, _words: _environment(context).master,
+    "sam-transport-key": lambda context, _words: _transport(context),
+    "sam-own-key": lambda context, words: _own_key(context, context.value(words[0])[0]),
     "sam-protect": _protect,
+    "sam-protect-transport": _protect_transport,
+    "sam-protect-master": _protect_master,
     "sam-protect-as-card": _protect_as_card,
     "sam-record": _record,
     "sam-record-8": _short_record,

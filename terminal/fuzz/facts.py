@@ -96,7 +96,11 @@ def _files_and_keys(asking: _Asking, structure: SsseStructure) -> dict[str, Row[
     return {
         "ssse-key": [{"": key.name} for key in external if key.df == root.fid],
         "df-key": [_key_row(key) for key in external if key.df in dfs],
-        "lock": [_key_row(key) for key in external if key.df in dfs and key.name.startswith("LK")],
+        "lock": [
+            {**_key_row(key), "aid": next(df.name.hex() for df in structure.dfs if df.fid == key.df)}
+            for key in external
+            if key.df in dfs and key.name.startswith("LK")
+        ],
         "df": [{"fid": f"{df:04X}", "stk": f"STKDF{df & 0xFF:02X}"} for df in sorted(dfs - set(accounts))],
         "account": [{"": f"{df:04X}"} for df in accounts],
         "rec": [row for file, one in zip(there, rows, strict=True) if file.items for row in _records(file, one)],

@@ -13,7 +13,6 @@ from itertools import accumulate
 from random import Random
 from typing import Final
 
-from cardsim.keyfile import KeyFile
 from cardsim.shapes import Place
 from terminal.fuzz.facts import Facts, learn
 from terminal.fuzz.mutate import changed, crossed
@@ -37,6 +36,8 @@ _SEEDS: Final = 1 << 31
 
 START_PLACES: Final[Mapping[str, str]] = {
     "card": "card",
+    "otherwise": "card",
+    "virgin": "virgin",
     "blank": "blank",
     "initialised": "initialised",
     "created": "created",
@@ -45,6 +46,8 @@ START_PLACES: Final[Mapping[str, str]] = {
     "filled": "filled",
     "unissued": "waiting",
     "psam": "sam",
+    "psam-otherwise": "sam",
+    "psam-virgin": "sam-virgin",
     "psam-blank": "sam-blank",
     "psam-keyed": "sam-keyed",
     "psam-filled": "sam-filled",
@@ -65,6 +68,7 @@ _ROWS: Final[Mapping[str, Place]] = {
     "done": Place.APPLICATION,
     "blocked-adf": Place.APPLICATION,
     "draft": Place.APPLICATION,
+    "sam-virgin": Place.PSAM_BLANK,
     "sam-blank": Place.PSAM_BLANK,
     "sam-keyed": Place.PSAM_SET_UP,
     "sam-set-up": Place.PSAM_SET_UP,
@@ -106,7 +110,7 @@ class Grammar:
         self._faults = subject.control is not None
         facts = facts or learn(subject)
         self.slots: Final[Slots] = {**book().slots, **facts.slots}
-        usable = usable_phrases(subject.keys, self.slots)
+        usable = usable_phrases(subject, self.slots)
         self._ways = _Ways(usable, self._place)
         self.phrases: Final = self._ways.phrases
         """The phrases that can come."""
@@ -173,11 +177,14 @@ def _points(random: Random) -> int:
     return wrong if wrong < len(_WRONG) else _MANY
 
 
-def usable_phrases(keys: KeyFile, slots: Slots) -> tuple[Phrase, ...]:
-    """The phrases whose keys the key file has, and whose slots have rows."""
+def usable_phrases(subject: Subject, slots: Slots) -> tuple[Phrase, ...]:
+    """The phrases whose keys the key file has, whose slots have rows, and whose application is there."""
+    keys = subject.keys
     sections = {name for name in ("card", "ssse", "pse", "bank", "holder", "psam") if getattr(keys, name) is not None}
     if keys.holder is not None and keys.holder.offline_pin is not None:
         sections.add("offline-pin")
+    if "fci" in subject.known:
+        sections.add("application")
     return tuple(
         phrase
         for phrase in book().phrases

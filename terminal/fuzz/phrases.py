@@ -20,7 +20,8 @@ holds them by environment (`phrasebook.py` reads them):
 - `?` begins a line that is left out when it is wrong, `+` one that is there only when it is wrong.
 - `at` names the places where the phrase makes sense, or a group of them (`group issued = card ssse`), `to` the place
   that it leads to, `then` one where it ends, though nobody would go there with it. `needs` names sections of the key
-  file (`offline-pin`: an entry of its holder). The number behind the name is its weight.
+  file (`offline-pin`: an entry of its holder), `application` a payment application. The number behind the name is the
+  weight.
 - `refused` names the status words that its right form is refused with on the demo card, in order; tests see to it.
 - `scene NAME = PHRASE…` names phrases that are played in this order, with others in between.
 
