@@ -180,7 +180,6 @@ class FileSystem:
         if bytes(self.partition.memory[:2]) != _MAGIC:
             return
         self._mark(self.partition.memory[4])
-        self._index = None
         if self.flags & Flag.SCRUB:
             self.scrub()
 
