@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -29,7 +29,7 @@ def record_command(arguments: argparse.Namespace) -> int:
     head = Head(program, target.name, sam.name if sam.given else "", datetime.now(UTC), arguments.seed)
     with contextlib.ExitStack() as stack:
         opened = [(one.slot, stack.enter_context(open_target(one))) for one in (target, sam) if one.given]
-        transcriber = Transcriber(stack.enter_context(_create(path)), head, show_secrets=arguments.show_secrets)
+        transcriber = Transcriber(stack.enter_context(_created(path)), head, show_secrets=arguments.show_secrets)
         cards = [transcriber.around(card, slot) for slot, card in opened]
         for card in cards:
             stack.callback(_power_off, card)
@@ -77,8 +77,14 @@ def _power_off(card: TappedCard) -> None:
         card.power_off()
 
 
-def _create(path: Path) -> TextIO:
+@contextlib.contextmanager
+def _created(path: Path) -> Iterator[TextIO]:
     try:
-        return path.open("w", encoding="utf-8")
+        file = path.open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: the recording cannot be written: {error.strerror}") from error
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(OSError):  # said when it happened
+            file.close()

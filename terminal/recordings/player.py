@@ -137,6 +137,8 @@ class _Player:
             card.power_off()
             return Played(0, event, "power-off", b"", Likeness.SAME)
         atr = card.power_on()
+        if not event.response:
+            return Played(0, event, "power-on", atr, Likeness.UNKNOWN)
         if atr == bytes.fromhex(event.response):
             return Played(0, event, "power-on", atr, Likeness.SAME)
         words = f"the ATR is {atr.hex().upper()}; recorded: {event.response}"

@@ -60,6 +60,26 @@ def test_a_refusal_without_new_random_numbers_is_a_difference() -> None:
     assert "recorded: 6982" in result.first.words
 
 
+PROOF = "0082000A10" + "00" * 16
+
+
+def test_a_refused_proof_over_the_same_random_number_is_a_difference() -> None:
+    recording = transcribed(f"on\n{SELECT_SSSE}\n0084000008\n{PROOF}")
+    assert apdus(recording)[2].response[:3] == "63C"
+    result = played(spoiled(recording, 3, "9000"))
+    assert result.first is not None
+    assert (result.first.number, result.first.likeness) == (3, Likeness.DIFFERENT)
+
+
+def test_random_numbers_from_before_a_reset_excuse_nothing() -> None:
+    """The card drew another number, was reset, and refuses a proof that it had taken: no number of now explains it."""
+    before = f"on\n{SELECT_SSSE}\n0084000008"
+    for middle, likeness in (("", Likeness.FOLLOWS), (f"on\n{SELECT_SSSE}\n", Likeness.DIFFERENT)):
+        recording = transcribed(f"{before}\n{middle}{PROOF}")
+        result = played(spoiled(recording, len(apdus(recording)), "9000"), seed=2)
+        assert result.noted[-1].likeness is likeness
+
+
 @pytest.mark.parametrize(
     ("response", "strict", "likeness", "words"),
     [
