@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage unit lint mutants tear money bench docs clean
+.PHONY: help demo test coverage unit lint mutants tear money explore bench docs clean
 
 help:
 	@echo "make demo    set up and run card and PSAM in a reader with the three terminals"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint    ruff, mypy --strict, import contracts"
 	@echo "make mutants the conformance suite against every named defect"
 	@echo "make tear    power cuts at every program step of every writing command"
+	@echo "make explore all sequences of the given alphabets, power cuts too"
 	@echo "make money   10,000 random transactions with faults, and whether all books add up"
 	@echo "make bench   speed, each figure beside its yardstick"
 	@echo "make docs    write the command reference from the command tables"
@@ -55,6 +56,11 @@ tear: $(VENV)/.dev
 
 money: $(VENV)/.dev
 	$(BIN)/python tools/money.py
+
+explore: $(VENV)/.dev
+	$(BIN)/cardterm explore switching
+	$(BIN)/cardterm explore life-cycle
+	$(BIN)/cardterm explore life-cycle --without pse --cuts
 
 bench: $(VENV)/.dev
 	$(BIN)/python tools/bench.py

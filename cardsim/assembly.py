@@ -109,13 +109,13 @@ def new_card(*, size: int = DEFAULT_SIZE, seed: int | None = None, random: Rando
     return CardModel(Eeprom(bytearray(bytes((ERASED,)) * size)), random or seeded(seed))
 
 
-def copy_of(path: Path, *, seed: int | None = None) -> CardModel:
+def copy_of(path: Path, *, seed: int | None = None, random: RandomFactory | None = None) -> CardModel:
     """A private copy of a card image; the file is not touched.
 
     Raises:
         ImageError: no usable image, or that of a PSAM.
     """
-    return _user_card(path, copy_of_any(path, seed=seed))
+    return _user_card(path, copy_of_any(path, seed=seed, random=random))
 
 
 @contextlib.contextmanager
@@ -157,14 +157,14 @@ def open_psam(path: Path, *, seed: int | None = None) -> Iterator[SamModel]:
         yield _psam(path, card)
 
 
-def copy_of_any(path: Path, *, seed: int | None = None) -> "CardModel | SamModel":
+def copy_of_any(path: Path, *, seed: int | None = None, random: RandomFactory | None = None) -> "CardModel | SamModel":
     """A private copy of a card image, of whichever kind it is.
 
     Raises:
         ImageError: no usable image.
     """
     eeprom = read_image(path)
-    return (SamModel if is_psam(eeprom) else CardModel)(eeprom, seeded(seed))
+    return (SamModel if is_psam(eeprom) else CardModel)(eeprom, random or seeded(seed))
 
 
 @contextlib.contextmanager

@@ -1,10 +1,12 @@
 """`ModelControl`: what only a model can do. The in-process link alone offers it; no physical card does."""
 
+import functools
 import hashlib
+import operator
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Protocol, get_type_hints
 
 from cardsim.chip.clock import Clock
 from cardsim.chip.cost import CommandReport
@@ -91,6 +93,41 @@ class ModelControl(Protocol):
 
     def state_key(self) -> bytes:
         """Equal for cards in equal states."""
+
+
+def volatile(state: ModelState) -> tuple[object, ...]:
+    """All that the card forgets without power, secrets and challenges included, as one value that can be compared.
+
+    Two cards with equal cells and equal volatile state, and random streams that give the same bytes, answer the
+    same for ever.
+    `key_of_state` is coarser: of a challenge it has only that there is one (D16).
+    """
+    records = tuple([(slot, fields_of(record)) for slot, record in sorted(state.environments.items())])
+    return (state.powered, state.failed, fields_of(state.ram), fields_of(state.mf), records)
+
+
+def fields_of(record: object) -> tuple[object, ...]:
+    """A record of volatile state by its fields, records inside it by theirs."""
+    read, inner = _reader_of(type(record))  # type: ignore[arg-type]
+    values = read(record)
+    if not inner:
+        return values
+    return tuple([fields_of(value) if number in inner else value for number, value in enumerate(values)])
+
+
+@functools.cache
+def _reader_of(kind: type[object]) -> tuple[Callable[[object], tuple[object, ...]], frozenset[int]]:
+    """What reads all fields of a record of two or more, and which of them are such records themselves: those that are
+    changed in place, whereas a frozen record can be compared as it is."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    hints = get_type_hints(kind)
+    inner = frozenset(number for number, name in enumerate(names) if _changeable(hints[name]))
+    return operator.attrgetter(*names), inner
+
+
+def _changeable(kind: object) -> bool:
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and not parameters.frozen
 
 
 def key_of_state(state: ModelState, journal: range) -> bytes:

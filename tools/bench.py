@@ -1,6 +1,6 @@
 """Speed of the card and of its readers: each figure beside a yardstick that was measured in the same run.
 
-    python tools/bench.py [--json] [--quick] [--only in-process|medical|payment|hosts|storage|conformance|socket|vpcd]
+    python tools/bench.py [--json] [--quick] [--only GROUP]
 
 Machines are noisy, so the figures to compare are the ratios; absolute rates say what this machine did just now. Each
 rate is the best of several short runs, taken in turn with its yardstick.
@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+import bench_explore
 import bench_hosts
 import bench_medical
 import bench_payment
@@ -341,6 +342,15 @@ def storage(scale: int) -> list[Figure]:
     return found
 
 
+def explore(scale: int) -> list[Figure]:
+    """All sequences of an alphabet."""
+    rates_found = bench_explore.explore(scale)
+    ratio = rates_found.transitions / rates_found.yardstick
+    limit = "interpreter: properties, comparing states, commands with 3DES and SM4"
+    name = "transition of cardterm explore"
+    return [Figure(name, rates_found.transitions, "restore, command, snapshot", rates_found.yardstick, ratio, limit)]
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
@@ -348,6 +358,7 @@ GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "hosts": hosts,
     "storage": storage,
     "conformance": conformance,
+    "explore": explore,
     "socket": over_socket,
     "vpcd": over_vpcd,
 }

@@ -19,6 +19,7 @@ from typing import Final
 
 import card_action
 import draw_figures
+import draw_life_cycle
 import example_session
 import iso8583_page
 import open_choices
@@ -348,6 +349,7 @@ def commands_page(page: Page) -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     **draw_figures.FIGURES,
+    "figure-life-cycle.svg": draw_life_cycle.picture,
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": lambda: open_choices.page(NOTICE),
     "card-action.md": lambda: card_action.page(NOTICE),

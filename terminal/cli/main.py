@@ -52,6 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from terminal.cli.shell import shell_command
 
                 return shell_command(arguments)
+            case "explore":
+                from terminal.cli.explore import explore_command
+
+                return explore_command(arguments)
             case "service":
                 from terminal.cli.service import service_command
 

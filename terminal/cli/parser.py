@@ -5,6 +5,8 @@ from typing import Final
 
 from cardsim.commandline import Parser, add_general_options
 from terminal.cli.deskwords import BANK, EXAMPLES, OPTIONS, SOCIAL, SWITCH, TERMINAL, WORDS
+from terminal.cli.exploreoptions import EXAMPLE as EXPLORE_EXAMPLE
+from terminal.cli.exploreoptions import EXPLORE, explore_options
 from terminal.cli.fuzzoptions import EXAMPLE as FUZZ_EXAMPLE
 from terminal.cli.fuzzoptions import FUZZ, fuzz_options
 from terminal.cli.recordingwords import add_recording_commands
@@ -395,4 +397,5 @@ def build_parser() -> Parser:
     add_recording_commands(add, psam)
     add_trace_command(add)
     add_shell_command(add, psam)
+    add("explore", EXPLORE, EXPLORE_EXAMPLE, (explore_options(),))
     return parser
