@@ -1,4 +1,4 @@
-"""Names of commands, from the command tables; which command data are secret; which environment a session is in."""
+"""Names of commands, from the command tables; which command data are secret; whose a DF name is."""
 
 import importlib
 import re
@@ -172,39 +172,6 @@ def mask(command: bytes) -> str:
 def masked_hex(environment: Environment, command: bytes, *, show_secrets: bool = False) -> str:
     """The command in hex, with `**` for each byte of a secret data field."""
     return mask(command) if is_secret(environment, command) and not show_secrets else command.hex().upper()
-
-
-class Session:
-    """Follows a card session from outside: the environment that is selected, and the command an answer belongs to."""
-
-    def __init__(self, home: Environment = Environment.CARD) -> None:
-        self._home: Final = home
-        self.environment = home
-        self.command = b""
-
-    def reset(self) -> None:
-        """The card was powered on or off."""
-        self.environment, self.command = self._home, b""
-
-    def sent(self, command: bytes) -> None:
-        """A command goes out. GET RESPONSE belongs to the command before it."""
-        if command[1:2] != b"\xc0":
-            self.command = command
-
-    def answered(self, sw: int) -> None:
-        """Its status word came back: a SELECT that went well may have changed the environment (D9).
-
-        A PSAM has one table for all its levels.
-        """
-        if self._home is Environment.PSAM:
-            return
-        if self.command[1:2] != b"\xa4" or not (sw in (0x9000, 0x6283) or sw >> 8 == 0x61):
-            return
-        name = self.command[5 : 5 + self.command[4]] if len(self.command) > 5 else b""
-        if self.command[2] == 0x04:
-            self.environment = environment_of_name(name, self.environment)
-        elif self.command[2] == 0x00 and name in (b"", b"\x3f\x00"):
-            self.environment = Environment.CARD
 
 
 def environment_of_name(name: bytes, current: Environment) -> Environment:

@@ -143,6 +143,13 @@ class Observer:
         self._stage = Stage.NONE
         self._state: Observed | None = None
 
+    def copy(self) -> "Observer":
+        """Another one that knows the same, to go on from this point again."""
+        other = Observer(self._home)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
     @property
     def state(self) -> Observed:
         """What is known now."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session, causes, command_name, masked_hex
+from cardsim.decode.commands import causes, command_name, masked_hex
 from cardsim.decode.explain import Line, explain_answer
+from cardsim.decode.session import Session
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from cardsim.iso7816.card import Card
 from terminal.cli.documents import lines_data

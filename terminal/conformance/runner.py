@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from cardsim.control import ModelControl, ModelState
-from cardsim.decode import Environment
+from cardsim.decode.session import Session
 from cardsim.keyfile import KeyFile, SsseKeys
 from terminal.conformance.applicability import Applicability
 from terminal.conformance.case import START, Case, Mark, State, Vocabulary, slots_of
@@ -38,7 +38,7 @@ class _Kept:
     challenge: bytes
     sam_challenge: bytes
     historical: bytes
-    environment: Environment
+    names: Session
     transcript: tuple[Line, ...]
 
 
@@ -167,7 +167,7 @@ class Runner:
         context.captured = dict(kept.captured)
         context.challenge, context.sam_challenge = kept.challenge, kept.sam_challenge
         context.historical = kept.historical
-        bench.names.environment = kept.environment
+        bench.names = kept.names.copy()
         bench.transcript[:] = kept.transcript
 
     def _keep(self, controls: Mapping[Slot, ModelControl]) -> "_Kept":
@@ -175,7 +175,7 @@ class Runner:
         return _Kept(
             {slot: control.snapshot() for slot, control in controls.items()},
             dict(context.captured), context.challenge, context.sam_challenge, context.historical,
-            bench.names.environment, tuple(bench.transcript),
+            bench.names.copy(), tuple(bench.transcript),
         )  # fmt: skip
 
     def _walk(self, name: str, slots: Slots) -> None:

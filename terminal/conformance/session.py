@@ -8,8 +8,8 @@ from typing import assert_never
 
 from cardsim.control import ModelControl
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session as Names
 from cardsim.decode.commands import command_name, masked_hex
+from cardsim.decode.session import Session as Names
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
 from cardsim.iso7816.status import StatusWord

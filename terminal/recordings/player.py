@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cardsim.decode.commands import Session
+from cardsim.decode.session import Session
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import Holder
 from terminal.errors import UsageError

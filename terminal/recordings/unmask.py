@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cardsim.crypto.pboc import pin_block_format2
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session
+from cardsim.decode.session import Session
 from cardsim.keyfile import Holder
 from terminal.flows.social.pin import pin_bcd
 from terminal.links.recording import Recorded

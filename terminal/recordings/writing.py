@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import IO, Final, TypeVar
 
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session, masked_hex
+from cardsim.decode.commands import masked_hex
+from cardsim.decode.session import Session
 from cardsim.iso7816.card import Card
 from terminal.errors import LinkError
 from terminal.links.recording import Head, Recorded, Stopwatch

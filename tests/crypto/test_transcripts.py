@@ -6,9 +6,10 @@ cryptograms in `test_emv` (162, 163), the MAC beside the balance of 133 in `test
 
 from collections.abc import Iterator
 
-from cardsim.decode.commands import Session, command_name
+from cardsim.decode.commands import command_name
 from cardsim.decode.explain import explain_answer
 from cardsim.decode.items import PSE_ITEMS
+from cardsim.decode.session import Session
 from cardsim.decode.values import value_text
 from cardsim.iso7816 import tlv
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu

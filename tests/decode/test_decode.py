@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from cardsim.decode import Environment
 from cardsim.decode.bits import ADA, BIT_TEXTS, CVR, TSI, TVR, cvr_text, flag_names, iad_text
-from cardsim.decode.commands import Session, causes, command_name, is_secret, mask, masked_hex
+from cardsim.decode.commands import causes, command_name, is_secret, mask, masked_hex
 from cardsim.decode.explain import explain_answer, explain_ber
 from cardsim.decode.items import PSE_ITEMS, SSSE_ITEMS, Format
+from cardsim.decode.session import Session
 from cardsim.decode.values import value_text
 from cardsim.pse import risk
 from cardsim.pse.objects import DATA_OBJECTS, DataObject

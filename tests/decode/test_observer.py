@@ -272,3 +272,15 @@ class TestWhatAnAnswerSays:
             Environment.PSE: ["VERIFY ENCIPHERED"],
             Environment.PSAM: ["CHANGE KEY", "CREATE KEY", "EXTERNAL AUTHENTICATE", "WRITE KEY"],
         }  # fmt: skip
+
+
+def test_a_copy_goes_on_from_the_same_point() -> None:
+    followed = Followed(card().model, Observer())
+    followed.select(SSSE_NAME.hex(), fetch=False)
+    copy = followed.observer.copy()
+    assert copy.state == followed.observer.state
+    followed.x("0084000008")
+    assert followed.observer.state.challenge
+    assert not copy.state.challenge
+    copy.follow(bytes.fromhex("0084000008"), b"12345678\x90\x00")
+    assert copy.state == followed.observer.state

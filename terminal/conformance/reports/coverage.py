@@ -8,7 +8,7 @@ from typing import Any
 from cardsim.cos.commands import TABLE as CARD_TABLE
 from cardsim.cos.table import BEFORE_ANY_ROW, Command
 from cardsim.decode import Environment
-from cardsim.decode.commands import Session
+from cardsim.decode.session import Session
 from cardsim.psam.commands import OPERATION as PSAM_TABLE
 from cardsim.pse.commands import TABLE as PSE_TABLE
 from cardsim.ssse.commands import TABLE as SSSE_TABLE

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from cardsim.decode.commands import Session
 from cardsim.decode.explain import explain_answer
+from cardsim.decode.session import Session
 from cardsim.iso7816.status import StatusWord
 from terminal.conformance.reports.secrets import Scrub
 from terminal.conformance.results import Difference, Line, Result, Verdict
