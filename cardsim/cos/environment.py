@@ -151,7 +151,7 @@ class Environment(abc.ABC):
 
     def meters(self) -> list[Meter]:
         """What the environment counts, for those who watch it from outside; addresses of its partition."""
-        return list(self.master.meters("environment master key")) if self.master.loaded else []
+        return list(self.master.meters("environment master key"))
 
     def rules(self) -> list[FileRule]:
         """The access rules of its EFs, for those who watch it from outside."""

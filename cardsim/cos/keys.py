@@ -203,7 +203,7 @@ class KeyStore:
                 Meter(
                     f"{name} version {slot.version:02X}" if len(slots) > 1 else name, MeterKind.TRIES,
                     range(slot.counter_at, slot.counter_at + 1), "", files[df].name if df != ROOT else b"",
-                    reference, slot.version, slot.limit, early=True,
+                    reference, slot.version, range(slot.value_at - 2, slot.value_at - 1), early=True,
                 )
                 for slot in slots
                 if slot.limit != NO_LIMIT

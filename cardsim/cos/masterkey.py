@@ -20,6 +20,7 @@ PAGE: Final = 64
 KEY_SIZE: Final = 16
 KEYDATA_SIZE: Final = 10
 _HEAD: Final = 4 + KEYDATA_SIZE
+_LIMIT_AT: Final = 3
 SINGLE: Final = 1
 SET_OF_THREE: Final = 3
 
@@ -122,16 +123,17 @@ class MasterKeySlot:
         return left - 1
 
     def meters(self, name: str) -> tuple[Meter, Meter]:
-        """Tries left, and the sequence counter of the secure channel; there are none before a key was loaded."""
-        page, limit = self._offset + PAGE, self._partition.memory[self._offset + 3]
+        """Tries left, and the sequence counter of the secure channel; without meaning before a key was loaded."""
+        page, limit = self._offset + PAGE, self._offset + _LIMIT_AT
+        tries, limits = range(page, page + 1), range(limit, limit + 1)
         return (
-            Meter(f"tries of the {name}", MeterKind.TRIES, range(page, page + 1), reference=0, limit=limit, early=True),
+            Meter(f"tries of the {name}", MeterKind.TRIES, tries, reference=0, limit=limits, early=True),
             Meter(f"sequence of the {name}", MeterKind.COUNT, range(page + 1, page + 3)),
         )
 
     def restore(self) -> None:
         """Give all tries back, with the command."""
-        self._partition.write(self._offset + PAGE, bytes((self._partition.memory[self._offset + 3],)))
+        self._partition.write(self._offset + PAGE, bytes((self._partition.memory[self._offset + _LIMIT_AT],)))
 
     @property
     def sequence(self) -> int:

@@ -30,7 +30,7 @@ class Meter:
 
     `application` is the DF name that it belongs to, empty for the environment itself. `reference` names a secret as
     EXTERNAL AUTHENTICATE does in P2, F0 for a PIN; None where it is no such key; `version` tells its generations apart.
-    `limit` are its tries when all are there. `early`: whether it may change before the rest of a command does (D13).
+    `limit` is where all tries stand. `early`: whether it may change before the rest of a command does (D13).
     """
 
     name: str
@@ -40,13 +40,14 @@ class Meter:
     application: bytes = b""
     reference: int | None = None
     version: int | None = None
-    limit: int | None = None
+    limit: range | None = None
     decimal: bool = False
     early: bool = False
 
     def moved(self, start: int, part: str) -> Self:
         """The same number, in a partition that begins at `start` and has this name."""
-        return replace(self, cells=range(self.cells.start + start, self.cells.stop + start), part=part)
+        limit = None if self.limit is None else _shifted(self.limit, start)
+        return replace(self, cells=_shifted(self.cells, start), limit=limit, part=part)
 
     def value(self, cells: bytes) -> int:
         """What the cells say; -1 for decimal digits that are none."""
@@ -54,6 +55,10 @@ class Meter:
             return int.from_bytes(cells, "big")
         text = cells.hex()
         return int(text) if text.isdigit() else -1
+
+
+def _shifted(cells: range, start: int) -> range:
+    return range(cells.start + start, cells.stop + start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,9 @@ class CardRecord:
         return CardState(stored)
 
     def meters(self) -> list[Meter]:
-        """Tries of the transport key and of the card master key, as far as they are there."""
+        """Tries of the transport key and of the card master key."""
         named = (("transport key", self.transport), ("card master key", self.master))
-        return [slot.meters(name)[0] for name, slot in named if slot.loaded]
+        return [slot.meters(name)[0] for name, slot in named]
 
     def set_state(self, state: CardState) -> None:
         """Write the state with the command."""

@@ -42,6 +42,8 @@ BALANCE_AT: Final = 16
 DUAL_TOTAL_AT: Final = 22
 AMOUNT_SIZE: Final = 6
 
+_WATCHED: Final = ((BALANCE_AT, AMOUNT_SIZE), (PIN_TRIES_AT, 1), (PIN_LIMIT_AT, 1))
+
 DGI_FCI: Final = 0x9102
 DGI_GPO_DEBIT: Final = 0x9104
 DGI_GPO_CASH: Final = 0x9203
@@ -329,29 +331,24 @@ class Application:
         """Where its counters stand in the partition; none before there are any."""
         if not self.counters_at:
             return []
-        limit, start = self.counters()[PIN_LIMIT_AT], self.counters_at
-        places = [
+        start, flags, name = self.counters_at, self.df.entry + 1, self.df.name
+        places = (
             ("ATC", MeterKind.COUNT, ATC_AT, 2, True),
             ("last online ATC", MeterKind.COUNT, LOATC_AT, 2, False),
             ("marks", MeterKind.MARK, INDICATORS_AT, 1, True),
             ("number of scripts", MeterKind.COUNT, SCRIPTS_AT, 1, True),
-        ]
+        )
         found = [
-            Meter(name, kind, range(start + at, start + at + size), "", self.df.name, early=early)
-            for name, kind, at, size, early in places
+            Meter(title, kind, range(start + at, start + at + size), "", name, early=early)
+            for title, kind, at, size, early in places
         ]
-        balance, tries = start + BALANCE_AT, start + PIN_TRIES_AT
-        flags, name = self.df.entry + 1, self.df.name
-        found += [
-            Meter("balance of electronic cash", MeterKind.MONEY, range(balance, balance + 6), "", name, decimal=True),
+        balance, tries, limit = (range(start + at, start + at + n) for at, n in _WATCHED)
+        return [
+            *found,
+            Meter("balance of electronic cash", MeterKind.MONEY, balance, "", name, decimal=True),
             Meter("block of the application", MeterKind.MARK, range(flags, flags + 1), "", name, early=True),
+            Meter("tries of the offline PIN", MeterKind.TRIES, tries, "", name, PIN, limit=limit, early=True),
         ]
-        if limit:
-            cells = range(tries, tries + 1)
-            found.append(
-                Meter("tries of the offline PIN", MeterKind.TRIES, cells, "", name, PIN, limit=limit, early=True)
-            )
-        return found
 
     def write_counter(self, at: int, value: bytes) -> None:
         """Write a counter with the command."""

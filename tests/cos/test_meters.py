@@ -16,12 +16,15 @@ def value(model: ModelControl, part: str, name: str, application: bytes = b"") -
 
 
 def test_tries_follow_the_commands(bench: Bench) -> None:
-    """The cells that are named are those that VERIFY and EXTERNAL AUTHENTICATE write."""
+    """The cells that are named are those that VERIFY and EXTERNAL AUTHENTICATE write, and their limits."""
     bench.ssse()
     assert bench.verify("999999") == "63C5"
     assert value(bench.model, "DDF1", "tries of the PIN") == 5
     assert bench.authenticate(bytes(16), 6) == "63C2"
     assert value(bench.model, "DDF1", "tries of external key 06") == 2
+    limits = {meter.name: meter.limit for meter in bench.model.meters()}
+    assert limits["tries of the PIN"] is not None
+    assert bench.model.cells(limits["tries of the PIN"]) == b"\x06"
     assert bench.verify() == "9000"
     assert value(bench.model, "DDF1", "tries of the PIN") == 6
 
@@ -40,7 +43,7 @@ def test_the_payment_application_counts() -> None:
 def test_keys_of_the_card_and_the_psam() -> None:
     """A blank card counts the tries of its transport key, a PSAM those of its own keys."""
     names = [meter.name for meter in blank().model.meters()]
-    assert names == ["tries of the transport key"]
+    assert names == ["tries of the transport key", "tries of the card master key"]
     module, _ = psam()
     module.power_on()
     kinds = {(meter.part, meter.kind) for meter in module.meters()}

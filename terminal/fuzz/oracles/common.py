@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cardsim.control import ModelControl
 from cardsim.decode import Environment
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME, command_name
 from cardsim.decode.observed import Observed
@@ -11,6 +12,11 @@ from terminal.fuzz.executor import Exchange, Restart
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
+_SELECT: Final = b"\x00\xa4"
+_GET_RESPONSE: Final = b"\x00\xc0"
+_CREATE: Final = 0xE0
+_PARTS: Final = {Environment.SSSE: "DDF1", Environment.PSE: "DDF2"}
+"""The parts of a model's memory that environments of the standards' names have."""
 _ENVIRONMENT_NAMES: Final = frozenset({b"", SSSE_NAME, PSE_NAME})
 
 
@@ -28,6 +34,46 @@ class Watcher:
 
     def end(self) -> str | None:
         """Nothing to say at the end."""
+
+
+class Located(Watcher):
+    """An oracle that judges by the environment that a card is in, as its answers show it (`Observed`).
+
+    Once a DF of another name than those of the standards was created, a SELECT of it may lead where no answer tells.
+    `lost` says so: a model is asked where it stands, and any other card is lost until it is somewhere that is known.
+    """
+
+    def __init__(self) -> None:
+        self._inside: ModelControl | None = None
+        self._created = self._lost = False
+
+    def begin(self, subject: Subject, sequence: Sequence) -> None:  # noqa: ARG002
+        """A card has the names that it is known by."""
+        self._inside = subject.control
+        self._created = self._lost = False
+
+    def was_reset(self, restart: Restart) -> str | None:  # noqa: ARG002
+        """After a reset the place is known."""
+        self._lost = False
+        return None
+
+    def lost(self, exchange: Exchange) -> bool:
+        """Whether this command went to an environment that is not known; to be asked of each exchange, in order."""
+        lost, command = self._lost, exchange.command
+        if len(command) < 2:
+            return lost
+        if command[1] == _CREATE and succeeded(exchange.sw):
+            self._created = True
+        elif self._created and command[:2] in (_SELECT, _GET_RESPONSE):
+            self._lost = self._is_lost(exchange)
+        return lost
+
+    def _is_lost(self, exchange: Exchange) -> bool:
+        state = exchange.after
+        if self._inside is not None:
+            with self._inside.unwatched():
+                return self._inside.selected() != _PARTS.get(state.environment)
+        return state.environment is not Environment.CARD and application(state) != b""
 
 
 def in_words(environment: Environment, command: bytes) -> str:

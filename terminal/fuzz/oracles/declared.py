@@ -9,7 +9,7 @@ from cardsim.decode.observed import Observed
 from cardsim.iso7816 import status
 from cardsim.shapes import REFUSALS, Place, Where, declared
 from terminal.fuzz.executor import Exchange, Restart
-from terminal.fuzz.oracles.common import Watcher, has_faults, of
+from terminal.fuzz.oracles.common import Located, has_faults, of
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
@@ -24,26 +24,28 @@ _WITH_DATA: Final = frozenset({0x61, 0x62, 0x90})
 """SW1 of answers that may carry data."""
 
 
-class DeclaredAnswers(Watcher):
+class DeclaredAnswers(Located):
     """Each answer is one of those that the command's row and the checks before it declare."""
 
     name: Final = "declared"
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: set[tuple[Environment, bytes, bytes, bytes]] = set()
         self._faulty = False
         self._waiting: int | None = 0
         self._asked = (b"", 0)
 
-    def begin(self, subject: Subject, sequence: Sequence) -> None:  # noqa: ARG002
+    def begin(self, subject: Subject, sequence: Sequence) -> None:
         """Nothing waits to be fetched."""
+        super().begin(subject, sequence)
         self._faulty = has_faults(sequence)
         self._waiting, self._asked = 0, (b"", 0)
 
-    def was_reset(self, restart: Restart) -> str | None:  # noqa: ARG002
+    def was_reset(self, restart: Restart) -> str | None:
         """What waited is gone."""
         self._waiting, self._asked = 0, (b"", 0)
-        return None
+        return super().was_reset(restart)
 
     def judge(self, exchange: Exchange) -> str | None:
         """Status word first, then lengths."""
@@ -51,6 +53,8 @@ class DeclaredAnswers(Watcher):
         if len(answer) < 2:
             return f"{of(exchange)} is answered with one byte" if answer else None
         key = (state.environment, state.application, command[:4], answer[-2:])
+        if self.lost(exchange):
+            return self._lengths(exchange)
         if key not in self._known:
             if not self._is_declared(exchange):
                 return f"{of(exchange)} is answered {exchange.sw:04X}, which its row does not declare"

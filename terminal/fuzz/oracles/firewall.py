@@ -161,7 +161,9 @@ class Firewall(Watcher):
             return set(), {_COS} if ins in _KEPT_NAMES else set()
         if header == _GET_STATUS:
             return everywhere, set()
-        if ins in _MANAGEMENT and exchange.sw == 0x9000:
+        if ins in _MANAGEMENT and exchange.sw != 0x9000:
+            return everywhere, {_COS}
+        if ins in _MANAGEMENT:
             fresh = {name for name in control.ranges() if name not in self._parts}
             named = command[2:4].hex().upper() if ins != 0xE4 else command[5:7].hex().upper()
             return everywhere, {_COS, named, "", *fresh}

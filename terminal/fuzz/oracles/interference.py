@@ -17,7 +17,7 @@ from cardsim.control import ModelControl, ModelState
 from cardsim.decode import Environment
 from cardsim.decode.commands import environment_of_name
 from terminal.fuzz.executor import Exchange, Executor, Restart
-from terminal.fuzz.oracles.common import Watcher, data_of, has_faults, in_words, succeeded
+from terminal.fuzz.oracles.common import Located, data_of, has_faults, in_words, succeeded
 from terminal.fuzz.sequence import Sequence, parse_sequence
 from terminal.fuzz.subject import Subject
 
@@ -75,12 +75,13 @@ class _Sent(NamedTuple):
     after: Environment
 
 
-class NonInterference(Watcher):
+class NonInterference(Located):
     """Keeps what was sent, and sends it to the twins at the end."""
 
     name: Final = "non-interference"
 
     def __init__(self) -> None:
+        super().__init__()
         self._subject: Subject | None = None
         self._seed = 0
         self._log: list[_Sent] = []
@@ -91,6 +92,7 @@ class NonInterference(Watcher):
 
     def begin(self, subject: Subject, sequence: Sequence) -> None:
         """Nothing was sent."""
+        super().begin(subject, sequence)
         if subject is not self._subject:
             self._subject = subject
             self._twins.clear()
@@ -101,6 +103,7 @@ class NonInterference(Watcher):
 
     def judge(self, exchange: Exchange) -> str | None:
         """Keep it."""
+        self._left_out |= self.lost(exchange)
         command, before, after = exchange.command, exchange.before.environment, exchange.after.environment
         self._log.append(_Sent(command, exchange.answer, before, after))
         if after is not before:
@@ -111,8 +114,9 @@ class NonInterference(Watcher):
             self._left_out = True
         return None
 
-    def was_reset(self, restart: Restart) -> str | None:  # noqa: ARG002
+    def was_reset(self, restart: Restart) -> str | None:
         """A reset belongs to both sides."""
+        super().was_reset(restart)
         self._log.append(_Sent(b"", b"", Environment.CARD, Environment.CARD))
         return None
 

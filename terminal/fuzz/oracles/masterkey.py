@@ -16,7 +16,7 @@ from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
 from cardsim.iso7816 import status, tlv
 from terminal.fuzz.executor import Exchange, Restart
-from terminal.fuzz.oracles.common import Watcher, data_of, has_faults, of, succeeded
+from terminal.fuzz.oracles.common import Located, data_of, has_faults, of, succeeded
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
@@ -89,12 +89,13 @@ class LifeCycle:
         return None
 
 
-class MasterKeyPowerless(Watcher):
+class MasterKeyPowerless(Located):
     """Follows the life cycles of the card and its environments."""
 
     name: Final = "master-key"
 
     def __init__(self) -> None:
+        super().__init__()
         self._subject: Subject | None = None
         self._starts: dict[int, LifeCycle | None] = {}
         self._known: LifeCycle | None = None
@@ -102,6 +103,7 @@ class MasterKeyPowerless(Watcher):
 
     def begin(self, subject: Subject, sequence: Sequence) -> None:
         """The states at the start."""
+        super().begin(subject, sequence)
         if subject is not self._subject:
             self._subject = subject
             self._starts.clear()
@@ -117,6 +119,7 @@ class MasterKeyPowerless(Watcher):
 
     def was_reset(self, restart: Restart) -> str | None:
         """A cut may have come in the middle of a step."""
+        super().was_reset(restart)
         self._moved |= restart.cut is not None
         if restart.cut is not None and self._known is not None and self._known.card < _OPERATIONAL:
             self._ask()
@@ -150,7 +153,7 @@ class MasterKeyPowerless(Watcher):
             self._moved = True
             if command[1] == _CARD_BLOCK:
                 self._block(exchange)
-        if exchange.before.environment is not Environment.CARD:
+        if self.lost(exchange) or exchange.before.environment is not Environment.CARD:
             return None
         if command[:4] == _GET_STATUS[:4]:
             return self._told(exchange)

@@ -14,7 +14,7 @@ from cardsim.decode.observed import Observed, Stage
 from cardsim.keyfile import KeyFileError
 from terminal.conformance.context import Context, FunctionError
 from terminal.fuzz.executor import Exchange, Restart
-from terminal.fuzz.oracles.common import Watcher, application, data_of, in_words, of, succeeded
+from terminal.fuzz.oracles.common import Located, application, data_of, in_words, of, succeeded
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
@@ -44,12 +44,13 @@ class _Deal:
         return int.from_bytes(self.data[1:5], "big")
 
 
-class MoneyConserved(Watcher):
+class MoneyConserved(Located):
     """Compares the balances behind each command that has written something."""
 
     name: Final = "money"
 
     def __init__(self) -> None:
+        super().__init__()
         self._control: ModelControl | None = None
         self._context: Context | None = None
         self._generation = -1
@@ -61,8 +62,9 @@ class MoneyConserved(Watcher):
         self._raised = False
         self._state = Observed()
 
-    def begin(self, subject: Subject, sequence: Sequence) -> None:  # noqa: ARG002
+    def begin(self, subject: Subject, sequence: Sequence) -> None:
         """The balances at the start."""
+        super().begin(subject, sequence)
         self._control, self._context = subject.control, subject.context
         self._deal = self._taken = None
         self._state = Observed(powered=True, environment=subject.home)
@@ -80,6 +82,7 @@ class MoneyConserved(Watcher):
 
     def was_reset(self, restart: Restart) -> str | None:
         """A reset changes nothing; a cut leaves the balances before or after its command."""
+        super().was_reset(restart)
         control, deal = self._control, self._deal
         self._deal = self._taken = None
         if control is None:
@@ -104,6 +107,9 @@ class MoneyConserved(Watcher):
         """What was booked, and by which command."""
         control = self._control
         if control is None:
+            return None
+        if self.lost(exchange):
+            self._values, self._deal = self._look(control), None
             return None
         deal, self._state = self._deal, exchange.after
         complaint = None

@@ -17,7 +17,7 @@ from cardsim.decode.observed import APPLICATION, MASTER, Observed, Stage
 from cardsim.pse.commands import SCRIPTS
 from cardsim.pse.commands import TABLE as PSE
 from terminal.fuzz.executor import Exchange
-from terminal.fuzz.oracles.common import Watcher, application, of, succeeded
+from terminal.fuzz.oracles.common import Located, application, of, succeeded
 from terminal.fuzz.oracles.proofs import PIN, Proofs, secret_of
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
@@ -62,12 +62,13 @@ _BINARY: Final = frozenset({0xB0, 0xD6})
 _MACED: Final = 0x04
 
 
-class NothingUnproved(Watcher):
+class NothingUnproved(Located):
     """Looks at each success, and at what was proved before it."""
 
     name: Final = "rights"
 
     def __init__(self) -> None:
+        super().__init__()
         self._proofs: Proofs | None = None
         self._control: ModelControl | None = None
         self._has_pin = False
@@ -75,8 +76,9 @@ class NothingUnproved(Watcher):
         self._by_sfi: dict[tuple[bytes, int], FileRule] = {}
         self._by_fid: dict[tuple[bytes, int], FileRule] = {}
 
-    def begin(self, subject: Subject, sequence: Sequence) -> None:  # noqa: ARG002
+    def begin(self, subject: Subject, sequence: Sequence) -> None:
         """Nothing is proved."""
+        super().begin(subject, sequence)
         self._proofs = Proofs(subject)
         self._control = subject.control
         holder = subject.keys.holder
@@ -85,7 +87,7 @@ class NothingUnproved(Watcher):
     def judge(self, exchange: Exchange) -> str | None:
         """Only success grants anything."""
         proofs, command = self._proofs, exchange.command
-        if proofs is None or len(command) < 4 or not succeeded(exchange.sw):
+        if self.lost(exchange) or proofs is None or len(command) < 4 or not succeeded(exchange.sw):
             return None
         complaint = None
         if exchange.before.environment is not Environment.PSAM and command[1] != 0xA4:

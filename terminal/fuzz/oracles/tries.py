@@ -10,7 +10,7 @@ from cardsim.control import Meter, MeterKind, ModelControl
 from cardsim.decode import Environment
 from cardsim.iso7816 import status
 from terminal.fuzz.executor import Exchange, Restart
-from terminal.fuzz.oracles.common import Watcher, of, succeeded
+from terminal.fuzz.oracles.common import Located, of, succeeded
 from terminal.fuzz.oracles.proofs import PIN, Proofs, Secret, asks_only, meters_of, secret_of
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
@@ -21,12 +21,13 @@ _RENEWING: Final = frozenset({0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0x0E, 0xF0, 0xE0, 0x
 """INS of commands that give tries back, or make counters, when they succeed."""
 
 
-class TryCounters(Watcher):
+class TryCounters(Located):
     """What is known of the counters, from answers and from the cells."""
 
     name: Final = "try-counters"
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: dict[Secret, int] = {}
         self._control: ModelControl | None = None
         self._proofs: Proofs | None = None
@@ -37,8 +38,9 @@ class TryCounters(Watcher):
         self._values: dict[Meter, int] = {}
         self._generation = -1
 
-    def begin(self, subject: Subject, sequence: Sequence) -> None:  # noqa: ARG002
+    def begin(self, subject: Subject, sequence: Sequence) -> None:
         """Nothing is known but what stands in the cells."""
+        super().begin(subject, sequence)
         self._known.clear()
         self._proofs = Proofs(subject)
         self._control = subject.control
@@ -47,6 +49,7 @@ class TryCounters(Watcher):
 
     def was_reset(self, restart: Restart) -> str | None:
         """A reset gives nothing back; a cut may have come before the answer that told."""
+        super().was_reset(restart)
         if restart.cut is not None:
             self._known.clear()
         control = self._control
@@ -64,6 +67,11 @@ class TryCounters(Watcher):
 
     def judge(self, exchange: Exchange) -> str | None:
         """What the answer says, then what the cells say."""
+        if self.lost(exchange):
+            self._known.clear()
+            if self._control is not None:
+                self._look(self._control)
+            return None
         secret, proofs = secret_of(exchange.command, exchange.before), self._proofs
         assert proofs is not None
         complaint = self._told(exchange, secret, proofs) if secret is not None else None
@@ -154,8 +162,9 @@ class TryCounters(Watcher):
             return None if value == old - 1 else f"{of(exchange)} takes {old - value} of the {meter.name} at once"
         if not succeeded(sw):
             return f"{of(exchange)} is answered {sw:04X}, and the {meter.name} rise from {old} to {value}"
-        if meter.limit is not None and value != meter.limit:
-            return f"{of(exchange)} sets the {meter.name} to {value}, where all of them are {meter.limit}"
+        limit = self._limit(meter)
+        if limit is not None and value != limit:
+            return f"{of(exchange)} sets the {meter.name} to {value}, where all of them are {limit}"
         if proofs.right(exchange.command, exchange.before) is False:
             return f"{of(exchange)} gives the {meter.name} back for a wrong secret"
         return None
@@ -175,9 +184,16 @@ class TryCounters(Watcher):
             asked = asks_only(exchange.command) or proofs.changed
             if value == old and not asked:
                 return f"{of(exchange)} is answered {sw:04X}, and takes none of the {meter.name}: they stay {value}"
-        elif succeeded(sw) and meter.limit is not None and value < meter.limit and not proofs.changed:
-            return f"{of(exchange)} is answered {sw:04X}, and the {meter.name} stay {value} of {meter.limit}"
+        limit = self._limit(meter)
+        if succeeded(sw) and limit is not None and value < limit and not proofs.changed:
+            return f"{of(exchange)} is answered {sw:04X}, and the {meter.name} stay {value} of {limit}"
         return None
+
+    def _limit(self, meter: Meter) -> int | None:
+        """How many tries there are when all are there."""
+        if self._control is None or meter.limit is None:
+            return None
+        return int.from_bytes(self._control.cells(meter.limit), "big")
 
 
 def _opens_channel(exchange: Exchange, meter: Meter) -> bool:
