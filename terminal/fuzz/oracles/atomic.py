@@ -77,6 +77,8 @@ class Atomic(Watcher):
             with control.unwatched():
                 complaint = self._compare(subject, control, before, recovered, restart.cut)
                 control.restore(recovered)
+        if self._proofs is not None:
+            self._proofs.note_cut(restart)
         self._before, self._state = recovered, Observed(powered=True, environment=subject.home)
         return complaint
 

@@ -52,9 +52,11 @@ class Located(Watcher):
         self._inside = subject.control
         self._created = self._lost = False
 
-    def was_reset(self, restart: Restart) -> str | None:  # noqa: ARG002
-        """After a reset the place is known."""
+    def was_reset(self, restart: Restart) -> str | None:
+        """After a reset the place is known. A CREATE that was cut may have been carried out."""
         self._lost = False
+        if restart.cut is not None and restart.cut[1:2] == bytes((_CREATE,)):
+            self._created = True
         return None
 
     def lost(self, exchange: Exchange) -> bool:

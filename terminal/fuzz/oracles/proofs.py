@@ -15,7 +15,7 @@ from cardsim.decode.observed import Observed
 from cardsim.keyfile import KeyFileError
 from terminal.conformance.context import FunctionError
 from terminal.conformance.functions_social import key_ids
-from terminal.fuzz.executor import Exchange
+from terminal.fuzz.executor import Exchange, Restart
 from terminal.fuzz.oracles.common import application, data_of, succeeded
 from terminal.fuzz.subject import Subject
 
@@ -95,6 +95,11 @@ class Proofs:
         """An answer came: it may have changed a secret."""
         command = exchange.command
         if len(command) > 1 and command[1] in _RENEWING and succeeded(exchange.sw):
+            self.changed = True
+
+    def note_cut(self, restart: Restart) -> None:
+        """A command that was cut may have changed a secret, or not."""
+        if restart.cut is not None and len(restart.cut) > 1 and restart.cut[1] in _RENEWING:
             self.changed = True
 
     def right(self, command: bytes, state: Observed) -> bool | None:

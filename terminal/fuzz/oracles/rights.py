@@ -16,7 +16,7 @@ from cardsim.decode.commands import fits, rows_of
 from cardsim.decode.observed import APPLICATION, MASTER, Observed, Stage
 from cardsim.pse.commands import SCRIPTS
 from cardsim.pse.commands import TABLE as PSE
-from terminal.fuzz.executor import Exchange
+from terminal.fuzz.executor import Exchange, Restart
 from terminal.fuzz.oracles.common import Located, application, of, succeeded
 from terminal.fuzz.oracles.proofs import PIN, Proofs, secret_of
 from terminal.fuzz.sequence import Sequence
@@ -83,6 +83,12 @@ class NothingUnproved(Located):
         self._control = subject.control
         holder = subject.keys.holder
         self._has_pin = bool(holder and holder.pin)
+
+    def was_reset(self, restart: Restart) -> str | None:
+        """What was proved is forgotten; a PIN may have been changed by what was cut."""
+        if self._proofs is not None:
+            self._proofs.note_cut(restart)
+        return super().was_reset(restart)
 
     def judge(self, exchange: Exchange) -> str | None:
         """Only success grants anything."""

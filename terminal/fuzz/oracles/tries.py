@@ -50,6 +50,8 @@ class TryCounters(Located):
     def was_reset(self, restart: Restart) -> str | None:
         """A reset gives nothing back; a cut may have come before the answer that told."""
         super().was_reset(restart)
+        if self._proofs is not None:
+            self._proofs.note_cut(restart)
         if restart.cut is not None:
             self._known.clear()
         control = self._control

@@ -10,6 +10,7 @@ from terminal.fuzz.oracles.interference import NonInterference
 from terminal.fuzz.oracles.masterkey import LifeCycle, MasterKeyPowerless
 from terminal.fuzz.oracles.money import MoneyConserved
 from terminal.fuzz.oracles.rights import NothingUnproved
+from terminal.fuzz.oracles.tries import TryCounters
 from terminal.fuzz.sequence import parse_sequence
 from terminal.fuzz.subject import Subject
 from tests.terminal.fuzz.oracles.bench import (
@@ -188,3 +189,11 @@ def test_a_life_cycle_steps_back() -> None:
 def test_one_environment_alone_is_not_compared() -> None:
     """Nothing can show of a side that was not visited."""
     assert complaint(NonInterference(), SSSE + VERIFY + MF + "reset\n" + SSSE, "block-everywhere") == ""
+
+
+def test_what_a_cut_command_has_done_is_not_known() -> None:
+    """A CHANGE PIN or CREATE that was cut behind its commit has been carried out, though it was not answered."""
+    empty = SSSE + "cut {n}\n> 80 5E 01 00 04 {pin} FF\n" + SSSE + "> 00 20 00 00 03 999999\n" * 2 + VERIFY
+    for n in range(4):
+        watching: list[Oracle] = [TryCounters(), NothingUnproved(), Atomic()]
+        assert complaint(watching, empty.replace("{n}", str(n))) == ""
