@@ -105,8 +105,8 @@ def plan_of(arguments: argparse.Namespace, card: Target, psam: Target, *, seed: 
             raise UsageError("--jobs and --scheduler need a card image, of which each worker takes its own copy")
     return Plan(
         seed, images, live[0] if live else None, keys, arguments.destructive, tuple(arguments.only),
-        tuple(arguments.without), against == _REFERENCE, beside, arguments.defect, arguments.coverage,
-        arguments.budget,
+        tuple(arguments.without), against == _REFERENCE, beside, arguments.defect,
+        None if arguments.start is None else tuple(arguments.start), arguments.coverage, arguments.budget,
     )  # fmt: skip
 
 

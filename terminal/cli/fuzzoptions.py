@@ -41,6 +41,10 @@ def _campaign(options: Parser) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="of all that is drawn (default: the folder's, or 1)")
     group.add_argument("--apdus", type=int, metavar="N", help="end after N APDUs (default 1000000, without --time)")
     group.add_argument("--time", type=float, metavar="S", help="end after S seconds")
+    group.add_argument(
+        "--start", action="append", metavar="NAME",
+        help="begin with these alone, such as card or blank (repeatable; default: all moments in the making of a card)",
+    )  # fmt: skip
     group.add_argument("-x", "--stop", action="store_true", help="end at the first finding")
     group.add_argument("-j", "--jobs", type=int, metavar="N", help="N processes (default: one for each core)")
     group.add_argument("--scheduler", metavar="ADDRESS", help="work on a Dask cluster (extra: dask)")

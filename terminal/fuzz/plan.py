@@ -1,9 +1,10 @@
 """What a campaign is to do, as a value that travels to other processes and machines, and the cards that it uses."""
 
 import contextlib
+import functools
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -18,6 +19,7 @@ from terminal.fuzz.grammar import Grammar
 from terminal.fuzz.oracles.table import RULES, oracles_for
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.shrink import DEFAULT_BUDGET
+from terminal.fuzz.starts import Spoil, starts
 from terminal.fuzz.subject import Subject, subject_of_image
 from terminal.links.target import Target, existing_image, open_target
 from terminal.slots import Slot
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from cardsim.defects import Defect
 
 DEFAULT_SEED: Final = 1
+_OTHER_STARTS: Final = 0.1
+"""How often sequences are made anew for a moment in the making of a card, against the finished card."""
 
 
 class Source(Protocol):
@@ -80,6 +84,7 @@ class Plan:
         reference: whether each answer is compared with a clean model of the same card.
         beside: image of a model that each answer is compared with.
         defect: a named fault that is put into the model.
+        starts: names of the starts; None for all that a model has.
         coverage: whether lines of the model's code guide it.
         budget: commands that are spent to shrink one finding.
     """
@@ -94,8 +99,15 @@ class Plan:
     reference: bool = False
     beside: Image | None = None
     defect: str | None = None
+    starts: tuple[str, ...] | None = None
     coverage: bool = True
     budget: int = DEFAULT_BUDGET
+
+    def near(self, names: Iterable[str]) -> "Plan":
+        """The same plan without the starts that are not among these, as far as that spares the making of cards."""
+        wanted = set(names)
+        images = {_name(image.slot) for image in self.images}
+        return replace(self, starts=tuple(wanted)) if wanted <= images and self.starts is None else self
 
     @property
     def restorable(self) -> bool:
@@ -131,26 +143,36 @@ def open_labs(plan: Plan) -> Iterator[dict[str, Lab]]:
         LinkError: a live card is not reached.
     """
     with contextlib.ExitStack() as stack:
+        if plan.live is not None:
+            card = stack.enter_context(open_target(plan.live))
+            stack.callback(card.power_off)
+            found = {_name(plan.live.slot): Subject(card, plan.keys, None, plan.live.slot)}
+        else:
+            found = _subjects(plan, plan.defect)
         clean = _references(plan)
-        yield {name: _lab(plan, name, subject, clean.get(name)) for name, subject in _subjects(plan, stack).items()}
+        yield {name: _lab(plan, name, subject, clean.get(name)) for name, subject in found.items()}
 
 
-def _subjects(plan: Plan, stack: contextlib.ExitStack) -> dict[str, Subject]:
-    """The card of each start."""
-    if plan.live is not None:
-        card = stack.enter_context(open_target(plan.live))
-        stack.callback(card.power_off)
-        return {_name(plan.live.slot): Subject(card, plan.keys, None, plan.live.slot)}
-    return {_name(image.slot): _copy(image, plan.seed, plan.defect) for image in plan.images}
+def _subjects(plan: Plan, defect: str | None) -> dict[str, Subject]:
+    """The card of each start: copies of the images, and moments in the making of such cards."""
+    found = {_name(image.slot): _copy(image, plan.seed, defect) for image in plan.images}
+    spoil: Spoil | None = None
+    if defect is not None:
+        spoil = functools.partial(_spoil, name=defect)
+    for image in plan.images:
+        if plan.starts is None or any(name not in found for name in plan.starts):
+            found |= {name: start.subject(spoil) for name, start in starts(image.keys, image.slot).items()}
+    unknown = [name for name in plan.starts or () if name not in found]
+    if unknown:
+        raise UsageError(f"there is no start {unknown[0]!r}; there is {', '.join(found)}")
+    return found if plan.starts is None else {name: found[name] for name in found if name in plan.starts}
 
 
 def _references(plan: Plan) -> dict[str, Subject]:
     """The clean model beside the card of a start, where one is wanted."""
     if plan.beside is not None:
         return {_name(plan.beside.slot): _copy(plan.beside, plan.seed)}
-    if not plan.reference:
-        return {}
-    return {_name(image.slot): _copy(image, plan.seed) for image in plan.images}
+    return _subjects(plan, None) if plan.reference else {}
 
 
 def _name(slot: Slot) -> str:
@@ -163,7 +185,12 @@ def _copy(image: Image, seed: int, defect: str | None = None) -> Subject:
         path = Path(folder) / image.name
         path.write_bytes(image.content)
         subject = subject_of_image(path, image.keys, image.slot, seed=seed)
-    return subject if defect is None else _with_defect(subject, defect)
+    if defect is not None:
+        model = cast("CardModel | SamModel", subject.card)
+        model.power_off()
+        _spoil(model, defect)
+        subject = Subject(model, image.keys, model, image.slot)
+    return subject
 
 
 def known_defect(name: str) -> "Defect":
@@ -180,21 +207,18 @@ def known_defect(name: str) -> "Defect":
         raise UsageError(f"--defect {name}: {error}") from error
 
 
-def _with_defect(subject: Subject, name: str) -> Subject:
-    """The same card with a named fault, which takes effect when it is powered on.
+def _spoil(model: "CardModel | SamModel", name: str) -> None:
+    """Put a named fault into a model; it takes effect when it is powered on.
 
     Raises:
         UsageError: there is no such fault, or it is one of the other kind of card.
     """
     from cardsim.defects import DefectError, apply_defect
 
-    model = cast("CardModel | SamModel", subject.card)
-    model.power_off()
     try:
         apply_defect(model, known_defect(name))
     except DefectError as error:
         raise UsageError(f"--defect {name}: {error}") from error
-    return Subject(model, subject.keys, model, subject.slot)
 
 
 def _lab(plan: Plan, name: str, subject: Subject, clean: Subject | None) -> Lab:
@@ -205,15 +229,26 @@ def _lab(plan: Plan, name: str, subject: Subject, clean: Subject | None) -> Lab:
         subject.card = tap = Tap(cautious, subject)
     oracles = oracles_for(subject, only=plan.only, without=plan.without, reference=clean)
     about = {rule.name: About(rule.sentence, rule.basis) for rule in RULES}
-    return Lab(Executor(subject, oracles), _Making(Grammar(subject, name)), about=about, tap=tap)
+    weight = 1.0 if plan.live is not None or name in map(_name, Slot) else _OTHER_STARTS
+    return Lab(Executor(subject, oracles), Making(Grammar(subject, name), name), weight, about, tap)
 
 
-class _Making:
-    """The grammar, and the changes that it has pieces for."""
+class Making:
+    """The grammar, and the changes that it has pieces for.
 
-    def __init__(self, grammar: Grammar) -> None:
+    Args:
+        grammar: makes sequences.
+        start: the name that they get for their start.
+    """
+
+    def __init__(self, grammar: Grammar, start: str) -> None:
         self._grammar = grammar
-        self.sequence = grammar.sequence
+        self._start = start
+
+    def sequence(self, random: Random) -> Sequence:
+        """A new one."""
+        made = self._grammar.sequence(random)
+        return made if made.start == self._start else replace(made, start=self._start)
 
     def changed(self, sequence: Sequence, random: Random) -> Sequence:
         """One like another."""

@@ -15,7 +15,7 @@ from terminal.fuzz.sequence import Sequence, step_text
 
 def replayed(plan: Plan, sequences: Mapping[str, Sequence]) -> Iterator[tuple[str, Run]]:
     """Run sequences by name, each from its start; those of a start that this plan has not are left out."""
-    with open_labs(plan) as labs:
+    with open_labs(plan.near(sequence.start for sequence in sequences.values())) as labs:
         for name, sequence in sequences.items():
             if sequence.start in labs:
                 yield name, labs[sequence.start].executor.run(sequence)
@@ -27,7 +27,7 @@ def shown(plan: Plan, sequence: Sequence, *, show_secrets: bool = False) -> tupl
     Raises:
         UsageError: the plan has no such start.
     """
-    with open_labs(plan) as labs:
+    with open_labs(plan.near([sequence.start])) as labs:
         if sequence.start not in labs:
             raise UsageError(f"the sequence begins with {sequence.start!r}; this target has {', '.join(labs)}")
         executor = labs[sequence.start].executor
@@ -62,8 +62,9 @@ def _exchange(exchange: Exchange, *, show_secrets: bool) -> list[str]:
 def minimised(plan: Plan, folder: Folder) -> tuple[int, int]:
     """Take out of a corpus what the features of the others cover; how many sequences there were, and are."""
     features, entries = Features(), []
-    with open_labs(plan) as labs:
-        for _, sequence in folder.sequences():
+    listed = [sequence for _, sequence in folder.sequences()]
+    with open_labs(plan.near(sequence.start for sequence in listed)) as labs:
+        for sequence in listed:
             if sequence.start not in labs:
                 continue
             run = labs[sequence.start].executor.run(sequence)

@@ -11,7 +11,7 @@ from tests.docs.test_schemas import check
 from tests.terminal.fuzz.plans import image
 
 BROKEN = ["--defect", "gpo-twice", "--against", "reference", "--only", "reference", "--seed", "2"]
-QUICK = ["-j", "1", "--no-coverage"]
+QUICK = ["-j", "1", "--no-coverage", "--start", "card"]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,10 @@ def test_the_oracles_are_listed() -> None:
         (["--card", "CARD", "--apdus", "0"], "--apdus 0: at least 1"),
         (["--card", "CARD", "--defect", "nothing"], "there is no defect 'nothing'"),
         (["--card", "CARD", "--only", "nothing"], "there is no oracle 'nothing'"),
+        (
+            ["--card", "CARD", "--start", "nowhere", "-j", "1"],
+            "there is no start 'nowhere'; there is card, virgin, blank",
+        ),
         (["--card", "CARD", "--against", "none.card"], "there is no such card image"),
         (["--card", "python:a:b", "--defect", "gpo-twice"], "so it needs --card IMAGE"),
         (["--card", "python:a:b", "-j", "2"], "--jobs and --scheduler need a card image"),
