@@ -38,7 +38,7 @@ def output_path(text: str, *inputs: str | None) -> Path:
         UsageError: it is one of them.
     """
     path = Path(text)
-    for name in inputs:
-        if name is not None and path.exists() and Path(name).exists() and path.samefile(name):
+    for name in (text.removeprefix("recording:") for text in inputs if text is not None):
+        if path.exists() and Path(name).exists() and path.samefile(name):
             raise UsageError(f"{path} is read by this command and is not written over; name another file")
     return path

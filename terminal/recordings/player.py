@@ -10,6 +10,7 @@ from cardsim.keyfile import Holder
 from terminal.errors import UsageError
 from terminal.links.recording import Recorded, Recording
 from terminal.recordings.compare import Judge, Likeness, Sent, difference
+from terminal.recordings.readers import AsRecorded
 from terminal.recordings.unmask import restored
 from terminal.recordings.writing import HOMES
 from terminal.slots import Slot
@@ -120,6 +121,7 @@ class _Player:
 
     def __init__(self, cards: Mapping[Slot, Card], *, strict: bool) -> None:
         self._cards = cards
+        self._forms = {slot: AsRecorded(card) for slot, card in cards.items()}
         self._judge = Judge(strict=strict)
         self._sessions = {slot: Session(HOMES[slot]) for slot in Slot}
         self._strict = strict
@@ -153,12 +155,21 @@ class _Player:
             return Played(self.commands, event, name, b"", Likeness.SKIPPED, words)
         session.sent(command)
         sent = Sent(event.slot, session.environment, command, session.command or command)
-        answer = self._cards[event.slot].transmit(command)
+        answer, form = self._answer(event, command)
         if len(answer) >= 2:
             session.answered(int.from_bytes(answer[-2:], "big"))
         if not event.response:
             return Played(self.commands, event, sent.name, answer, Likeness.UNKNOWN)
         recorded = event.expected(answer)
         likeness = self._judge.compare(sent, recorded, answer)
-        words = "" if likeness is Likeness.SAME else difference(sent, recorded, answer)
-        return Played(self.commands, event, sent.name, answer, likeness, words)
+        if likeness is not Likeness.SAME:
+            form = difference(sent, recorded, answer)
+        elif form:
+            likeness = Likeness.ALIKE
+        return Played(self.commands, event, sent.name, answer, likeness, form)
+
+    def _answer(self, event: Recorded, command: bytes) -> tuple[bytes, str]:
+        """What the card answers; tolerant, in the recorded form, and in words whether it came in another one."""
+        if self._strict:
+            return self._cards[event.slot].transmit(command), ""
+        return self._forms[event.slot].transmit(command, event.answer)

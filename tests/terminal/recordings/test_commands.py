@@ -95,6 +95,13 @@ def test_a_recording_for_a_psam_alone(made: Path, tmp_path: Path, capsys: pytest
     assert "--psam" in capsys.readouterr().err
 
 
+def test_a_recording_is_not_written_over_itself(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, before = made / "x.jsonl", (made / "x.jsonl").read_bytes()
+    assert main(["record", str(path), "--card", f"recording:{path}", "--", "true"]) == 2
+    assert "is not written over" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_a_full_disk(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", "/dev/full", "--card", str(made / "used.card"), "--", "true"]) == 2
     err = capsys.readouterr().err

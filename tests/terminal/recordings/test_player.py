@@ -2,8 +2,11 @@
 
 import pytest
 
+from cardsim.iso7816.apdu import CommandApdu
+from cardsim.iso7816.card import Card
 from cardsim.keyfile import Holder
 from terminal.errors import UsageError
+from terminal.links.follow import Follower
 from terminal.links.recording import Recorded, Recording
 from terminal.recordings.compare import Likeness
 from terminal.recordings.player import Played, Result, play
@@ -126,6 +129,47 @@ def test_bytes_that_are_not_checked_may_be_any(strict: bool) -> None:
         assert played(spoiled(recording, 2, response), strict=strict, seed=1).counts[Likeness.SAME] == 2
     for response in ("**" * 8 + "6982", "**" * 7 + "6982", "61**"):
         assert not played(spoiled(recording, 2, response), strict=strict).passed
+
+
+class FollowingReader:
+    """A card in a reader that follows 61xx and 6Cxx by itself."""
+
+    def __init__(self, model: Card) -> None:
+        self._card = model
+        self._follower = Follower(model, lambda *_: None)
+        self.power_on, self.power_off = model.power_on, model.power_off
+
+    def transmit(self, command: bytes) -> bytes:
+        """The whole answer."""
+        return bytes(self._follower.follow(CommandApdu.parse(command), self._follower.exchange(command)))
+
+
+READING = f"on\n{SELECT_SSSE}\n00C000001E\n00A4020002EF05\n00B2010400\n00B2010412\n0084000008\n00B20A0400"
+
+
+def test_readers_that_follow_by_themselves() -> None:
+    """D33: the same data, at once or after 61xx and 6Cxx, are alike in either direction; strictly they differ."""
+    raw, follows = transcribed(READING), transcribed(READING, {Slot.CARD: FollowingReader(cards()[Slot.CARD])})
+    assert [event.response[:2] for event in apdus(raw)[:2]] == ["61", "6F"]
+    assert apdus(follows)[0].response[:2] == "6F"
+    reader = {Slot.CARD: FollowingReader(cards()[Slot.CARD])}
+    result = play(raw, reader)
+    assert result.passed
+    assert [noted.words for noted in result.noted] == [
+        "the data come at once; recorded: 611E", "the data come at once; recorded: 6C12",
+    ]  # fmt: skip
+    without = Recording(events=(*follows.events[:2], *follows.events[3:]))  # nobody asks again for what has come
+    result = played(without)
+    assert result.passed
+    assert [noted.words for noted in result.noted] == ["the data come after 611E", "the data come after 6C12"]
+    assert not play(raw, {Slot.CARD: FollowingReader(cards()[Slot.CARD])}, strict=True).passed
+
+
+def test_other_data_at_once_are_a_difference() -> None:
+    raw = transcribed(f"on\n{SELECT_SSSE}\n00C000001E")
+    result = play(spoiled(raw, 2, "84023F009000"), {Slot.CARD: FollowingReader(cards()[Slot.CARD])})
+    assert result.first is not None
+    assert result.first.number == 2
 
 
 def test_another_answer_to_reset() -> None:
