@@ -30,15 +30,13 @@ def page_address(text: str) -> Address:
 
 
 @contextlib.contextmanager
-def open_page(
-    address: Address, cards: Sequence[CardModel | SamModel], images: Sequence[Path], *, show: bool
-) -> Iterator[PageServer]:
+def open_page(address: Address, cards: Sequence[CardModel | SamModel], images: Sequence[Path]) -> Iterator[PageServer]:
     """A page for these cards: its feed listens from now on, it is served as soon as `beside_readers` says so.
 
     Raises:
         UsageError: it cannot be served at this address.
     """
-    feed = Feed([functools.partial(security_state, card) for card in cards], show=show)
+    feed = Feed([functools.partial(security_state, card) for card in cards])
     try:
         server = PageServer(feed, tuple(path.name for path in images), address)
     except ReaderError as error:

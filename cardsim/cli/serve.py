@@ -33,9 +33,9 @@ def serve(asked: argparse.Namespace) -> int:
                 psams = [stack.enter_context(_psam(path, asked.seed)) for path in paths[1:]]
                 spoil(card, *psams)
                 cards: list[CardModel | SamModel] = [card, *psams]
-                listeners = stack.enter_context(open_trace(asked.trace, paths, show=asked.show_secrets))
+                listeners = stack.enter_context(open_trace(asked.trace, paths))
                 show_page = _page(stack, asked, cards, paths, listeners)
-                watch = Watch(listeners)
+                watch = Watch(listeners, show=asked.show_secrets)
                 served = [Served(card, watch.on_apdu(slot), watch.on_power(slot)) for slot, card in enumerate(cards)]
                 readers = put_in(stack, served, via=asked.via, socket=asked.socket)
                 show_page(readers)
@@ -63,7 +63,7 @@ def _page(
         return lambda _readers: None
     from cardsim.cli.page import beside_readers, open_page, page_address
 
-    server = stack.enter_context(open_page(page_address(asked.page), cards, paths, show=asked.show_secrets))
+    server = stack.enter_context(open_page(page_address(asked.page), cards, paths))
     listeners.append(server.feed)
 
     def show(readers: Readers) -> None:

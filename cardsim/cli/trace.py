@@ -17,9 +17,10 @@ from typing import IO, Final
 
 from cardsim.cli import PROGRAM
 from cardsim.commandline import UsageError
+from cardsim.decode.decoder import Decoded, place_in_words, state_in_words
 from cardsim.decode.explain import Line
 from cardsim.live.watch import EVENT_NAMES, Listener
-from cardsim.live.words import Told, words_of
+from cardsim.live.words import exchange_data
 from cardsim.reader.trace import PowerEvent
 
 STANDARD_ERROR: Final = "-"
@@ -27,6 +28,7 @@ STANDARD_ERROR: Final = "-"
 _CARDS: Final = ("card", "PSAM")
 _COLOURS: Final = {"bold": "1", "dim": "2", "yellow": "33", "cyan": "36"}
 _LONGEST: Final = 100
+_ASK_AGAIN: Final = 0x6C
 
 
 class Output:
@@ -59,14 +61,12 @@ class JsonTrace:
 
     what = "the trace"
 
-    def __init__(self, output: Output, *, show: bool) -> None:
+    def __init__(self, output: Output) -> None:
         self._output = output
-        self._show = show
 
-    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+    def exchanged(self, slot: int, one: Decoded, seconds: float, at: float) -> None:
         """An exchange, with its words."""
-        words = words_of(told, show_secrets=self._show)
-        self._write(slot, at, "apdu", {"seconds": round(seconds, 9), **words.document()})
+        self._write(slot, at, "apdu", {"seconds": round(seconds, 9), **exchange_data(one)})
 
     def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
         """A power event."""
@@ -83,24 +83,26 @@ class TextTrace:
 
     what = "the trace"
 
-    def __init__(self, output: Output, *, show: bool, colour: bool) -> None:
+    def __init__(self, output: Output, *, colour: bool) -> None:
         self._output = output
-        self._show = show
         self._colour = colour
 
-    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
-        """The command by name, the state that it met, both byte strings, and the answer in words."""
-        words, paint = words_of(told, show_secrets=self._show), self._paint
+    def exchanged(self, slot: int, one: Decoded, seconds: float, at: float) -> None:
+        """Where the card stood, the command and the answer in words and bytes, and the new state."""
+        paint = self._paint
+        name = f"{one.name} ({one.fetches})" if one.fetches else one.name
         lines = [
-            f"{_clock(at)} {_CARDS[slot]}  {paint(words.name, 'cyan')}  {paint(f'[{words.state}]', 'dim')}",
-            paint(f"    → {_shorten(words.command)}", "dim"),
-            paint(f"    ← {_shorten(words.response)}", "dim"),
-            *(f"      {'  ' * item.depth}{_item(item)}" for item in words.items),
+            f"{_clock(at)} {_CARDS[slot]}  {paint(place_in_words(one.before), 'dim')}  {paint(name, 'cyan')}"
+            + (f"  {one.parameters}" if one.parameters else ""),
+            paint(f"    → {_shorten(one.command)}", "dim"),
+            *(f"      {'  ' * item.depth}{_item(item)}" for item in one.request),
+            paint(f"    ← {_shorten(one.response)}", "dim"),
+            *(f"      {'  ' * item.depth}{_item(item)}" for item in one.items),
         ]
-        said = "; ".join((words.meaning, *words.causes)) if not words.ok else words.meaning
-        lines.append(
-            paint(f"    {words.response[-4:]} {said}  {seconds * 1000:.2f} ms", "dim" if words.ok else "yellow")
-        )
+        good = one.sw is not None and (one.sw.ok or one.sw.sw1 == _ASK_AGAIN)
+        lines.append(paint(f"    {one.meaning}  {seconds * 1000:.2f} ms", "dim" if good else "yellow"))
+        if one.before != one.after:
+            lines.append(f"    = {state_in_words(one.after)}")
         self._output.write("\n".join(lines) + "\n")
 
     def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
@@ -129,7 +131,7 @@ def _item(item: Line) -> str:
 
 
 @contextlib.contextmanager
-def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Iterator[list[Listener]]:
+def open_trace(path: str | None, images: Sequence[Path]) -> Iterator[list[Listener]]:
     """What listens for a trace: nobody without a path. A file is appended to.
 
     Raises:
@@ -140,7 +142,7 @@ def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Itera
         return
     if path == STANDARD_ERROR:
         output = Output(sys.stderr)
-        yield [TextTrace(output, show=show, colour=_coloured(sys.stderr))]
+        yield [TextTrace(output, colour=_coloured(sys.stderr))]
         output.close()
         return
     target = Path(path)
@@ -153,9 +155,9 @@ def open_trace(path: str | None, images: Sequence[Path], *, show: bool) -> Itera
     output = Output(stream)
     try:
         if stream.isatty():
-            yield [TextTrace(output, show=show, colour=_coloured(stream))]
+            yield [TextTrace(output, colour=_coloured(stream))]
         else:
-            yield [JsonTrace(output, show=show)]
+            yield [JsonTrace(output)]
     finally:
         output.close()
         with contextlib.suppress(OSError):  # said when it happened

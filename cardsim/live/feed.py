@@ -1,7 +1,7 @@
 """What a page is told: the latest exchanges in a bounded ring, and the latest value of each topic.
 
 The reader writes and never waits for a page: a page that reads too slowly finds the ring turned over, and is told how
-much it has missed. Words are made when a page asks for an entry, on the page's thread, and once.
+much it has missed. JSON is written when a page asks for an entry, on the page's thread, and once.
 """
 
 import json
@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from cardsim.decode.decoder import Decoded
 from cardsim.decode.observed import Observed, Stage
 from cardsim.inspection import CardInfo, df_name_text
 from cardsim.live.state import ReaderView, SecurityState
 from cardsim.live.watch import EVENT_NAMES, HOMES
-from cardsim.live.words import Told, words_of
+from cardsim.live.words import exchange_data
 from cardsim.reader.trace import PowerEvent
 
 RING: Final = 5000
@@ -62,19 +63,18 @@ Topic = SessionView | CardInfo | ReaderView | Unreadable
 class Entry:
     """One exchange or power event."""
 
-    __slots__ = ("_content", "_show", "_text", "_told")
+    __slots__ = ("_content", "_one", "_text")
 
-    def __init__(self, content: dict[str, object], told: Told | None, *, show: bool) -> None:
+    def __init__(self, content: dict[str, object], one: Decoded | None) -> None:
         self._content = content
-        self._told = told
-        self._show = show
+        self._one = one
         self._text = ""
 
     def text(self) -> str:
-        """The entry as a JSON object."""
+        """The entry as a JSON object, written when it is asked for, and once."""
         if not self._text:
-            words = words_of(self._told, show_secrets=self._show).document() if self._told is not None else {}
-            self._text = json.dumps({**self._content, **words})
+            more = {} if self._one is None else exchange_data(self._one)
+            self._text = json.dumps({**self._content, **more})
         return self._text
 
 
@@ -93,15 +93,13 @@ class Feed:
 
     Args:
         states: reads the security state of the card in each slot.
-        show: whether PINs and key data of commands are shown.
         size: entries that are kept.
     """
 
     what = "the page"
 
-    def __init__(self, states: Sequence[State], *, show: bool = False, size: int = RING) -> None:
+    def __init__(self, states: Sequence[State], *, size: int = RING) -> None:
         self._states = states
-        self._show = show
         self._ring: list[Entry | None] = [None] * size
         self._count = 0
         self._lock = threading.Lock()
@@ -110,16 +108,16 @@ class Feed:
 
     # --- the reader's side -------------------------------------------------------------------------------------
 
-    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+    def exchanged(self, slot: int, one: Decoded, seconds: float, at: float) -> None:
         """An exchange, and the state that it left the card in."""
         content: dict[str, object] = {"slot": slot, "at": at, "event": "apdu", "seconds": seconds}
-        self._add(Entry(content, told, show=self._show))
-        self._put_state(slot, told.after)
+        self._add(Entry(content, one))
+        self._put_state(slot, one.after)
 
     def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
         """A power event."""
         content: dict[str, object] = {"slot": slot, "at": at, "event": EVENT_NAMES[event], "atr": atr.hex().upper()}
-        self._add(Entry(content, None, show=self._show))
+        self._add(Entry(content, None))
         self._put_state(slot, Observed(powered=event is not PowerEvent.OFF, environment=HOMES[slot]))
 
     def _put_state(self, slot: int, observed: Observed) -> None:

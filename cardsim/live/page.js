@@ -66,14 +66,18 @@ function duration(seconds) {
 }
 
 /** How an exchange ended: well, with an error, or with the length to ask again with (6Cxx). */
-function ending(entry) {
-  return entry.ok ? "good" : entry.response.slice(-4).startsWith("6C") ? "again" : "bad";
+function ending({ sw }) {
+  return sw === "9000" || sw.startsWith("61") ? "good" : sw.startsWith("6C") ? "again" : "bad";
 }
 
-/** The first data item of a good answer says more than that the answer is good. */
+/** What the command asks for and what the answer says; the first data item says more than that all is well. */
 function gist(entry) {
-  const item = entry.ok ? entry.items.find(({ text }) => text) : undefined;
-  return item ? `${`${item.name} ${item.chinese}`.trim()}: ${item.text}` : entry.meaning;
+  const item = ending(entry) === "good" ? entry.items.find(({ text }) => text) : undefined;
+  return item ? `${`${item.name} ${item.chinese}`.trim()}: ${item.text}` : entry.meaning.replace(/^[0-9A-F]{4} /, "");
+}
+
+function commandName(entry) {
+  return entry.fetches ? `${entry.name} (${entry.fetches})` : entry.name;
 }
 
 /** A row for an entry; the body of an exchange is made when it is opened. */
@@ -86,8 +90,8 @@ function row(entry) {
     return node;
   }
   const summary = el("summary", "", [
-    el("span", "at", clock(entry.at)), el("span", "", name), el("span", "name", entry.name),
-    el("span", "sw", entry.response.slice(-4) || "mute"), el("span", "meaning", gist(entry)),
+    el("span", "at", clock(entry.at)), el("span", "", name), el("span", "name", [commandName(entry), " ", el("span", "parameters", entry.parameters)]),
+    el("span", "sw", entry.sw || "mute"), el("span", "meaning", gist(entry)),
     el("span", "ms", duration(entry.seconds)),
   ]);
   const node = el("details", `row ${ending(entry)}`, [summary]);
@@ -98,28 +102,32 @@ function row(entry) {
   return node;
 }
 
+function itemLine(item) {
+  const line = el("div", "item", [el("span", "tag", item.tag), ` ${item.name}`]);
+  if (item.chinese) line.append(" ", el("span", "zh", item.chinese));
+  if (item.text) line.append(`: ${item.text}`);
+  line.style.setProperty("--depth", item.depth);
+  return line;
+}
+
 function body(entry) {
-  const parts = [
-    el("p", "state", `${entry.meaning}; before it: ${entry.state}`),
+  return el("div", "body", [
+    el("p", "state", `before: ${entry.before.text}`),
     el("p", "hex", [el("b", "", "→ "), entry.command]),
+    ...entry.request.map(itemLine),
     el("p", "hex", [el("b", "", "← "), entry.response || "(no answer)"]),
-  ];
-  for (const item of entry.items) {
-    const line = el("div", "item", [el("span", "tag", item.tag), ` ${item.name}`]);
-    if (item.chinese) line.append(" ", el("span", "zh", item.chinese));
-    if (item.text) line.append(`: ${item.text}`);
-    line.style.setProperty("--depth", item.depth);
-    parts.push(line);
-  }
-  if (!entry.ok && entry.causes.length) parts.push(el("p", "causes", `can mean: ${entry.causes.join("; ")}`));
-  return el("div", "body", parts);
+    ...entry.items.map(itemLine),
+    el("p", ending(entry) === "bad" ? "alarm" : "state", entry.meaning),
+    el("p", "state", `after: ${entry.after.text}`),
+  ]);
 }
 
 /** What the filter looks through, made once. */
 function words(entry) {
   if (entry.words === undefined) {
-    const items = (entry.items || []).map((item) => `${item.tag} ${item.name} ${item.chinese} ${item.text}`);
-    const own = [entry.name, entry.event, entry.command, entry.response, entry.atr, entry.meaning, entry.state];
+    const all = [...(entry.request || []), ...(entry.items || [])];
+    const items = all.map((item) => `${item.tag} ${item.name} ${item.chinese} ${item.text}`);
+    const own = ["name", "parameters", "event", "command", "response", "atr", "meaning"].map((part) => entry[part]);
     entry.words = [...own, ...items].join(" ").toLowerCase();
   }
   return entry.words;

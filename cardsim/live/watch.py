@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from cardsim.decode import Environment
-from cardsim.live.words import Follower, Told
+from cardsim.decode.decoder import Decoded, Decoder
 from cardsim.reader.trace import ApduHook, PowerEvent, PowerHook
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Listener(Protocol):
     what: str
     """What it is, for the sentence that says that it has ended."""
 
-    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+    def exchanged(self, slot: int, one: Decoded, seconds: float, at: float) -> None:
         """A command was answered; `seconds` is how long the card took, `at` the time of day (seconds since 1970)."""
 
     def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
@@ -32,22 +32,35 @@ class Listener(Protocol):
 
 
 class Watch:
-    """The hooks of all slots. One who listens and fails is told nothing more, and the card goes on undisturbed."""
+    """The hooks of all slots, and the decoder of each.
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
+    One who listens and fails is told nothing more; a session that cannot be decoded is told to nobody any more. The
+    card goes on undisturbed.
+
+    Args:
+        listeners: who is told.
+        show: whether PINs and key data of commands are shown.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], *, show: bool = False) -> None:
         self._listeners = list(listeners)
-        self._followers = tuple(Follower(home) for home in HOMES)
+        self._decoders = tuple(Decoder(home, show_secrets=show) for home in HOMES)
 
     def on_apdu(self, slot: int) -> ApduHook | None:
         """What the reader of a slot calls for each APDU; None where nobody listens."""
         if not self._listeners:
             return None
-        follower = self._followers[slot]
+        decoder = self._decoders[slot]
 
         def tell(command: bytes, response: bytes, seconds: float) -> None:
             at = time.time()
-            told = follower.follow(command, response)
-            self._tell(lambda listener: listener.exchanged(slot, told, seconds, at))
+            try:
+                one = decoder.exchange(command, response)
+            except Exception:
+                self._listeners = []
+                _log.exception("what is exchanged cannot be decoded: trace and page end here")
+                return
+            self._tell(lambda listener: listener.exchanged(slot, one, seconds, at))
 
         return tell
 
@@ -55,11 +68,11 @@ class Watch:
         """What the reader of a slot calls for each power event; None where nobody listens."""
         if not self._listeners:
             return None
-        follower = self._followers[slot]
+        decoder = self._decoders[slot]
 
         def tell(event: PowerEvent, atr: bytes) -> None:
             at = time.time()
-            follower.reset(powered=event is not PowerEvent.OFF)
+            decoder.reset(powered=event is not PowerEvent.OFF)
             self._tell(lambda listener: listener.power(slot, event, atr, at))
 
         return tell

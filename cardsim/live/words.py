@@ -1,112 +1,59 @@
-"""One exchange in words: the name of the command, what its status word says, and the data items of the answer."""
+"""A decoded exchange as data: what traces and pages are told of it."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Final
+from collections.abc import Iterable
+from typing import Any
 
-from cardsim.decode import Environment
-from cardsim.decode.commands import causes, command_name, masked_hex
-from cardsim.decode.explain import Line, explain_answer
+from cardsim.decode.decoder import Decoded, state_in_words
+from cardsim.decode.explain import Line
 from cardsim.decode.observed import Observed
-from cardsim.decode.observer import Observer
-from cardsim.iso7816.status import StatusWord
 
-_GET_RESPONSE: Final = b"\xc0"
+Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One exchange as it went over the contacts, with what its words depend on."""
-
-    command: bytes = field(repr=False)
-    response: bytes = field(repr=False)
-    asked: bytes = field(repr=False)
-    """The command that the answer belongs to: that before a GET RESPONSE."""
-    before: Observed
-    """What was known of the card from outside when the command came; its environment names the command."""
-    after: Observed
-
-
-class Follower:
-    """Follows the session of one card from outside.
-
-    Args:
-        home: where the card stands after power-on.
-    """
-
-    def __init__(self, home: Environment) -> None:
-        self._observer: Final = Observer(home)
-        self._asked = b""
-
-    @property
-    def state(self) -> Observed:
-        """What is known of the card now."""
-        return self._observer.state
-
-    def reset(self, *, powered: bool) -> None:
-        """The card was powered on or reset, or powered off."""
-        self._observer.reset(powered=powered)
-        self._asked = b""
-
-    def follow(self, command: bytes, response: bytes) -> Told:
-        """Take note of an exchange."""
-        if command[1:2] != _GET_RESPONSE:
-            self._asked = command
-        before = self._observer.state
-        self._observer.follow(command, response)
-        return Told(command, response, self._asked, before, self._observer.state)
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """One exchange for people. Secret command data stand as `**`."""
-
-    environment: str
-    name: str
-    command: str
-    response: str
-    meaning: str
-    ok: bool
-    """Whether the command ended normally (9000 or 61xx)."""
-    causes: tuple[str, ...]
-    """What the status word can mean here, as the command's row has it."""
-    items: tuple[Line, ...]
-    state: str
-    """What was known of the card from outside when the command came."""
-
-    def document(self) -> dict[str, object]:
-        """The words as a JSON object; values of data items stand in the response."""
-        items = [{name: value for name, value in asdict(line).items() if name != "value"} for line in self.items]
-        return {
-            "environment": self.environment,
-            "name": self.name,
-            "command": self.command,
-            "response": self.response,
-            "meaning": self.meaning,
-            "ok": self.ok,
-            "causes": list(self.causes),
-            "items": items,
-            "state": self.state,
+def lines_data(lines: Iterable[Line]) -> list[Document]:
+    """Data items; `value` in hex."""
+    return [
+        {
+            "depth": line.depth,
+            "tag": line.tag,
+            "name": line.name,
+            "chinese": line.chinese,
+            "text": line.text,
+            "value": line.value.hex().upper(),
         }
+        for line in lines
+    ]
 
 
-def words_of(told: Told, *, show_secrets: bool = False) -> Words:
-    """Put an exchange into words; anything that a client sends and a card answers has some."""
-    environment, response, asked = told.before.environment, told.response, told.asked
-    name = command_name(environment, asked or told.command)
-    if told.command[1:2] == _GET_RESPONSE and asked:
-        name = f"GET RESPONSE of {name}"
-    shown, answered = masked_hex(environment, told.command, show_secrets=show_secrets), response.hex().upper()
-    if len(response) < 2:
-        return Words(environment.value, name, shown, answered, "no answer", False, (), (), str(told.before))
-    word = StatusWord(int.from_bytes(response[-2:], "big"))
-    return Words(
-        environment.value,
-        name,
-        shown,
-        answered,
-        word.meaning,
-        word.ok,
-        causes(environment, asked, word.value),
-        tuple(explain_answer(environment, asked, response[:-2])),
-        str(told.before),
-    )
+def state_data(state: Observed) -> Document:
+    """What is known of a card from outside."""
+    return {
+        "text": state_in_words(state),
+        "powered": state.powered,
+        "environment": state.environment.value,
+        "application": state.application.hex().upper(),
+        "file": f"{state.file:04X}" if state.file else "",
+        "proved": [f"{key:02X}" for key in sorted(state.proved)],
+        "pin": state.pin,
+        "challenge": state.challenge,
+        "stage": state.stage.name.lower().replace("_", "-"),
+        "blocked": state.blocked,
+    }
+
+
+def exchange_data(one: Decoded) -> Document:
+    """One exchange. Secret command data stand as `**`."""
+    return {
+        "name": one.name,
+        "parameters": one.parameters,
+        "fetches": one.fetches,
+        "command": one.command,
+        "request": lines_data(one.request),
+        "response": one.response,
+        "sw": "" if one.sw is None else str(one.sw),
+        "meaning": one.meaning,
+        "causes": list(one.causes),
+        "items": lines_data(one.items),
+        "before": state_data(one.before),
+        "after": state_data(one.after),
+    }

@@ -1,15 +1,12 @@
-"""A decoded exchange for people, and as JSON: what `cardterm trace` and `cardterm shell` write."""
+"""A decoded exchange for people: what `cardterm trace` and `cardterm shell` write."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from cardsim.decode.decoder import Decoded, place_in_words, state_in_words
-from cardsim.decode.observed import Observed
 from cardsim.iso7816.atr import Atr, AtrError
-from terminal.cli.documents import lines_data
 from terminal.cli.output import Writer, item_lines, shorten
 
-Document = dict[str, Any]
 _MILLISECOND: Final = 0.001
 
 
@@ -47,37 +44,3 @@ def atr_in_words(atr: bytes) -> str:
     except AtrError as error:
         return f"{atr.hex().upper()} (no ATR: {error})"
     return atr.hex().upper() + (f", historical bytes {historical.hex().upper()}" if historical else "")
-
-
-def state_data(state: Observed) -> Document:
-    """What is known of a card, as JSON."""
-    return {
-        "text": state_in_words(state),
-        "powered": state.powered,
-        "environment": state.environment.value,
-        "application": state.application.hex().upper(),
-        "file": f"{state.file:04X}" if state.file else "",
-        "proved": [f"{key:02X}" for key in sorted(state.proved)],
-        "pin": state.pin,
-        "challenge": state.challenge,
-        "stage": state.stage.name.lower().replace("_", "-"),
-        "blocked": state.blocked,
-    }
-
-
-def exchange_data(one: Decoded) -> Document:
-    """One exchange as JSON."""
-    return {
-        "name": one.name,
-        "parameters": one.parameters,
-        "fetches": one.fetches,
-        "command": one.command,
-        "request": lines_data(list(one.request)),
-        "response": one.response,
-        "sw": "" if one.sw is None else str(one.sw),
-        "meaning": one.meaning,
-        "causes": list(one.causes),
-        "items": lines_data(list(one.items)),
-        "before": state_data(one.before),
-        "after": state_data(one.after),
-    }

@@ -77,8 +77,9 @@ def test_lines_tell_what_happened(image: Path, tmp_path: Path) -> None:
     assert exchange["command"] == SELECT_SSSE.hex().upper()
     assert on["time"] <= exchange["time"]
     assert 0 <= exchange["seconds"] < 5
-    assert (exchange["name"], exchange["environment"], exchange["ok"]) == ("SELECT", "card", True)
-    assert exchange["meaning"] == "30 bytes waiting for GET RESPONSE"
+    assert (exchange["name"], exchange["parameters"], exchange["before"]["text"]) == ("SELECT", "SSSE", "MF")
+    assert exchange["meaning"] == "611E 30 bytes waiting for GET RESPONSE"
+    assert exchange["after"]["environment"] == "ssse"
 
 
 def talk(image: Path, trace: str | Path, **popen: Any) -> subprocess.CompletedProcess[str]:
@@ -100,8 +101,9 @@ def talk(image: Path, trace: str | Path, **popen: Any) -> subprocess.CompletedPr
 def assert_words(text: str) -> None:
     """What `talk` has done, for people."""
     assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} card  power-on  ATR 3B6D", text)
-    assert " card  SELECT  [MF]" in text
-    assert "card  GET RESPONSE of SELECT  [ssse sx1.sh.社会保障]" in text
+    assert " card  MF  SELECT  SSSE\n" in text
+    assert " card  SSSE  GET RESPONSE (SELECT)\n" in text
+    assert "    = SSSE\n" in text
     assert "84 DF name 专用文件名称: 7378312E73682EC9E7BBE1B1A3D5CF (sx1.sh.社会保障)" in text
     assert "→ 0020000003******" in text
     assert "999999" not in text

@@ -6,19 +6,20 @@ import threading
 import pytest
 
 from cardsim.decode import Environment
+from cardsim.decode.decoder import Decoded, Decoder
 from cardsim.decode.observed import Observed
 from cardsim.live.feed import BATCH, Feed, SessionView
 from cardsim.live.state import OFF, ReaderView, SecurityState
-from cardsim.live.words import Told
 from cardsim.reader.trace import PowerEvent
 
 READ = bytes.fromhex("00B2012C00")
 VERIFY = bytes.fromhex("0020000003123456")
 
 
-def told(command: bytes = READ, answer: bytes = b"\x6a\x83") -> Told:
-    state = Observed(powered=True, environment=Environment.SSSE)
-    return Told(command, answer, command, state, state)
+def told(command: bytes = READ, answer: bytes = b"\x6a\x83") -> Decoded:
+    decoder = Decoder(Environment.CARD)
+    decoder.reset()
+    return decoder.exchange(command, answer)
 
 
 def filled(count: int, size: int = 10) -> Feed:
@@ -68,13 +69,6 @@ def test_an_entry_in_words() -> None:
     assert exchange["command"] == "0020000003******"
 
 
-def test_secrets_on_demand() -> None:
-    feed = Feed([lambda: OFF], show=True)
-    feed.exchanged(0, told(VERIFY), 0.0, 0.0)
-    (entry,) = feed.after(0).entries
-    assert json.loads(entry.text())["command"] == VERIFY.hex().upper()
-
-
 def test_topics_are_told_when_they_change() -> None:
     feed = Feed([])
     reader = ReaderView("reader", powered=True, clients=1)
@@ -107,6 +101,7 @@ def test_pages_read_while_readers_write(pages: int) -> None:
     """Every entry reaches every page once, in order, or is counted as missed."""
     feed, total, done = Feed([lambda: OFF, lambda: OFF], size=300), 4000, threading.Event()
     found: list[tuple[int, int]] = []
+    one = told()
 
     def page() -> None:
         place = missed = count = 0
@@ -121,7 +116,7 @@ def test_pages_read_while_readers_write(pages: int) -> None:
 
     def write(slot: int) -> None:
         for _ in range(total // 2):
-            feed.exchanged(slot, told(), 0.0, 0.0)
+            feed.exchanged(slot, one, 0.0, 0.0)
 
     readers = [threading.Thread(target=write, args=(slot,)) for slot in (0, 1)]
     threads = [threading.Thread(target=page) for _ in range(pages)]

@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from cardsim.decode import Environment
-from cardsim.decode.observed import Observed
+from cardsim.decode.decoder import Decoder
 from cardsim.live.feed import Feed
 from cardsim.live.page import page
 from cardsim.live.server import Address, AddressError, PageServer
 from cardsim.live.state import OFF, ReaderView
-from cardsim.live.words import Told
 from cardsim.reader.errors import ReaderError
 
 
@@ -69,9 +68,9 @@ class Stream:
 
 
 def exchange(feed: Feed, number: int = 0) -> None:
-    state = Observed(powered=True, environment=Environment.SSSE)
-    command = bytes.fromhex("00B2012C00")
-    feed.exchanged(0, Told(command, b"\x6a\x83", command, state, state), float(number), 0.0)
+    decoder = Decoder(Environment.CARD)
+    decoder.reset()
+    feed.exchanged(0, decoder.exchange(bytes.fromhex("00B2012C00"), b"\x6a\x83"), float(number), 0.0)
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from cardsim.decode import Environment
+from cardsim.decode.decoder import Decoded, Decoder
 from cardsim.live.watch import Watch
-from cardsim.live.words import Told
 from cardsim.reader.slot import Slot
 from cardsim.reader.trace import PowerEvent
 from tests.cards import Bench
@@ -25,10 +25,10 @@ class Notes:
         self.atrs: list[bytes] = []
         self._good = good
 
-    def exchanged(self, slot: int, told: Told, seconds: float, at: float) -> None:
+    def exchanged(self, slot: int, one: Decoded, seconds: float, at: float) -> None:
         if len(self.told) >= self._good:
             raise ValueError("the pencil breaks")
-        self.told.append((slot, told.before.environment.value))
+        self.told.append((slot, one.before.environment.value))
         self.times += [at, seconds]
 
     def power(self, slot: int, event: PowerEvent, atr: bytes, at: float) -> None:
@@ -74,3 +74,23 @@ def test_a_listener_that_fails_is_told_no_more(bench: Bench, caplog: pytest.LogC
     assert [record.getMessage() for record in caplog.records] == [
         "the notebook ends here: it failed on what was exchanged"
     ]
+
+
+def test_what_cannot_be_decoded_ends_the_watching(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client has its answer all the same."""
+    notes = Notes()
+    watch = Watch([notes])
+    slot = Slot("reader", bench.model, on_apdu=watch.on_apdu(0), on_power=watch.on_power(0))
+    _, protocol = slot.connect(1, SHARED, T0)
+
+    def fail(*_: object) -> Decoded:
+        raise ValueError("a fault in the decoder")
+
+    monkeypatch.setattr(Decoder, "exchange", fail)
+    with caplog.at_level(logging.ERROR):
+        answers = [slot.transmit(1, protocol, bytes.fromhex("0084000008")) for _ in range(3)]
+    assert all(status == 0 and len(answer) == 10 for status, answer in answers)
+    assert notes.told == [(0, "on")]
+    assert "cannot be decoded" in caplog.text

@@ -128,7 +128,7 @@ def test_kinds_of_images(image: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 def test_the_trace_masks_what_the_psam_enciphers(tmp_path: Path) -> None:
     """Slot 1 is read as a PSAM's: keys, and what CIPHER DATA enciphers (it may be a new PIN), are masked."""
     path = tmp_path / "trace"
-    with open_trace(str(path), [], show=False) as listeners:
+    with open_trace(str(path), []) as listeners:
         watch = Watch(listeners)
         for slot in (0, 1):
             tell = watch.on_apdu(slot)
