@@ -21,7 +21,7 @@ from terminal.explore.tree import Exchange, LetterTree, walk
 
 Progress = Callable[["Exploration"], None]
 _TELL: Final = 64
-"""States between two calls of the progress."""
+"""States between two looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +124,11 @@ class Explorer:
         """
         found, start = self.found, time.perf_counter()
         collecting = gc.isenabled()
-        gc.disable()  # all that is found stays, so looking for what nobody needs finds nothing, more slowly each time
+        gc.disable()  # nearly all that is new stays: only that is looked through, now and then, and only once
         try:
-            self._card.attach(None)
             first = self._card.snapshot()
-            content = self._content(first, None)
+            content = self._contents.of(first)
+            self._card.attach(self._watch)
             unused = (0,) * len(self._bounded)
             self._add(State(0, content, first, volatile(first), used=unused))
             for state in self._frontier():
@@ -143,9 +143,11 @@ class Explorer:
                     if self._limits.states is not None and len(found.states) >= self._limits.states:
                         found.ended = f"{self._limits.states} states"
                         return found
-                if progress is not None and state.number % _TELL == 0:
+                if state.number % _TELL == 0:
+                    gc.collect(0)
                     found.seconds = time.perf_counter() - start
-                    progress(found)
+                    if progress is not None:
+                        progress(found)
             found.complete = True
         finally:
             if collecting:
@@ -242,11 +244,8 @@ class Explorer:
         self.found.states.append(state)
         self.found.depth = state.depth
 
-    def _content(self, memory: ModelState, parent: State | None) -> Content:
+    def _content(self, memory: ModelState, parent: State) -> Content:
         """Equal tokens of one card mean equal cells, so most contents are known without looking at them."""
-        if parent is not None and memory.cells.generation == parent.memory.cells.generation:
+        if memory.cells.generation == parent.memory.cells.generation:
             return parent.content
-        self._card.attach(None)
-        content = self._contents.of(memory)
-        self._card.attach(self._watch)
-        return content
+        return self._contents.of(memory)
