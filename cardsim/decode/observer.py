@@ -1,8 +1,5 @@
 """What an answer says about the card: `Observer` follows a card from outside, the model as well as a physical one.
 
-Which commands use up a challenge, and with which answers, is read from the command tables: an answer that comes after
-"no challenge" in the order in which errors win has used it up.
-
 What no answer tells is left out: an empty PIN that opens without VERIFY; which DF a part of a name, or an unknown
 identifier, has found when nobody fetches its FCI (it is taken for another one than before); that a right was lost with
 the last try of a key of the PSAM, which says the same to each wrong try (PSAM-087), until it is answered 6983; that a
@@ -14,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cardsim.cos.table import Command, Messaging, Phase, family
+from cardsim.cos.table import Messaging
 from cardsim.decode import Environment
-from cardsim.decode.commands import PSE_NAME, SSSE_NAME, environment_of_name, fits, rows_of
+from cardsim.decode.challenges import ChallengeUse, use_of
+from cardsim.decode.commands import PSE_NAME, SSSE_NAME, environment_of_name, rows_of
 from cardsim.decode.names import name_of_df
 from cardsim.decode.observed import APPLICATION, MASTER, Observed, Stage, is_environment
 from cardsim.iso7816 import status
@@ -44,43 +42,11 @@ def _data_of(command: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
-    """A row whose command uses up the challenge, and the status words that say that it has."""
-
-    row: Command
-    words: frozenset[int]
-
-    def spends(self, command: bytes, sw: int) -> bool:
-        """Whether a command with this answer has used the challenge up; the checks before the row's own come first."""
-        if family(sw) not in self.words:
-            return False
-        lc = command[4] if len(command) > 4 else 0
-        if len(command) not in ((5 + lc, 6 + lc) if lc else (4, 5)) or lc not in self.row.lc:
-            return False
-        return fits(self.row, command[2], command[3])
-
-
-def _use_of(environment: Environment, row: Command) -> _Use | None:
-    """How a row uses the challenge; None: it needs none."""
-    causes = [fault.cause for fault in row.answers]
-    at = next((n for n, cause in enumerate(causes) if cause.startswith(("no challenge", "no GET CHALLENGE"))), None)
-    if at is None:
-        return None
-    before = {fault.sw for fault in row.answers[: at + 1]}
-    if environment is Environment.PSE:  # the length of an enciphered PIN is judged before its challenge is taken
-        before.add(status.WRONG_LENGTH)
-    if row.phases is not Phase.ANY:
-        before.add(status.CONDITIONS_NOT_SATISFIED)
-    after = {fault.sw for fault in row.answers[at + 1 :]} - before
-    return _Use(row, frozenset(after | {status.OK}))
-
-
-@dataclass(frozen=True, slots=True)
 class _Rule:
     """What the answers to the commands of one header say."""
 
     effect: Effect | None
-    uses: tuple[_Use, ...]
+    uses: tuple[ChallengeUse, ...]
     unsupported: bool
     """Whether 6A81 can have another reason than a block."""
 
@@ -90,15 +56,10 @@ def _rules(environment: Environment) -> Mapping[bytes, _Rule]:
     """The rules of an environment by header; those of the card's own level stand in `CARD` alone."""
     effects, rules = _effects(environment), {}
     for header, rows in rows_of(environment).items():
-        uses = tuple(use for use in (_use_of(environment, row) for row in rows) if use is not None)
+        uses = tuple(use for use in (use_of(environment, row) for row in rows) if use is not None)
         unsupported = any(status.NOT_SUPPORTED in row.words for row in rows)
         rules[header] = _Rule(effects.get(header), uses, unsupported)
     return rules
-
-
-def challenge_users(environment: Environment) -> list[Command]:
-    """The rows whose commands use up the challenge of their level."""
-    return [use.row for rule in _rules(environment).values() for use in rule.uses]
 
 
 @functools.cache

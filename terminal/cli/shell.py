@@ -19,7 +19,7 @@ from terminal.conformance.reports.secrets import scrubber
 from terminal.conformance.session import Bench, NoCard, sam_bench
 from terminal.conformance.setup import Wish, keys_of
 from terminal.errors import UsageError
-from terminal.links.target import Target, open_target, psam_target
+from terminal.links.target import GuardedCard, Target, open_target, psam_target
 from terminal.shell.completion import completions
 from terminal.shell.shell import Shell
 from terminal.shell.watch import Watch
@@ -55,18 +55,16 @@ def _open(
     writer = Writer()
     shells: list[Shell] = []
     watch = Watch(lambda *what: shells[0].tell(*what), show_secrets=arguments.show_secrets)
-    opened = {
-        target.slot: watch.around(stack.enter_context(open_target(target)), target.slot)
-        for target in (card, psam)
-        if target.given
-    }
+    cards = {target.slot: stack.enter_context(open_target(target)) for target in (card, psam) if target.given}
+    controls = {slot: each.control for slot, each in cards.items() if isinstance(each, GuardedCard)}
+    opened = {slot: watch.around(each, slot) for slot, each in cards.items()}
     for each in opened.values():
         stack.callback(each.power_off)
     draw = os.urandom if arguments.seed is None else Random(arguments.seed).randbytes
     context = Context(keys, functions=FUNCTIONS, draw=draw)
-    bench = Bench(opened.get(Slot.CARD, NoCard()), standard_library().vocabulary, context)
+    bench = Bench(opened.get(Slot.CARD, NoCard()), standard_library().vocabulary, context, controls.get(Slot.CARD))
     if Slot.PSAM in opened:
-        sam_bench(bench, opened[Slot.PSAM])
+        sam_bench(bench, opened[Slot.PSAM], controls.get(Slot.PSAM))
     inputs = (arguments.card, arguments.psam, key_file or None)
 
     shells.append(Shell(bench, watch, writer, _known_secrets(keys, context), inputs))

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from cardsim.iso7816.card import Card
 from terminal.errors import LinkError, TerminalError, UsageError
 from terminal.slots import Slot
+
+if TYPE_CHECKING:
+    from cardsim.control import ModelControl
 
 _PYTHON: Final = "python:"
 _RECORDING: Final = "recording:"
@@ -76,6 +79,12 @@ class GuardedCard:
 
     def __init__(self, card: Card) -> None:
         self._card = card
+
+    @property
+    def control(self) -> "ModelControl | None":
+        """What only a model can do, where the card is one."""
+        offered = all(callable(getattr(self._card, name, None)) for name in ("cut", "mend", "snapshot", "restore"))
+        return cast("ModelControl", self._card) if offered else None
 
     def power_on(self) -> bytes:
         """The ATR."""

@@ -12,9 +12,10 @@ from cardsim.assembly import CardModel, SamModel
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
+from cardsim.decode.challenges import challenge_users
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
 from cardsim.decode.observed import Observed, Stage
-from cardsim.decode.observer import Observer, challenge_users
+from cardsim.decode.observer import Observer
 from tests.cards import AID, DUAL, DUAL_DES, ORIGINAL, Bench, card, initialised, secrets
 from tests.cos.test_random import PLACES, TRANSACTION, Grammar
 from tests.decode.truth import truth
@@ -231,7 +232,104 @@ def test_psam() -> None:
     assert {0x00, 0x80, 0x81, 0x82} <= {key for state in followed.seen for key in state.proved}
 
 
+IN_SSSE: Final = f"00A404000F{SSSE_NAME.hex()} 9000"
+IN_DEBIT: Final = f"00A4040008{AID} 9000"
+CHALLENGE: Final = "0084000008 11223344556677889000"
+PROVED: Final = f"0082000010{'00' * 16} 9000"
+CHANNEL: Final = (f"8050000008{'11' * 8} 9000", f"8482010010{'11' * 16} 9000")
+
+SEEN: Final[dict[str, tuple[Environment, tuple[str, ...], str, object]]] = {
+    "a MAC that is judged has used the challenge up": (
+        Environment.CARD, (IN_SSSE, CHALLENGE, f"84D400000C{'00' * 12} 6988"), "challenge", False,
+    ),
+    "a key that is missing has not": (
+        Environment.CARD, (IN_SSSE, CHALLENGE, f"0082008310{'00' * 16} 6A88"), "challenge", True,
+    ),
+    "one word for two faults, before and behind the challenge, is taken for the first": (
+        Environment.PSAM, (CHALLENGE, f"84D4DF010C{'00' * 12} 6A82"), "challenge", True,
+    ),
+    "a form of another phase of life has not": (
+        Environment.CARD, (IN_SSSE, CHALLENGE, f"84E0EF050C{'00' * 12} 6985"), "challenge", True,
+    ),
+    "a wrong length has not, though a fault behind the MAC has its word too": (
+        Environment.CARD, (IN_SSSE, CHALLENGE, "04D6960003000000 6700"), "challenge", True,
+    ),
+    "that fault has": (
+        Environment.CARD, (IN_SSSE, CHALLENGE, f"04D6960005{'00' * 5} 6700"), "challenge", False,
+    ),
+    "an enciphered PIN of a wrong length has not": (
+        Environment.CARD, (IN_DEBIT, CHALLENGE, f"0020008840{'00' * 64} 6700"), "challenge", True,
+    ),
+    "an enciphered PIN that is wrong has": (
+        Environment.CARD, (IN_DEBIT, CHALLENGE, f"0020008840{'00' * 64} 63C2"), "challenge", False,
+    ),
+    "6Cxx has done nothing": (
+        Environment.CARD, (IN_SSSE, "00A4040006D15600000503 9000", f"B02800010B{'00' * 11} 6110", "00C0000020 6C10"),
+        "stage", Stage.LOAD,
+    ),
+    "6F00 ends a medical transaction": (
+        Environment.CARD, (IN_SSSE, "00A4040006D15600000503 9000", f"B02800010B{'00' * 11} 6110", "00C0000020 6F00"),
+        "stage", Stage.NONE,
+    ),
+    "a wrong PIN leaves the right": (
+        Environment.CARD, (IN_SSSE, "0020000003123456 9000", "0020000003111111 63C1"), "pin", True,
+    ),
+    "the last wrong PIN ends it": (
+        Environment.CARD, (IN_SSSE, "0020000003123456 9000", "0020000003111111 63C0"), "pin", False,
+    ),
+    "a PIN that is taken off opens what it protects": (
+        Environment.CARD, (IN_SSSE, "805E010004123456FF 9000"), "pin", True,
+    ),
+    "the last wrong proof of a key ends its right": (
+        Environment.CARD, (IN_SSSE, PROVED, f"0082000010{'00' * 16} 63C0"), "proved", frozenset(),
+    ),
+    "a key that is written leaves the master key proved": (
+        Environment.CARD, (IN_SSSE, PROVED, f"84D400000C{'00' * 12} 9000"), "proved", frozenset({0}),
+    ),
+    "another master key has to be proved": (
+        Environment.CARD, (IN_SSSE, PROVED, f"84D401000C{'00' * 12} 9000"), "proved", frozenset(),
+    ),
+    "the key of an application of the PSAM leaves its master key proved": (
+        Environment.PSAM, (PROVED, f"84D4DF010C{'00' * 12} 9000"), "proved", frozenset({0}),
+    ),
+    "6283 says that the application is blocked": (
+        Environment.CARD, (f"00A4040008{AID} 6283",), "blocked", True,
+    ),
+    "6A81 to what knows no such word says that the environment is": (
+        Environment.CARD, (IN_SSSE, "00B2012C00 6A81"), "blocked", True,
+    ),
+    "6A81 to what does know it says nothing": (
+        Environment.CARD, (f"80E0DDF30D{'00' * 13} 6A81",), "blocked", False,
+    ),
+    "the channel opens": (Environment.CARD, (IN_DEBIT, *CHANNEL), "stage", Stage.CHANNEL_OPEN),
+    "a wrong MAC ends the channel": (
+        Environment.CARD, (IN_DEBIT, *CHANNEL, f"84E2000009{'00' * 9} 6988"), "stage", Stage.NONE,
+    ),
+    "a command without a MAC ends a channel that asks for one": (
+        Environment.CARD, (IN_DEBIT, *CHANNEL, "80E2000003910200 6982"), "stage", Stage.NONE,
+    ),
+    "a refused one leaves it": (
+        Environment.CARD, (IN_DEBIT, *CHANNEL, f"84E2000009{'00' * 9} 6A80"), "stage", Stage.CHANNEL_OPEN,
+    ),
+    "the last block ends it": (
+        Environment.CARD, (IN_DEBIT, *CHANNEL, f"84E2800009{'00' * 9} 9000"), "stage", Stage.NONE,
+    ),
+    "what a short answer says is not guessed": (Environment.CARD, (IN_SSSE, "00B2012C00 90"), "file", 0),
+}  # fmt: skip
+"""By what it shows: whose card, commands with their answers, and what is known then."""
+
+
 class TestWhatAnAnswerSays:
+    @pytest.mark.parametrize("what", SEEN)
+    def test_one_answer(self, what: str) -> None:
+        home, exchanges, name, value = SEEN[what]
+        observer = Observer(home)
+        observer.reset()
+        for exchange in exchanges:
+            command, answer = exchange.split()
+            observer.follow(bytes.fromhex(command), bytes.fromhex(answer))
+        assert getattr(observer.state, name) == value
+
     def test_power(self) -> None:
         observer = Observer()
         assert not observer.state.powered

@@ -126,6 +126,22 @@ class TestCaseLanguage:
         assert errors.startswith("expected 6A82, and came status 9000")
 
 
+class TestFaults:
+    def test_a_cut(self, session: Session) -> None:
+        """An image is a model, so faults are there: the power goes in VERIFY, and comes back with reset."""
+        output = session("select ssse", "cut 0", "0020000003123456", "state", "mend", "reset", "select ssse", "verify")
+        assert "VERIFY: no answer: the card has no power" in output
+        assert "card: off" in output
+        assert output[-1] == "VERIFY: 9000 normal ending"
+
+    def test_no_faults_of_other_cards(self) -> None:
+        """What a factory makes need not be a model."""
+        argv = ["cardterm", "shell", "--card", "python:tests.terminal.shell.plain:Plain"]
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            assert run(argv, "cut 3\n")[0] == 2
+        assert "only a model can do cut" in errors.getvalue()
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("line", "problem"),
@@ -139,7 +155,6 @@ class TestErrors:
             ("auth NOKEY", "id NOKEY: 'NOKEY' is not known"),
             ("sam 0084000008", "there is no PSAM"),
             ("slot psam", "there is no psam"),
-            ("cut 3", "only a model"),
             ("> 00 {", "is no template"),
             ("> 00 84 {nothing}", "nothing is neither a captured value nor hex"),
             ("repeat 3", "stands in a case"),
