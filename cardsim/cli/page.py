@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cardsim.assembly import CardModel, SamModel
@@ -48,16 +48,19 @@ def open_page(address: Address, cards: Sequence[CardModel | SamModel], images: S
 @contextlib.contextmanager
 def beside_readers(server: PageServer, cards: Sequence[CardModel | SamModel], readers: Readers) -> Iterator[None]:
     """Show the content of the cards and the state of their readers, until the cards are taken out."""
-    views = [functools.partial(_slot_view, slot) for slot in readers.slots]
-    others = zip(readers.names[len(views) :], cards, strict=False)
-    view = View(
-        server.feed, cards, [*views, *(functools.partial(_vpcd_view, *pair) for pair in others)], lambda: server.watched
-    )
+    view = View(server.feed, cards, reader_views(readers, cards), lambda: server.watched)
     view.start()
     try:
         yield
     finally:
         view.stop()
+
+
+def reader_views(readers: Readers, cards: Sequence[CardModel | SamModel]) -> list[Callable[[], ReaderView]]:
+    """What asks how each reader is: our own knows its clients, that of pcscd tells a card nothing but its power."""
+    if readers.slots:
+        return [functools.partial(_slot_view, slot) for slot in readers.slots]
+    return [functools.partial(_vpcd_view, name, card) for name, card in zip(readers.names, cards, strict=True)]
 
 
 def _slot_view(slot: Slot) -> ReaderView:
@@ -67,5 +70,4 @@ def _slot_view(slot: Slot) -> ReaderView:
 
 
 def _vpcd_view(name: str, card: CardModel | SamModel) -> ReaderView:
-    """pcscd does not tell a card who uses it."""
     return ReaderView(name, card.os.powered)

@@ -10,18 +10,19 @@ from cardsim.inspection import inspect_model
 from cardsim.live.feed import Feed, Unreadable
 from cardsim.live.state import ReaderView
 
-_EVERY: Final = 0.5
+EVERY: Final = 0.5
 """Seconds between two looks, while a page is open."""
 
 
 class View:
-    """Looks at cards and readers every half second, and tells the feed what has changed.
+    """Looks at cards and readers again and again, and tells the feed what has changed.
 
     Args:
         feed: what is told: the topics `card0`, `reader0` and so on.
         cards: the cards by slot.
         readers: asks how each reader is now.
         watched: whether anyone is there to see it.
+        every: seconds between two looks.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class View:
         cards: Sequence[CardModel | SamModel],
         readers: Sequence[Callable[[], ReaderView]],
         watched: Callable[[], bool],
+        every: float = EVERY,
     ) -> None:
         self._feed = feed
         self._cards = cards
         self._readers = readers
         self._watched = watched
+        self._every = every
         self._programs: list[int | None] = [None] * len(cards)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="card page", daemon=True)
@@ -62,6 +65,6 @@ class View:
                     self._feed.put(f"card{slot}", Unreadable(str(error)))
 
     def _run(self) -> None:
-        while not self._stop.wait(_EVERY):
+        while not self._stop.wait(self._every):
             if self._watched():
                 self.look()
