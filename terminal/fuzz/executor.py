@@ -137,6 +137,12 @@ class Executor:
             if self.subject.control is None:
                 raise
             run.complaint = Complaint("answers-to-reset", str(error), self._step)
+        except Exception as error:
+            if self.subject.control is None:
+                raise
+            # Oracles look into a model's memory: what a broken card has left there may be beyond reading.
+            text = f"what the card keeps cannot be read: {type(error).__name__}: {error}"
+            run.complaint = Complaint("falls-over", text, self._step)
         return run
 
     def _do(self, step: Action) -> None:

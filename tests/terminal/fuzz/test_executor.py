@@ -111,6 +111,17 @@ def test_a_card_that_raises_has_fallen_over() -> None:
     assert str(run.complaint) == "falls-over: ZeroDivisionError: in a handler"
 
 
+def test_a_model_that_cannot_be_looked_into_is_complained_of() -> None:
+    class Looking(Listener):
+        """An oracle that reads what the card keeps."""
+
+        def judge(self, exchange: Exchange) -> str | None:
+            raise IndexError("255 bytes at FFFF")
+
+    run = Executor(subject(), [Looking()]).run(parse_sequence("> 00 84 00 00 08\n"))
+    assert str(run.complaint) == "falls-over: what the card keeps cannot be read: IndexError: 255 bytes at FFFF"
+
+
 def test_a_card_without_an_answer_to_reset_is_gone() -> None:
     class Gone:
         """No card."""
