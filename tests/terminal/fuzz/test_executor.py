@@ -115,7 +115,7 @@ def test_a_model_that_cannot_be_looked_into_is_complained_of() -> None:
     class Looking(Listener):
         """An oracle that reads what the card keeps."""
 
-        def judge(self, exchange: Exchange) -> str | None:
+        def judge(self, exchange: Exchange) -> str | None:  # noqa: ARG002
             raise IndexError("255 bytes at FFFF")
 
     run = Executor(subject(), [Looking()]).run(parse_sequence("> 00 84 00 00 08\n"))
