@@ -319,27 +319,25 @@ def page(outcomes: Sequence[Outcome], *, grew: int, sequences: int, budget: int,
             sequences=f"{sequences:,}",
             budget=f"{budget:,}",
             median=f"{apdus[len(apdus) // 2]:,}" if apdus else "0",
-        )  # fmt: skip
+        )
     ]
     known = defects()
     for side in Side:
         rows = [outcome for outcome in outcomes if outcome.name in known and known[outcome.name].side is side]
         if rows:
-            lines += [f"\n## {_HEADINGS[side]}\n", "| defect | APDUs | commands | rules | what was seen |"]
-            lines += ["|---|---|---|---|---|", *(_row(outcome, reasons) for outcome in rows)]
+            lines += [f"\n## {_HEADINGS[side]}\n", "| defect | APDUs | commands | start | rules | what was seen |"]
+            lines += ["|---|---|---|---|---|---|", *(_row(outcome, reasons) for outcome in rows)]
     return "\n".join(lines) + "\n"
 
 
 def _row(outcome: Outcome, reasons: Mapping[str, str]) -> str:
     if outcome.reference is None:
         why = reasons.get(outcome.name, "not within the budget")
-        return f"| `{outcome.name}` | not found | | | {why} |"
+        return f"| `{outcome.name}` | not found | | | | {why} |"
+    found = outcome.reference
     rules = "" if outcome.rules is None else f"`{outcome.rules.oracle}` {outcome.rules.apdus:,}"
-    seen = outcome.reference.complaint.replace("|", "\\|")
-    start = "" if outcome.reference.start in ("card", "psam") else f" (`{outcome.reference.start}`)"
-    return (
-        f"| `{outcome.name}` | {outcome.reference.apdus:,} | {outcome.reference.commands}{start} | {rules} | {seen} |"
-    )
+    seen = found.complaint.replace("|", "\\|")
+    return f"| `{outcome.name}` | {found.apdus:,} | {found.commands} | `{found.start}` | {rules} | {seen} |"
 
 
 _HEADINGS: Final = {
@@ -354,19 +352,21 @@ _PAGE: Final = """\
 
 <!-- Made by tools/fuzz_defects.py --document. -->
 
-Of the {all} [defects](defects.md), fuzzing finds {found} with at most {budget} APDUs each; half of them within {median}. {small} are
-shrunk to at most {most} commands. For {rules} of them an oracle complains that knows no clean card.
+Of the {all} [defects](defects.md), fuzzing finds {found} with at most {budget} APDUs each; half of them within
+{median}. {small} are shrunk to at most {most} commands. For {rules} of them an oracle complains that knows no clean card.
 
     python tools/fuzz_defects.py -j 2 --document       every defect, and this page
     cardterm fuzz --card me.card --defect gpo-twice --against reference
 
-First a corpus was grown on clean cards, with {grew} APDUs: {sequences} sequences. Nothing in it was written by hand, and no oracle
-looked on. On each defective card the corpus is run, and then the fuzzer goes on with new sequences and changed ones.
+First a corpus was grown on clean cards, with {grew} APDUs: {sequences} sequences. Nothing in it was written by hand,
+and no oracle looked on. On each defective card the corpus is run, and then the fuzzer goes on with new and changed
+sequences.
 
 | column | meaning |
 |---|---|
-| APDUs | sent to the defective card until it answered otherwise than a clean one ([oracle](fuzzing.md#oracles) `reference`) |
-| commands | of the smallest sequence that shows it; in brackets the start, where it is not the finished card: moments in the making of a card, and `card-2` and up, which are cards with other risk data |
+| APDUs | sent to the defective card until it answered otherwise than a clean one (oracle `reference`) |
+| commands | of the smallest sequence that shows it |
+| start | what the sequence begins with: moments in the making of a card; `card-2` and up have other risk data |
 | rules | which other oracle complained of what was answered otherwise, and after how many APDUs |
 | what was seen | the complaint, or why the defect was not found |
 """
