@@ -20,6 +20,8 @@ from terminal.explore.subject import Subject
 from terminal.explore.tree import Exchange, LetterTree, walk
 
 Progress = Callable[["Exploration"], None]
+_COLLECT: Final = 256
+"""Transitions between two collections: environments that a reset has replaced hold windows on the memory until then."""
 _TELL: Final = 64
 """States between two looks at the clock."""
 
@@ -144,7 +146,6 @@ class Explorer:
                         found.ended = f"{self._limits.states} states"
                         return found
                 if state.number % _TELL == 0:
-                    gc.collect(0)
                     found.seconds = time.perf_counter() - start
                     if progress is not None:
                         progress(found)
@@ -213,6 +214,8 @@ class Explorer:
             proved = after(proved, exchange)
         target = self._reached(self._card.snapshot(), state, number, cut, NOTHING if cut is not None else proved)
         found.transitions += 1
+        if found.transitions % _COLLECT == 0:
+            gc.collect(0)
         found.commands += len(done)
         found.edges.append(Edge(state.number, letter.name, cut, target.number))
         transition = Transition(state, letter.name, cut, done, target, whole, touched)
