@@ -32,7 +32,7 @@ _BYTES_A_LINE: Final = 16
 class LogReader:
     """Turns lines into events; `feed` gives those that a line completes, `end` those that the end of the log does.
 
-    A command whose answer the log does not have is passed over.
+    A command whose answer the log does not have, or not all of it, is passed over.
 
     Args:
         name: of the log, for messages.
@@ -81,7 +81,7 @@ class LogReader:
         except ValueError as error:
             raise UsageError(f"{place}: begins as JSON and is none: {error}") from error
         form = content.get("format")
-        if form is not None and content.get("version") not in _VERSIONS.get(form, ()):
+        if form is not None and content.get("version") not in _VERSIONS.get(str(form), ()):
             raise UsageError(f"{place}: {form} {content.get('version')} is no record of a card session")
         if form == "cardterm-recording":
             return
@@ -106,7 +106,7 @@ class LogReader:
             self._dump, self._dumped = (dump["way"], int(dump["count"])), ""
         elif status is not None:
             self._trailer, self._dumped = status["one"] + status["two"], ""
-        elif atr is not None and (found := _bytes(atr["rest"])):
+        elif atr is not None and (found := _bytes(atr["rest"])) and "*" not in found:
             yield self._power_on(found)
         elif word is not None:
             slot = Slot.PSAM if word["sam"] else Slot.CARD
@@ -148,7 +148,9 @@ class LogReader:
             return
         if slot is not None and slot is not self._slot:
             return
-        yield self._exchange(answer)
+        exchange = self._exchange(answer)
+        if "*" not in answer:
+            yield exchange
 
     def _exchange(self, answer: str) -> Recorded:
         command, self._command = self._command, ""
@@ -227,8 +229,9 @@ def _event(content: dict[str, Any]) -> Recorded | None:
 
     def text(name: str) -> str | None:
         value = content.get(name)
-        whole = isinstance(value, str) and (not value or _HEX.fullmatch(value))
-        return value.upper() if whole and isinstance(value, str) else None
+        if not isinstance(value, str) or (value and not _HEX.fullmatch(value)) or ("*" in value and name != "command"):
+            return None
+        return re.sub("[ :]", "", value).upper()
 
     match content.get("event"):
         case "power-on" | "reset" if (atr := text("atr")) is not None:

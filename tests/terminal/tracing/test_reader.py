@@ -1,6 +1,10 @@
 """Logs of others as events: each form as the program writes it."""
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from terminal.errors import UsageError
 from terminal.links.recording import Recorded
@@ -76,6 +80,11 @@ def test_masked_bytes() -> None:
     assert pairs("> 0020000003******\n< 9000\n") == [("0020000003******", "9000")]
 
 
+def test_masked_answers_are_passed_over() -> None:
+    """Nobody can say what the card has answered."""
+    assert pairs("> 0084000008\n< ****9000\n> 00A40000023F00\n< 6106\n") == [("00A40000023F00", "6106")]
+
+
 def test_atr_and_power() -> None:
     events = read(f"{ATR}\n{SELECT}\n{FCI}\noff\nreset\nsam reset\nCard ATR: 3B 6D 00 00\n")
     assert [(event.event, event.slot) for event in events] == [
@@ -138,3 +147,33 @@ def test_a_log_grows_in_the_middle_of_a_dump() -> None:
     reader = LogReader("x")
     assert not [*reader.feed("Sending: 00 A4 00 00 02 3F 00\n"), *reader.feed("Received (SW1=0x61, SW2=0x06)\n")]
     assert [event.response for event in reader.feed("Sending: 00 C0 00 00 06\n")] == ["6106"]
+
+
+NAMES = st.sampled_from(["event", "command", "response", "atr", "slot", "at", "time", "seconds", "format", "version"])
+WORDS = st.sampled_from(["apdu", "reset", "power-on", "00A4", "9000", "00 A4", "****", "0"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=7),
+)
+
+
+@given(st.dictionaries(NAMES, JSON, max_size=7))
+def test_no_json_is_too_odd(content: dict[str, object]) -> None:
+    """An event, nothing, or one sentence."""
+    try:
+        events = read(json.dumps(content))
+    except UsageError:
+        return
+    assert all(bytes.fromhex(event.command.replace("**", "00") + event.response) is not None for event in events)
+
+
+MARKS = ("Outgoing APDU (5 bytes):", "Incoming APDU (2 bytes):", "Received (SW1=0x90, SW2=0x00):", "Sending: 00 A4")
+SHORT = ("> 00A4", "< 90", "< ****", "****", "90 00", "3B 00", "reset", "ATR: 3B", "ATR: 3B**", "SW: 9", "APDU: 00", "")
+LINES = st.sampled_from([*MARKS, *SHORT]) | st.text("0123456789ABCDEFG :<>-=*#", max_size=20)
+
+
+@given(st.lists(LINES, max_size=12))
+def test_no_text_is_too_odd(lines: list[str]) -> None:
+    """What comes out is hex, whatever goes in."""
+    for event in read("\n".join(lines)):
+        assert bytes.fromhex(event.command.replace("**", "00") + event.response) is not None
