@@ -353,7 +353,8 @@ _PAGE: Final = """\
 <!-- Made by tools/fuzz_defects.py --document. -->
 
 Of the {all} [defects](defects.md), fuzzing finds {found} with at most {budget} APDUs each; half of them within
-{median}. {small} are shrunk to at most {most} commands. For {rules} of them an oracle complains that knows no clean card.
+{median}. {small} are shrunk to at most {most} commands. For {rules} of them an oracle complains that knows no clean
+card.
 
     python tools/fuzz_defects.py -j 2 --document       every defect, and this page
     cardterm fuzz --card me.card --defect gpo-twice --against reference
