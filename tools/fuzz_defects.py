@@ -191,6 +191,7 @@ class Outcome:
         rules: how the other oracles found it.
         apdus: what was sent without a finding.
         seconds: how long it took.
+        error: why it could not be tried; that is a fault of the fuzzer.
     """
 
     name: str
@@ -198,6 +199,7 @@ class Outcome:
     rules: Found | None = None
     apdus: int = 0
     seconds: float = 0.0
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -275,9 +277,14 @@ _SHARED: list[Made] = []
 
 def _one(name: str) -> Outcome:
     trial, begun = _Trial(_SHARED[0], find_defect(name)), time.perf_counter()
-    trial.replay()
-    outcome = Outcome(name, trial.by_reference())
-    outcome.rules, outcome.apdus = trial.by_rules(), trial.apdus
+    outcome = Outcome(name)
+    try:
+        trial.replay()
+        outcome.reference = trial.by_reference()
+        outcome.rules = trial.by_rules()
+    except Exception as error:
+        outcome.error = f"{type(error).__name__}: {error}"
+    outcome.apdus = trial.apdus
     outcome.seconds = time.perf_counter() - begun
     return outcome
 
@@ -402,11 +409,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         reasons = tomllib.loads(REASONS.read_text(encoding="utf8"))
         text = page(done, grew=asked.grow, sequences=len(corpus), budget=asked.budget, reasons=reasons)
         DOCUMENT.write_text(text, encoding="utf8")
+    failed = [f"{outcome.name} ({outcome.error})" for outcome in done if outcome.error]
+    if failed:
+        print(f"could not be tried: {', '.join(failed)}")
     missed = [outcome.name for outcome in done if outcome.reference is None]
     print(f"{len(done) - len(missed)} of {len(done)} defects found; not found: {', '.join(missed) or 'none'}")
     if asked.json:
         Path(asked.json).write_text(json.dumps([asdict(o) for o in done], indent=1), encoding="utf8")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

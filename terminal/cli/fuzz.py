@@ -42,7 +42,7 @@ def fuzz_command(arguments: argparse.Namespace) -> int:
         return _replay(plan, arguments)
     if arguments.replay_only:
         return _replay_only(plan, folder, arguments)
-    if arguments.minimise:
+    if arguments.minimise is not None:
         return _minimise(plan, folder, arguments)
     return _campaign(plan, folder, arguments)
 
@@ -271,7 +271,7 @@ def _replayed(runs: dict[str, Run], count: int) -> dict[str, object]:
 
 
 def _minimise(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> int:
-    before, after = minimised(plan, folder)
+    before, after = minimised(plan, folder, pairs=arguments.minimise == "pairs")
     if arguments.json:
         document = {"format": FORMAT, "version": VERSION, "verdict": "passed", "sequences": after, "before": before}
         Writer().line(to_json(document))

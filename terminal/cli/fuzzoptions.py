@@ -56,5 +56,8 @@ def _instead(options: Parser) -> None:
     group = options.add_argument_group("instead of a campaign").add_mutually_exclusive_group()
     group.add_argument("--replay-only", action="store_true", help="run corpus and findings of FOLDER once more")
     group.add_argument("--replay", metavar="FILE", help="run one sequence and show what happens")
-    group.add_argument("--minimise", action="store_true", help="leave in the corpus only what its features need")
+    group.add_argument(
+        "--minimise", nargs="?", const="states", choices=("states", "pairs"),
+        help="leave in the corpus only what reaches its security states (default), or its rows with a status word",
+    )  # fmt: skip
     group.add_argument("--list-oracles", action="store_true", help="what must never happen, and why")

@@ -10,6 +10,7 @@ from terminal.fuzz.caution import TriesLow
 from terminal.fuzz.corpus import Entry, Folder, write_whole
 from terminal.fuzz.crew import Crew, open_crew
 from terminal.fuzz.findings import Finding
+from terminal.fuzz.guide import pair_of
 from terminal.fuzz.plan import Plan
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.worker import News, Order
@@ -52,7 +53,7 @@ class Figures:
     @property
     def pairs(self) -> int:
         """Rows with a status word that were reached."""
-        return len({feature.split(" | ")[1] for feature in self.features})
+        return len(set(map(pair_of, self.features)))
 
     def document(self) -> dict[str, object]:
         """As campaign.json and `--json` have them."""

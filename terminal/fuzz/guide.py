@@ -44,6 +44,11 @@ def word_of(answer: bytes) -> str:
     return f"{sw[:2]}xx" if sw[:2] in ("61", "6C") else sw or "mute"
 
 
+def pair_of(feature: str) -> str:
+    """Row and status word of a feature, without start and state of the card."""
+    return feature.split(" | ")[1]
+
+
 def security_of(state: Observed) -> str:
     """The security state in a few words: all but the file."""
     return str(dataclasses.replace(state, file=0))

@@ -8,7 +8,7 @@ from terminal.conformance.reports.secrets import scrubber
 from terminal.errors import UsageError
 from terminal.fuzz.corpus import Entry, Folder, name_of
 from terminal.fuzz.executor import Exchange, Run
-from terminal.fuzz.guide import Features, cover
+from terminal.fuzz.guide import Features, cover, pair_of
 from terminal.fuzz.plan import Plan, open_labs
 from terminal.fuzz.sequence import Sequence, step_text
 
@@ -59,8 +59,14 @@ def _exchange(exchange: Exchange, *, show_secrets: bool) -> list[str]:
     ]
 
 
-def minimised(plan: Plan, folder: Folder) -> tuple[int, int]:
-    """Take out of a corpus what the features of the others cover; how many sequences there were, and are."""
+def minimised(plan: Plan, folder: Folder, *, pairs: bool = False) -> tuple[int, int]:
+    """Take out of a corpus what the features of the others cover; how many sequences there were, and are.
+
+    Args:
+        plan: the cards that it is for.
+        folder: the corpus.
+        pairs: whether rows with a status word are enough, without the security states.
+    """
     features, entries = Features(), []
     listed = [sequence for _, sequence in folder.sequences()]
     with open_labs(plan.near(sequence.start for sequence in listed)) as labs:
@@ -70,7 +76,8 @@ def minimised(plan: Plan, folder: Folder) -> tuple[int, int]:
             run = labs[sequence.start].executor.run(sequence)
             if run.complaint is None:
                 found = features.of(sequence.start, run.exchanges)
-                entries.append((sequence, frozenset(features.texts[number] for number in found)))
+                texts = (features.texts[number] for number in found)
+                entries.append((sequence, frozenset(map(pair_of, texts) if pairs else texts)))
     kept, covered = cover(entries), set[str]()
     reached = dict(entries)
     folder.drop({name_of(sequence) for sequence, _ in entries} - set(map(name_of, kept)))

@@ -13,6 +13,7 @@ from terminal.fuzz.campaign import Campaign, Limits
 from terminal.fuzz.corpus import Folder, read_sequence
 from terminal.fuzz.executor import Complaint
 from terminal.fuzz.findings import Finding, cause_of
+from terminal.fuzz.guide import pair_of
 from terminal.fuzz.plan import Plan
 from terminal.fuzz.replay import minimised, replayed
 from terminal.links.recording import load_recording
@@ -107,6 +108,11 @@ def test_the_minimised_corpus_reaches_the_same(tmp_path: Path) -> None:
     again = Campaign(doing, Folder(tmp_path), Limits(1))
     again.run()
     assert again.figures.features >= reached
+    fewer = minimised(doing, Folder(tmp_path), pairs=True)[1]
+    least = Campaign(doing, Folder(tmp_path), Limits(1))
+    least.run()
+    assert fewer <= before
+    assert {pair_of(feature) for feature in least.figures.features} >= {pair_of(feature) for feature in reached}
 
 
 def test_findings_are_told_apart_by_words_and_not_by_numbers() -> None:
