@@ -63,6 +63,7 @@ _SWEEPS = (
     "tests/tearing/test_sweep.py",
     "tests/terminal/department/test_host.py::TestStorm",
     "tests/terminal/explore/test_given.py",
+    "tests/terminal/fuzz/test_given_corpus.py",
     "tests/terminal/full/test_settlement.py",
     "tests/terminal/hosts/test_switch.py::TestTwoBanks",
     "tests/terminal/kernel/test_risk.py::test_shares_of_many_runs",
