@@ -57,7 +57,7 @@ def _instead(options: Parser) -> None:
     group.add_argument("--replay-only", action="store_true", help="run corpus and findings of FOLDER once more")
     group.add_argument("--replay", metavar="FILE", help="run one sequence and show what happens")
     group.add_argument(
-        "--minimise", nargs="?", const="states", choices=("states", "pairs"),
-        help="leave in the corpus only what reaches its security states (default), or its rows with a status word",
+        "--minimise", choices=("states", "pairs"),
+        help="leave in the corpus only what reaches its security states, or its rows with a status word",
     )  # fmt: skip
     group.add_argument("--list-oracles", action="store_true", help="what must never happen, and why")

@@ -82,7 +82,7 @@ def test_corpus_and_findings_are_run_again(card: Path, broken: Path) -> None:
 
 def test_the_corpus_is_thinned_out(card: Path, tmp_path: Path) -> None:
     fuzz("--card", card, *QUICK, "--apdus", 300, tmp_path)
-    status, output = fuzz("--card", card, "--minimise", tmp_path, "--json")
+    status, output = fuzz("--card", card, "--minimise", "states", tmp_path, "--json")
     document = json.loads(output)
     check("cardterm-fuzz", document)
     assert status == 0
