@@ -5,6 +5,7 @@ behind the other), `pan`, `psn`, `atc`, `iad`. Data of the terminal have default
 """
 
 import calendar
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -113,11 +114,19 @@ def _items(context: Context, word: str) -> list[tlv.Tlv]:
 
 def object_of(context: Context, words: tuple[str, ...]) -> bytes:
     """object VALUE TAG: the value of a data object, wherever it stands."""
-    tag = int(words[1], 16)
-    found = next((item.value for item in _items(context, words[0]) if item.tag == tag), None)
+    try:
+        found = _first_object(context.value(words[0]), int(words[1], 16))
+    except tlv.TlvError as error:
+        raise Disproved(f"{words[0]} is no TLV: {error}") from error
     if found is None:
         raise Disproved(f"there is no data object {words[1]}")
     return found
+
+
+@functools.lru_cache(maxsize=256)
+def _first_object(value: bytes, tag: int) -> bytes | None:
+    """The first data object of a tag; lists are filled from the same few records again and again."""
+    return next((item.value for item in list(tlv.walk(value)) if item.tag == tag), None)
 
 
 def _count(context: Context, words: tuple[str, ...]) -> bytes:

@@ -36,6 +36,7 @@ _SEEDS: Final = 1 << 31
 
 START_PLACES: Final[Mapping[str, str]] = {
     "card": "card",
+    "direct": "card",
     "otherwise": "card",
     "virgin": "virgin",
     "blank": "blank",

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 _INSIDE: Final = 0.7
 """How often a value is any that the row allows; half of the rest are at the edge, inside, the others outside."""
 _FOLLOWED: Final = 0.5
-_MALFORMED: Final = 0.04
+_MALFORMED: Final = 0.08
 _RARELY: Final = 0.1
 _FILLINGS: Final = (b"\x00", b"\xff", b"\x55")
 

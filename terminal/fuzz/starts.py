@@ -4,7 +4,7 @@ A card is made by its own commands while a tap looks on; at named moments it tak
 personalisation are reached with a few commands, each with the keys that are in force there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,19 +123,21 @@ def card_starts(keys: KeyFile) -> tuple[Start, ...]:
         Start(name, state, first if name in _FIRST_MASTER else made, known=finished if name == "unissued" else {})
         for name, state in tap.taken.items()
     ]
-    return (*moments, _otherwise(profile))
+    return (*moments, *_others(replace(profile, offline_pin=True)))
 
 
-def _otherwise(profile: "Profile") -> Start:
-    """A finished card of a profile in which every open choice is the other one, and answers come directly."""
+def _others(profile: "Profile") -> Iterator[Start]:
+    """Finished cards: one that answers directly and takes enciphered PINs, and one in which every open choice is the
+    other one."""
     from cardsim.assembly import new_card
     from cardsim.making import card
-    from cardsim.pse.choices import KNOWN
+    from cardsim.pse.choices import KNOWN, Choice
 
-    model = new_card(seed=_SEED)
-    card.activate(model, None, switches=profile.switches | _DIRECT_ANSWERS, choices=KNOWN)
-    made = card.make_card(model, replace(profile, offline_pin=True), None)
-    return Start("otherwise", model.snapshot(), made)
+    for name, switches, choices in (("direct", _DIRECT_ANSWERS, Choice.ENCIPHERED_PIN), ("otherwise", 0, KNOWN)):
+        model = new_card(seed=_SEED)
+        card.activate(model, None, switches=profile.switches | switches, choices=choices)
+        made = card.make_card(model, profile, None)
+        yield Start(name, model.snapshot(), made)
 
 
 def psam_starts() -> tuple[Start, ...]:
