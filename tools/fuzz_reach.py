@@ -7,9 +7,8 @@ page docs/fuzzing-reach.md is written from a run. Exit status 1 if a pair was no
 
 import argparse
 import sys
-import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,10 +20,9 @@ from cardsim.making.card import activate, make_card
 from cardsim.making.psam import activate_psam, make_psam
 from cardsim.making.samplan import load_psam_profile
 from cardsim.making.structure import load_profile
-from cardsim.resources import resource
 from terminal.fuzz.executor import Executor
 from terminal.fuzz.grammar import Grammar
-from terminal.fuzz.reach import Pair, Reach, declared_pairs
+from terminal.fuzz.reach import Pair, Reach, complaints, declared_pairs, reasons
 from terminal.fuzz.starts import starts
 from terminal.fuzz.subject import Subject
 from terminal.slots import Slot
@@ -82,12 +80,6 @@ def run(slot: Slot, finished: int, moment: int) -> Figures:
     return figures
 
 
-def reasons() -> Mapping[str, str]:
-    """Why a pair is not reached, by its name."""
-    table = tomllib.loads(resource("phrases", "unreached.toml").read_text(encoding="utf8"))
-    return {pair: entry["why"] for entry in table["reason"] for pair in entry["pairs"]}
-
-
 def page(all_figures: list[Figures]) -> str:
     """The page."""
     why = reasons()
@@ -119,15 +111,6 @@ def page(all_figures: list[Figures]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def complaints(all_figures: list[Figures]) -> list[str]:
-    """Pairs without a reason, and reasons without a pair."""
-    missing = {str(pair) for figures in all_figures for pair in figures.reach.missing(figures.slot)}
-    why = reasons()
-    return [f"{pair}: not reached, and no reason" for pair in sorted(missing - why.keys())] + [
-        f"{pair}: reached, though a reason says that it cannot be" for pair in sorted(why.keys() - missing)
-    ]
-
-
 def main() -> int:
     """Run, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -138,7 +121,7 @@ def main() -> int:
     figures = [run(slot, asked.finished, asked.moment) for slot in (Slot.CARD, Slot.PSAM)]
     if not asked.dry_run:
         PAGE.write_text(page(figures), encoding="utf8")
-    found = complaints(figures)
+    found = complaints({each.slot: each.reach for each in figures})
     print("\n".join(found) or "every pair is reached, or has its reason", file=sys.stderr)
     return 1 if found else 0
 

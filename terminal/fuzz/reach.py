@@ -4,16 +4,19 @@ Rows are told apart as the card tells them apart: by environment, and on a PSAM 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from cardsim.cos.table import Command, family
 from cardsim.decode import Environment
 from cardsim.decode.commands import fits
+from cardsim.resources import resource
 from cardsim.shapes import Place, places
 from terminal.fuzz.executor import Run
 from terminal.slots import Slot
+from terminal.tables import read_tables
 
 USER_CARD: Final = tuple(
     place for name in (Environment.CARD, Environment.SSSE, Environment.PSE) for place in places(name)
@@ -101,3 +104,20 @@ class Reach:
     def missing(self, slot: Slot) -> list[Pair]:
         """The pairs that were not seen."""
         return [pair for pair in declared_pairs(slot) if not self.count(pair)]
+
+
+@cache
+def reasons() -> Mapping[str, str]:
+    """Why a pair is not reached, by its name (`vectors/phrases/unreached.toml`)."""
+    table = read_tables(resource("phrases", "unreached.toml"))
+    return {pair: entry["why"] for entry in table["reason"] for pair in entry["pairs"]}
+
+
+def complaints(reaches: Mapping[Slot, Reach]) -> list[str]:
+    """Pairs that were not reached and have no reason, and those that were, though a reason says that they cannot be."""
+    missing = {str(pair) for slot, reach in reaches.items() for pair in reach.missing(slot)}
+    declared = {str(pair) for slot in reaches for pair in declared_pairs(slot)}
+    return [f"{pair}: not reached, and no reason" for pair in sorted(missing - reasons().keys())] + [
+        f"{pair}: reached, though a reason says that it cannot be"
+        for pair in sorted((reasons().keys() & declared) - missing)
+    ]

@@ -5,12 +5,11 @@ from random import Random
 from cardsim.cos import commands as cos
 from cardsim.psam import commands as psam
 from terminal.fuzz.executor import Executor
-from terminal.fuzz.reach import Pair, Reach, declared_pairs
+from terminal.fuzz.reach import Pair, Reach, complaints, declared_pairs, reasons
 from terminal.fuzz.sequence import parse_sequence
 from terminal.fuzz.starts import starts
 from terminal.slots import Slot
 from tests.terminal.fuzz.test_grammar import grammar
-from tools.fuzz_reach import Figures, complaints, reasons
 
 
 def test_pairs_are_told_apart_by_environment_and_status_word() -> None:
@@ -54,9 +53,9 @@ def test_reasons_name_pairs_that_are_declared() -> None:
 
 
 def test_what_is_missing_needs_a_reason_and_a_reason_something_that_is_missing() -> None:
-    figures = [Figures(slot) for slot in Slot]
-    said = complaints(figures)
+    reaches = {slot: Reach() for slot in Slot}
+    said = complaints(reaches)
     assert len(said) == sum(len(list(declared_pairs(slot))) for slot in Slot) - len(reasons())
     reached = next(pair for pair in declared_pairs(Slot.CARD) if str(pair) in reasons())
-    figures[0].reach.counts[reached.where, id(reached.row), reached.sw] += 1
-    assert f"{reached}: reached, though a reason says that it cannot be" in complaints(figures)
+    reaches[Slot.CARD].counts[reached.where, id(reached.row), reached.sw] += 1
+    assert f"{reached}: reached, though a reason says that it cannot be" in complaints(reaches)
