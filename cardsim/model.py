@@ -30,8 +30,9 @@ RandomFactory = Callable[[str], RandomSource]
 _CALLS: Final = 1 << 32
 """Calls of a random stream between the places that two seeds name."""
 _SEEDS: Final = 1 << 31
+_Description = tuple[tuple[Meter, ...], tuple[FileRule, ...]]
 _DESCRIPTIONS: Final = 64
-"""States of the directories whose meters and rules are kept."""
+"""Contents of directories whose meters and rules are kept."""
 
 _Os = TypeVar("_Os", bound=Dispatcher)
 
@@ -58,7 +59,10 @@ class Model(abc.ABC, Generic[_Os]):
         self._random = random if random is not None else seeded(None)
         self._streams: dict[str, RandomSource] = {}
         self._start = 0
-        self._descriptions: dict[int, tuple[tuple[Meter, ...], tuple[FileRule, ...]]] = {}
+        self._descriptions: dict[tuple[int, int, bytes], _Description] = {}
+        self._parts: list[_Description] | None = None
+        self._description: _Description = (), ()
+        self._described_layout = 0
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
         self.environments: Final[dict[int, Environment]] = {}
         self.on_environment: Final[list[Callable[[Environment], None]]] = []
@@ -198,31 +202,41 @@ class Model(abc.ABC, Generic[_Os]):
         """The EFs of all environments, and what opens them."""
         return self._described()[1]
 
-    def _described(self) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
-        """Meters and rules, kept by the token that names the directories' content (D15): a restored card has its old
-        ones again. An environment that was not mounted since power-on tells nothing."""
+    def _described(self) -> _Description:
+        """Meters and rules of the whole card: looked at again when a directory has changed (D15)."""
         if self._journal.failed:
             return (), ()
         layout = self.eeprom.layout
-        found = self._descriptions.get(layout)
-        if found is None:
+        if self._described_layout != layout:
             with self.unwatched():
                 entries = self.os.record.environments()
-                found = self._describe([entry for entry in entries if entry.slot in self.environments])
-            if all(entry.slot in self.environments for entry in entries):
-                if len(self._descriptions) == _DESCRIPTIONS:
-                    self._descriptions.clear()
-                self._descriptions[layout] = found
-        return found
+                mounted = [entry for entry in entries if entry.slot in self.environments]
+                parts = [self._describe(entry) for entry in mounted]
+            if parts != self._parts:
+                self._parts = parts
+                cos = [meter.moved(0, "cos") for meter in self.os.record.meters()]
+                self._description = (
+                    (*cos, *(meter for meters, _ in parts for meter in meters)),
+                    tuple([rule for _, rules in parts for rule in rules]),
+                )
+            self._described_layout = layout if len(mounted) == len(entries) else 0
+        return self._description
 
-    def _describe(self, entries: list[EnvironmentEntry]) -> tuple[tuple[Meter, ...], tuple[FileRule, ...]]:
-        meters = [meter.moved(0, "cos") for meter in self.os.record.meters()]
-        rules: list[FileRule] = []
-        for entry in entries:
-            part, environment = f"{entry.fid:04X}", self.environments[entry.slot]
-            meters += [meter.moved(entry.first_page * PAGE, part) for meter in environment.meters()]
-            rules += [replace(rule, part=part) for rule in environment.rules()]
-        return tuple(meters), tuple(rules)
+    def _describe(self, entry: EnvironmentEntry) -> _Description:
+        """Meters and rules of one environment, kept by the content of its directory: they are the same objects again
+        when it has the same files again."""
+        start, environment = entry.first_page * PAGE, self.environments[entry.slot]
+        key = (entry.fid, start, self.eeprom.directory(start, start + entry.pages * PAGE))
+        found = self._descriptions.get(key)
+        if found is None:
+            part = f"{entry.fid:04X}"
+            meters = tuple([meter.moved(start, part) for meter in environment.meters()])
+            found = meters, tuple([replace(rule, part=part) for rule in environment.rules()])
+            if len(self._descriptions) == _DESCRIPTIONS:
+                self._descriptions.clear()
+            key = (entry.fid, start, self.eeprom.directory(start, start + entry.pages * PAGE))
+            self._descriptions[key] = found
+        return found
 
     def state_key(self) -> bytes:
         """A value that is equal for cards in equal states: journal, wear and random positions left out (D16).

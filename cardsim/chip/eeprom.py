@@ -205,6 +205,17 @@ class Eeprom:
         """Cells, past the bus: for those who watch a model."""
         return bytes(self._cells[start:stop])
 
+    def directory(self, start: int, stop: int) -> bytes:
+        """Numbers and content of the directory pages in a range: what `layout` names, as a value to look up by."""
+        marked, cells, parts = bytes(self._directory[start // PAGE_SIZE : stop // PAGE_SIZE]), self._cells, []
+        page = marked.find(1)
+        while page >= 0:
+            end = marked.find(0, page)
+            end = end if end >= 0 else len(marked)
+            parts.append(cells[start + page * PAGE_SIZE : start + end * PAGE_SIZE])
+            page = marked.find(1, end)
+        return b"".join((marked, *parts))
+
     def snapshot(self) -> Snapshot:
         """A copy of all cells."""
         return Snapshot(bytes(self._cells), self.generation, self.layout, self._identity)

@@ -24,9 +24,9 @@ class MeterKind(enum.Enum):
     """Something that has happened and is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Meter:
-    """One number.
+    """One number; the same object stands for it as long as the card's files are what they are.
 
     `application` is the DF name that it belongs to, empty for the environment itself. `reference` names a secret as
     EXTERNAL AUTHENTICATE does in P2, F0 for a PIN; None where it is no such key; `version` tells its generations apart.

@@ -4,6 +4,7 @@ from cardsim.chip.faults import BusMonitor
 from cardsim.control import MeterKind, ModelControl
 from tests.cards import AID, Bench, blank, card, unhex
 from tests.psams import psam
+from tests.ssse.shop import shop
 
 WITH_PIN = "dual-3.0-sm4-offline-pin"
 PIN = 0xF0
@@ -78,3 +79,17 @@ def test_a_restored_card_is_described_as_before(bench: Bench) -> None:
     bench.authenticate(bench.ssse_master, 0)
     bench.model.restore(state)
     assert bench.model.meters() is meters
+
+
+def test_a_card_with_its_old_files_has_its_old_meters(bench: Bench) -> None:
+    """A power-on finds nothing new; a file that is created makes other meters."""
+    meters = bench.model.meters()
+    bench.power_on()
+    assert bench.model.meters() is meters
+    fresh = shop()
+    before = fresh.bench.model.meters()
+    assert fresh.ef("EF05") == fresh.key_file() == "9000"
+    fresh.external(4)
+    assert {meter.name for meter in fresh.bench.model.meters()} - {meter.name for meter in before} == {
+        "tries of external key 04"
+    }

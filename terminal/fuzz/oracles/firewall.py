@@ -16,6 +16,8 @@ from terminal.fuzz.subject import Subject
 _PAGE: Final = 6
 """Pages have 64 cells."""
 _COS: Final = "cos"
+_SAM_MF: Final = "3F00"
+"""The MF of a PSAM is an environment itself, and manages the other one (SSC part 9 §5)."""
 _JOURNAL: Final = "journal"
 _SELECT: Final = b"\x00\xa4"
 _GET_STATUS: Final = b"\x80\xf2"
@@ -40,8 +42,8 @@ class _Monitor:
 
     def on_read(self, address: int, length: int) -> None:
         """Cells are read: the pages at both ends lie in the same part, or one of them is outside."""
-        last = address + length - 1 if length else address
-        if not (self.readable[address >> _PAGE] and self.readable[last >> _PAGE]):
+        last = address + length - 1
+        if length and not (self.readable[address >> _PAGE] and self.readable[last >> _PAGE]):
             self._note(address, last, programmed=False)
 
     def on_program(self, address: int, data: bytes) -> None:  # noqa: ARG002
@@ -128,7 +130,7 @@ class Firewall(Watcher):
             noted.clear()
             if selected != self._selected:
                 self._stand(selected)
-        elif self._selected is None and exchange.command[1:2] and exchange.command[1] in _MANAGEMENT:
+        elif self._manages() and exchange.command[1:2] and exchange.command[1] in _MANAGEMENT:
             parts = control.ranges()
             noted.clear()
             if parts != self._parts:
@@ -136,7 +138,7 @@ class Firewall(Watcher):
         return None
 
     def _trespass(self, control: ModelControl, exchange: Exchange) -> str | None:
-        command, before = exchange.command, self._selected
+        before = self._selected
         noted = list(dict.fromkeys(self._monitor.noted))
         also_read, also_written = self._excused(control, exchange)
         for page, programmed in noted:
@@ -146,7 +148,6 @@ class Firewall(Watcher):
             doing = "programs" if programmed else "reads"
             where = f"page {page} of {owner}" if owner else f"page {page}, which belongs to no part"
             return f"{of(exchange)} {doing} {where} while {before or 'the MF'} is selected"
-        del command
         return None
 
     def _excused(self, control: ModelControl, exchange: Exchange) -> tuple[set[str], set[str]]:
@@ -157,17 +158,19 @@ class Firewall(Watcher):
         if header == _SELECT:
             after = control.selected()
             return (everywhere if exchange.sw in _LOOKED_INTO else {after or _COS}), set()
-        if self._selected is not None:
-            return set(), {_COS} if ins in _KEPT_NAMES else set()
-        if header == _GET_STATUS:
+        if header == _GET_STATUS and (exchange.sw == 0x9000 or exchange.sw >> 8 == 0x6C):
             return everywhere, set()
-        if ins in _MANAGEMENT and exchange.sw != 0x9000:
+        if not self._manages() or ins not in _MANAGEMENT:
+            return set(), {_COS} if ins in _KEPT_NAMES or self._selected is None else set()
+        if exchange.sw != 0x9000:
             return everywhere, {_COS}
-        if ins in _MANAGEMENT:
-            fresh = {name for name in control.ranges() if name not in self._parts}
-            named = command[2:4].hex().upper() if ins != 0xE4 else command[5:7].hex().upper()
-            return everywhere, {_COS, named, "", *fresh}
-        return {_COS}, {_COS}
+        fresh = {name for name in control.ranges() if name not in self._parts}
+        named = command[2:4].hex().upper() if ins != 0xE4 else command[5:7].hex().upper()
+        return everywhere, {_COS, named, "", *fresh}
+
+    def _manages(self) -> bool:
+        """Whether the card stands where environments are made: at the MF."""
+        return self._selected is None or self._selected == _SAM_MF
 
     def _owner(self, page: int) -> str:
         address = page << _PAGE

@@ -131,7 +131,7 @@ class NothingUnproved(Located):
         if rule is None or rule.part != "DDF1":
             return None
         writing = command[1] in _UPDATE
-        if writing and rule.protected and not command[0] & _MACED:
+        if writing and rule.protected and not command[0] & _MACED and MASTER not in state.proved:
             return f"{said}, and EF{rule.fid & 0xFF:02X} is written with a MAC alone"
         ways = rule.write if writing else rule.read
         if writing:  # in set-up the master key lets the first content in (D6)

@@ -21,6 +21,11 @@ _RENEWING: Final = frozenset({0x24, 0x5E, 0xD4, 0xD8, 0xE2, 0x0E, 0xF0, 0xE0, 0x
 """INS of commands that give tries back, or make counters, when they succeed."""
 
 
+_KEPT: Final = 64
+_Spans = tuple[tuple[range, ...], list[tuple[int, int]]]
+"""Pieces of the memory, and for each counter its piece and the place in it."""
+
+
 class TryCounters(Located):
     """What is known of the counters, from answers and from the cells."""
 
@@ -32,7 +37,9 @@ class TryCounters(Located):
         self._control: ModelControl | None = None
         self._proofs: Proofs | None = None
         self._meters: tuple[Meter, ...] = ()
-        self._watched: tuple[Meter, ...] = ()
+        self._watched: list[Meter] = []
+        self._places: list[tuple[int, int]] = []
+        self._kept: dict[tuple[Meter, ...], _Spans] = {}
         self._spans: tuple[range, ...] = ()
         self._cells: tuple[bytes, ...] = ()
         self._values: dict[Meter, int] = {}
@@ -120,15 +127,27 @@ class TryCounters(Located):
         meters = control.meters()
         if meters is not self._meters:
             self._meters = meters
-            self._watched = tuple(meter for meter in meters if meter.kind is MeterKind.TRIES)
-            self._spans = _spans(self._watched)
-            self._cells = ()
+            watched = [meter for meter in meters if meter.kind is MeterKind.TRIES]
+            if watched != self._watched:
+                self._watched, self._cells = watched, ()
+                self._spans, self._places = self._found_spans(watched)
         cells = tuple([control.cells(span) for span in self._spans])
         if cells == self._cells:
             return False
         self._cells = cells
-        self._values = {meter: meter.value(control.cells(meter.cells)) for meter in self._watched}
+        values = [cells[span][at] for span, at in self._places]
+        self._values = dict(zip(self._watched, values, strict=True))
         return True
+
+    def _found_spans(self, watched: list[Meter]) -> _Spans:
+        """Where counters stand, kept for the files that a card has had lately."""
+        key = tuple(watched)
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) == _KEPT:
+                self._kept.clear()
+            found = self._kept[key] = _spans(watched)
+        return found
 
     def _compare(self, control: ModelControl, exchange: Exchange, secret: Secret | None, proofs: Proofs) -> str | None:
         before, written = self._values, control.generation != self._generation
@@ -207,9 +226,14 @@ def _opens_channel(exchange: Exchange, meter: Meter) -> bool:
     return channel and not meter.application and meter.reference != PIN
 
 
-def _spans(meters: tuple[Meter, ...]) -> tuple[range, ...]:
-    """The cells of counters in few pieces: those of one page are read together."""
+def _spans(meters: list[Meter]) -> _Spans:
+    """The cells of counters in few pieces, those of one page together; and where in them each counter stands."""
     pages: dict[int, list[int]] = {}
     for meter in meters:
-        pages.setdefault(meter.cells.start >> 6, []).extend((meter.cells.start, meter.cells.stop))
-    return tuple(range(min(ends), max(ends)) for ends in pages.values())
+        pages.setdefault(meter.cells.start >> 6, []).append(meter.cells.start)
+    spans = {page: range(min(starts), max(starts) + 1) for page, starts in pages.items()}
+    order = {page: number for number, page in enumerate(spans)}
+    places = [
+        (order[meter.cells.start >> 6], meter.cells.start - spans[meter.cells.start >> 6].start) for meter in meters
+    ]
+    return tuple(spans.values()), places

@@ -73,11 +73,13 @@ def test_a_cut_is_no_silence() -> None:
 RECORDS = "".join(f"> 00 B2 {number:02X} {sfi << 3 | 4:02X} 00\n" for sfi in (1, 2, 3) for number in (1, 2, 3))
 
 
+KEYS_READ = DEBIT + RECORDS.replace("> ", ">> ") + "> 80 CA 80 00 00\n>> 80 CA 80 00 30\n"
+
+
 def test_keys_in_answers_are_seen() -> None:
     """The card's own keys of the bank are known as soon as a record has told the PAN."""
-    text = DEBIT + RECORDS.replace("> ", ">> ") + "> 80 CA 80 00 00\n>> 80 CA 80 00 30\n"
-    assert "of the card key UDK_AC" in complaint(NoSecrets(), text, "get-data-gives-keys")
-    assert complaint(NoSecrets(), text) == ""
+    assert "of the card key UDK_AC" in complaint(NoSecrets(), KEYS_READ, "get-data-gives-keys")
+    assert complaint(NoSecrets(), KEYS_READ) == ""
 
 
 class Leaking(Silent):

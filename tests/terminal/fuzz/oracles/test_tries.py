@@ -39,6 +39,7 @@ BY_ANSWERS = {
 }
 """Defects that the answers of any card show."""
 BY_CELLS = {
+    "pin-tries-late": SSSE + VERIFY,
     "early-writes-taken-back": SSSE + WRONG_PIN,
     "pin-tries-not-restored": SSSE + WRONG_PIN + VERIFY,
     "verify-one-more": SSSE + WRONG_PIN,
