@@ -60,6 +60,7 @@ class MoneyConserved(Located):
         self._deal: _Deal | None = None
         self._taken: str | None = None
         self._raised = False
+        """Whether the last command has raised an ATC, or made other counters than before, which tell nothing of it."""
         self._state = Observed()
 
     def begin(self, subject: Subject, sequence: Sequence) -> None:
@@ -75,7 +76,7 @@ class MoneyConserved(Located):
         self._generation = control.generation
         meters = control.meters()
         if meters is not self._meters:
-            self._meters = meters
+            self._meters, self._raised = meters, True
             kinds = (MeterKind.MONEY, MeterKind.COUNT)
             self._watched = tuple(meter for meter in meters if meter.kind in kinds and meter.application)
         return {meter: meter.value(control.cells(meter.cells)) for meter in self._watched}
