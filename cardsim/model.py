@@ -3,7 +3,6 @@
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from cardsim.chip.clock import Clock, ModelClock
@@ -231,7 +230,7 @@ class Model(abc.ABC, Generic[_Os]):
         if found is None:
             part = f"{entry.fid:04X}"
             meters = tuple([meter.moved(start, part) for meter in environment.meters()])
-            found = meters, tuple([replace(rule, part=part) for rule in environment.rules()])
+            found = meters, tuple(environment.rules(part))
             if len(self._descriptions) == _DESCRIPTIONS:
                 self._descriptions.clear()
             key = (entry.fid, start, self.eeprom.directory(start, start + entry.pages * PAGE))

@@ -153,12 +153,12 @@ class Environment(abc.ABC):
         """What the environment counts, for those who watch it from outside; addresses of its partition."""
         return list(self.master.meters("environment master key"))
 
-    def rules(self) -> list[FileRule]:
-        """The access rules of its EFs, for those who watch it from outside."""
+    def rules(self, part: str) -> list[FileRule]:
+        """The access rules of its EFs, for those who watch it from outside and know it by this name."""
         files = self.files.index.files
         return [
             FileRule(
-                "", files[file.parent].name if file.parent != ROOT else b"", file.fid, file.sfi, file.has_records,
+                part, files[file.parent].name if file.parent != ROOT else b"", file.fid, file.sfi, file.has_records,
                 tuple(map(references, file.read_masks)), tuple(map(references, file.write_masks)), file.protected,
             )
             for file in files
