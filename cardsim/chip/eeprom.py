@@ -229,7 +229,8 @@ class Eeprom:
             self.touch()
 
     def release(self) -> None:
-        """Let go of the buffer, so that a memory map can be closed."""
+        """Let go of the buffer and of what is on the bus, so that a memory map can be closed."""
+        self.attach(None)
         for holder in self._holders:
             holder.release()
         self._readable.release()

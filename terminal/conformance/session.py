@@ -32,6 +32,7 @@ from terminal.conformance.case import (
     Vocabulary,
 )
 from terminal.conformance.context import Context, Disproved, FunctionError
+from terminal.conformance.injected import inject
 from terminal.conformance.line import LineError, LineSession, OutOfRange
 from terminal.conformance.pattern import Match, Mismatch
 from terminal.conformance.results import Difference, Line
@@ -305,24 +306,19 @@ class Bench:
         control = self.control
         if control is None:
             raise CannotRun(f"{step.place}: only a model can do {step.action}")
-        numbers = self._numbers(step.arguments)
         match step.action:
-            case "cut":
-                control.cut(numbers[0])
-            case "cut-inside":
-                control.cut(numbers[0], numbers[1])
-            case "fail-page":
-                control.fail_pages(numbers[0] if numbers else 1)
-            case "mend":
-                control.mend()
             case "new-card":
                 from cardsim.assembly import new_card
 
                 control.restore(new_card(seed=1).snapshot())
             case "lock":
                 self._lock(step)
-            case other:
-                raise CannotRun(f"{step.place}: {other} is not known")
+            case action:
+                if not inject(control, action, self._numbers(step.arguments)):
+                    given = " ".join((action, *step.arguments))
+                    raise CannotRun(
+                        f"{step.place}: `{given}`: write `cut N`, `cut-inside N M`, `fail-page N` or `mend`"
+                    )
 
     def _lock(self, step: Control) -> None:
         """Lock a PSAM: no command does it, so the model has a hook (D34)."""

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol, assert_never
 
 from cardsim.decode.observed import Observed
 from cardsim.decode.observer import Observer
+from terminal.conformance import injected
 from terminal.conformance.case import Control, Let, Reset, Send
 from terminal.conformance.context import Disproved, FunctionError
 from terminal.conformance.template import TemplateError
@@ -232,16 +233,4 @@ def inject(subject: Subject, step: Control) -> bool:
     control = subject.control
     if control is None or not all(word.isdigit() for word in step.arguments):
         return False
-    numbers = [int(word) for word in step.arguments]
-    match step.action, numbers:
-        case "cut", [after]:
-            control.cut(after)
-        case "cut-inside", [after, inside]:
-            control.cut(after, inside)
-        case "fail-page", [times]:
-            control.fail_pages(times)
-        case "mend", []:
-            control.mend()
-        case _:
-            return False
-    return True
+    return injected.inject(control, step.action, [int(word) for word in step.arguments])

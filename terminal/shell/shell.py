@@ -163,6 +163,9 @@ class Shell:
             raise ShellError(_unplaced(error)) from error
         if isinstance(step, Use) and step.word not in self._bench.vocabulary.words:
             raise ShellError(f"{step.word}: neither a word nor a command in hex; `help` lists the words")
+        if isinstance(step, Control) and step.action == "new-card":
+            # Cases run on copies; a session writes to the image, and would lose the card for good.
+            raise ShellError("new-card: would put a blank card into the image; `cardsim new --blank IMAGE` makes one")
         if not isinstance(step, Send | Expect | Reset | Let | Check | Use | Control):
             raise ShellError(f"{text.split()[0]}: stands in a case of `cardterm conform`, not in a session")
         return step

@@ -15,6 +15,8 @@ from cardsim.chip.eeprom import (
     PowerCut,
 )
 from cardsim.chip.faults import BusMonitor
+from cardsim.chip.journal import Journal
+from cardsim.chip.partition import Partition
 from tests.chip.support import Fail, Tear, cells_of
 
 
@@ -291,6 +293,17 @@ def test_holders_of_windows_hear_of_a_bus_that_comes_and_goes_as_long_as_they_li
     assert eeprom.memory[0] == 0xFF
     eeprom.program(0, b"x")
     assert (monitor.read, monitor.programmed) == (set(), set())
+
+
+def test_cells_can_be_freed_while_something_is_on_the_bus() -> None:
+    buffer = bytearray(MIN_SIZE)
+    eeprom = Eeprom(buffer)
+    partition = Partition(eeprom, Journal(eeprom, 0, 2048), 4096, 64)
+    eeprom.attach(BusMonitor())
+    assert partition.memory[0] == 0
+    eeprom.release()
+    buffer.extend(b"free")
+    assert len(buffer) == MIN_SIZE + 4
 
 
 def test_released_cells_can_be_freed() -> None:

@@ -158,6 +158,9 @@ class TestErrors:
             ("> 00 {", "is no template"),
             ("> 00 84 {nothing}", "nothing is neither a captured value nor hex"),
             ("repeat 3", "stands in a case"),
+            ("new-card", "would put a blank card into the image"),
+            ("cut x", "`cut x`: write `cut N`"),
+            ("fail-page 1 2", "`fail-page 1 2`: write"),
             ("save /nowhere/x.case", "cannot be written"),
             ("trace maybe", "write it as: trace on|off"),
             ("help foo", "foo: no word"),
@@ -169,6 +172,9 @@ class TestErrors:
         assert problem in errors
         assert len(errors.splitlines()) == 1
         assert output[-1].startswith("card: MF")
+
+    def test_a_fault_that_is_armed_when_the_session_ends(self, session: Session) -> None:
+        assert session("cut 1", "state")[-1].startswith("card: MF")
 
     def test_no_card(self) -> None:
         assert run(["cardterm", "shell"])[0] == 2
