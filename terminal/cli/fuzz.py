@@ -35,6 +35,8 @@ def fuzz_command(arguments: argparse.Namespace) -> int:
         return _list(arguments)
     _check(arguments)
     targets = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
+    if not any(target.given for target in targets):
+        raise UsageError(targets[0].wanted)
     folder = Folder(Path(arguments.folder or _folder_name(*targets)))
     plan = plan_of(arguments, *targets, seed=_seed(arguments, folder))
     _check_names(plan)
@@ -68,8 +70,6 @@ def _check_names(plan: Plan) -> None:
 
 def _folder_name(card: Target, psam: Target) -> str:
     target = card if card.given else psam
-    if not target.given:
-        raise UsageError(card.wanted)
     return f"{target.image.name if target.image is not None else target.name.replace(' ', '-').replace(':', '-')}.fuzz"
 
 

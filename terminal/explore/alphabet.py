@@ -95,7 +95,9 @@ def load_alphabet(name: str, without: tuple[str, ...] = ()) -> Alphabet:
             known = ", ".join(alphabet_names())
             raise UsageError(f"{name} is neither an alphabet ({known}) nor a file")
         return read_alphabet(Path(name).name.removesuffix(".case"), text, without)
-    except (ScriptError, OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"alphabet {name}: not UTF-8 text") from error
+    except (ScriptError, OSError) as error:
         raise UsageError(f"alphabet {name}: {error}") from error
 
 
@@ -117,7 +119,9 @@ def read_alphabet(name: str, text: str, without: tuple[str, ...] = ()) -> Alphab
         raise UsageError(f"alphabet {name}: there is no letter and no part {missing[0]} to leave out")
     letters = tuple(one for one in letters if not {one.name, one.part} & set(without))
     if script.cases or _START not in script.vocabulary.states or not letters:
-        raise UsageError(f"alphabet {name}: it has a state `start`, words without parameters (the letters), no cases")
+        raise UsageError(
+            f"alphabet {name}: a state `start`, words without parameters (letters) and no cases are wanted"
+        )
     words = {name: replace(word, steps=letter.steps) for name, (word, letter) in own.items()}
     known = Vocabulary(library.vocabulary.states, {**library.vocabulary.words, **words})
     vocabulary = with_dialect(known, load_dialect(DIALECT))

@@ -21,7 +21,7 @@ from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.shrink import DEFAULT_BUDGET
 from terminal.fuzz.starts import Spoil, starts
 from terminal.fuzz.subject import Subject, subject_of_image
-from terminal.links.target import Target, existing_image, open_target
+from terminal.links.target import Target, open_target
 from terminal.slots import Slot
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def image_of(path: Path, keys: KeyFile, slot: Slot = Slot.CARD) -> Image:
     """Read an image.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: it cannot be read, or is no image of such a card.
     """
-    existing_image(path, slot)
+    # Opened once here, where its name is known: workers open copies of it under other names.
+    subject_of_image(path, keys, slot)
     try:
         return Image(path.name, path.read_bytes(), keys, slot)
     except OSError as error:

@@ -112,5 +112,6 @@ def load(path: Path, wanted: Format | None = None) -> Recording:
         return load_recording(path)
     recording = CODECS[found].read(content, str(path))
     if not recording.events:
-        raise UsageError(f"{path}: no command is in it (read as {found.value}); name its format with --from")
+        as_other = "`cardterm convert --from FORMAT` reads it as another format"
+        raise UsageError(f"{path}: no command is in it (read as {found.value}); {as_other}")
     return recording

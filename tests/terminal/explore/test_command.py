@@ -84,18 +84,19 @@ def test_wrong_use(argv: list[str], words: str, capsys: pytest.CaptureFixture[st
     ("text", "words"),
     [
         ("state start\n    It is.\n    reset\n", "words without parameters"),
-        ("word x\n    X.\n    reset\n", "it has a state `start`"),
+        ("word x\n    X.\n    reset\n", "a state `start`"),
         ("state start\n    It is.\n    reset\nword x\n    X.\n    at-most two\n    reset\n", "at-most` takes a number"),
         ("state start\n    It is.\n    reset\nword x\n    X.\n    nonsense\n", "'nonsense' is no word"),
         ("state start\n    It is.\n    reset\nword x\n    X.\n    > {nonsense}\n", "nonsense is neither"),
         ("state start\n    It is.\n    > 00 A4\n    < 9000\nword x\n    X.\n    reset\n", "first state is not reached"),
         ("nonsense\n", "mine.case:1"),
+        ("\udc85", "mine.case: not UTF-8 text"),
     ],
 )
 def test_a_wrong_alphabet(text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2, and what is wrong in the file."""
     path = tmp_path / "mine.case"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
     assert cardterm.main(["explore", str(path)]) == 2
     assert words in capsys.readouterr().err
 

@@ -101,6 +101,8 @@ def test_the_oracles_are_listed() -> None:
     ("words", "told"),
     [
         ([], "name one card"),
+        (["folder"], "name one card"),
+        (["--card", "PAGE"], "test_fuzz_command.py is not a card image"),
         (["--card", "none.card"], "there is no such card image"),
         (["--card", "CARD", "--apdus", "0"], "--apdus 0: at least 1"),
         (["--card", "CARD", "--defect", "nothing"], "there is no defect 'nothing'"),
@@ -122,7 +124,7 @@ def test_wrong_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    names = {"CARD": str(card), "EMPTY": str(tmp_path / "empty")}
+    names = {"CARD": str(card), "EMPTY": str(tmp_path / "empty"), "PAGE": __file__}
     status, _ = fuzz(*[names.get(word, word) for word in words])
     assert status == 2
     assert told in capsys.readouterr().err
