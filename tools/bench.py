@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 import bench_explore
+import bench_fuzz
 import bench_hosts
 import bench_medical
 import bench_payment
@@ -351,6 +352,19 @@ def explore(scale: int) -> list[Figure]:
     return [Figure(name, rates_found.transitions, "restore, command, snapshot", rates_found.yardstick, ratio, limit)]
 
 
+def fuzzing(scale: int) -> list[Figure]:
+    """Sequences of the fuzzer with all oracles on, and what a second worker adds."""
+    watched, bare, commands = bench_fuzz.watched_and_bare()
+    rate, base = rates(watched, bare, max(1, scale // 2))
+    limit = "observer, oracles, templates"
+    alone, both = bench_fuzz.per_second(1, scale), bench_fuzz.per_second(2, scale)
+    return [
+        Figure("fuzzed APDUs, all oracles", rate * commands, "the same on the bare card", base * commands, rate / base,
+               limit),
+        Figure("fuzzed APDUs, two workers", both, "one worker", alone, both / alone, "cores"),
+    ]  # fmt: skip
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
@@ -358,6 +372,7 @@ GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "hosts": hosts,
     "storage": storage,
     "conformance": conformance,
+    "fuzzing": fuzzing,
     "explore": explore,
     "socket": over_socket,
     "vpcd": over_vpcd,
