@@ -9,7 +9,7 @@ Markov chain"; Entropic).
 
 import dataclasses
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Row
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -27,6 +27,11 @@ _AGAIN: Final = 256
 """Choices, at least, until the energies are worked out anew."""
 _MOST_KNOWN: Final = 400_000
 """Headers in states that are looked up without being worked out again; there are more when P1 and P2 are drawn."""
+_RECORDS: Final = frozenset({0xB2, 0xDC})
+"""READ RECORD, UPDATE RECORD: P1 is a number, of which the first few do, P2 names file and mode."""
+_FIRST_RECORDS: Final = 3
+_NAMING: Final = frozenset({0x24, 0x26, 0x28, 0x2E, 0x56, 0x82, 0x84, 0x88, 0xAE, 0xCA, 0xDA, 0xFA})
+"""Commands whose P1 and P2 name one of a few things."""
 _PER_STEP: Final = 24
 """A sequence with so many commands more gets half of the energy: short ones are quicker and mutate better."""
 
@@ -52,6 +57,18 @@ def pair_of(feature: str) -> str:
 def security_of(state: Observed) -> str:
     """The security state in a few words: all but the file."""
     return str(dataclasses.replace(state, file=0))
+
+
+def _parameters_of(exchange: Exchange) -> Iterator[str]:
+    """P1 and P2 of a command that went well, where they say what is done: which record and how, which object or key."""
+    command, sw1 = exchange.command, exchange.answer[-2:-1]
+    if sw1 not in (b"\x90", b"\x61") or len(command) < 4:
+        return
+    _, ins, p1, p2 = command[:4]
+    if ins in _RECORDS:
+        yield f"P1 {min(p1, _FIRST_RECORDS):02X} P2 {p2:02X}"
+    elif ins in _NAMING:
+        yield f"P1 {p1:02X} P2 {p2:02X}"
 
 
 def _bare(state: Observed) -> Observed:
@@ -104,6 +121,7 @@ class Features:
         texts = [f"{start} | {row} {word} | {security_of(state)}"]
         if state.file:
             texts.append(f"{start} | {row} {word} | {security_of(_bare(state))}, EF {state.file:04X}")
+        texts += [f"{start} | {row} {word} | {what}" for what in _parameters_of(exchange)]
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         features = self._known[key] = tuple(map(self.number, texts))

@@ -41,10 +41,16 @@ def test_another_status_word_and_another_security_state_are_new() -> None:
     assert "card | ssse READ RECORD 00B2 6Cxx | ssse sx1.sh.社会保障, proved 0A" in features(proved)
 
 
-def test_lengths_and_parameters_alone_are_not_new() -> None:
+def test_lengths_and_parameters_of_what_is_refused_are_not_new() -> None:
     _, (first, other) = runs(SELECT + "> 00 B2 01 0C 00\n", SELECT + "> 00 B2 02 0C 00\n")
     assert first is not None
     assert other is None
+
+
+def test_another_mode_of_reading_is_new() -> None:
+    _, (first, other) = runs(SELECT + ">> 00 B2 01 2C 00\n", SELECT + ">> 00 B2 01 2A 00\n")
+    assert "card | ssse READ RECORD 00B2 9000 | P1 01 P2 2C" in features(first)
+    assert "card | ssse READ RECORD 00B2 9000 | P1 01 P2 2A" in features(other)
 
 
 def test_what_others_have_found_is_not_found_again() -> None:
