@@ -30,7 +30,7 @@ from terminal.slots import Slot
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "fuzzing-reach.md"
 _SEED: Final = 1
 _FINISHED: Final = 200_000
-_MOMENT: Final = 25_000
+_MOMENT: Final = 40_000
 
 
 def _finished_card() -> Subject:
