@@ -112,7 +112,7 @@ class Proofs:
             holder = keys.holder
             if state.environment is Environment.PSE:
                 pin = holder.offline_pin if holder else None
-                return None if not pin or command[3] != 0x80 else data == pboc.pin_block_format2(pin)
+                return None if not pin or command[3] != 0x80 else _same_block(data, pboc.pin_block_format2(pin))
             pin = holder.pin if holder else None
             given = data.partition(b"\xff")[0] if command[:2] == _CHANGE_PIN else data
             return None if not pin else given == bytes.fromhex(pin + "F" * (len(pin) % 2))
@@ -142,3 +142,10 @@ class Proofs:
                     except (FunctionError, KeyFileError, ValueError):
                         continue
         return found
+
+
+def _same_block(given: bytes, right: bytes) -> bool | None:
+    """Whether a PIN block is the right one; None where only its control byte or last byte differ (`pin_control`)."""
+    if given != right and len(given) == len(right) and given[1:7] == right[1:7]:
+        return None
+    return given == right

@@ -31,6 +31,7 @@ from tests.terminal.fuzz.oracles.bench import (
     complaint,
     subject,
 )
+from tests.terminal.fuzz.test_starts import card_start
 
 MASTER = card_auth("master")
 BLOCK = auth("BK") + CHALLENGE + "> 84 16 00 00 04 {secured STKSSSE 84160000}\n"
@@ -197,3 +198,11 @@ def test_what_a_cut_command_has_done_is_not_known() -> None:
     for n in range(4):
         watching: list[Oracle] = [TryCounters(), NothingUnproved(), Atomic()]
         assert complaint(watching, empty.replace("{n}", str(n))) == ""
+
+
+@pytest.mark.parametrize("block", ["36123456FFFFFFFF", "26123456FFFFFFFE"])
+def test_bytes_beside_the_pin_are_an_open_choice(block: str) -> None:
+    """PBOC-PIN-013: whether more than the six bytes of the PIN are compared is the maker's choice (`pin_control`)."""
+    steps = parse_sequence(DEBIT + GPO + f"> 00 20 00 80 08 {block}\n")
+    run = Executor(card_start("otherwise").subject(), [NothingUnproved(), TryCounters()]).run(steps)
+    assert (run.exchanges[-1].sw, run.complaint) == (0x9000, None)
