@@ -1,14 +1,26 @@
 """Entry point of `cardterm`: exit statuses, and errors as one sentence."""
 
+import argparse
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 
+from terminal.cli.options.recordings import split_command
 from terminal.cli.parser import PROGRAM, build_parser
-from terminal.cli.recordingwords import split_command
 from terminal.errors import TerminalError
 
 INTERRUPTED = 130
+_FLOWS: Final = frozenset({"social", "financial", "full"})
+"""The terminals: one module runs all three."""
+
+
+def command_of(name: str) -> Callable[[argparse.Namespace], int]:
+    """What runs a subcommand; its module is imported only now, so that the others start quickly."""
+    module, function = ("flows", "flow_command") if name in _FLOWS else (name, f"{name}_command")
+    found = importlib.import_module(f"terminal.cli.{module}")
+    return cast("Callable[[argparse.Namespace], int]", getattr(found, function))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,59 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(own)
         if command:
             arguments.argv = command
-        match arguments.command:
-            case "apdu":
-                from terminal.cli.apdu import apdu_command
-
-                return apdu_command(arguments)
-            case "conform":
-                from terminal.cli.conform import conform_command
-
-                return conform_command(arguments)
-            case "record":
-                from terminal.cli.record import record_command
-
-                return record_command(arguments)
-            case "replay":
-                from terminal.cli.replay import replay_command
-
-                return replay_command(arguments)
-            case "convert":
-                from terminal.cli.convert import convert_command
-
-                return convert_command(arguments)
-            case "trace":
-                from terminal.cli.trace import trace_command
-
-                return trace_command(arguments)
-            case "fuzz":
-                from terminal.cli.fuzz import fuzz_command
-
-                return fuzz_command(arguments)
-            case "shell":
-                from terminal.cli.shell import shell_command
-
-                return shell_command(arguments)
-            case "explore":
-                from terminal.cli.explore import explore_command
-
-                return explore_command(arguments)
-            case "service":
-                from terminal.cli.service import service_command
-
-                return service_command(arguments)
-            case "host":
-                from terminal.cli.host import host_command
-
-                return host_command(arguments)
-            case "desk":
-                from terminal.cli.desk import desk_command
-
-                return desk_command(arguments)
-            case _:
-                from terminal.cli.flows import flow_command
-
-                return flow_command(arguments)
+        return command_of(arguments.command)(arguments)
     except TerminalError as error:
         return _complain(str(error), error.exit_status)
     except KeyboardInterrupt:

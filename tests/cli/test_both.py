@@ -43,6 +43,11 @@ def test_help_has_an_example_that_parses(program: str, words: list[str]) -> None
     assert max(map(len, result.stdout.splitlines())) <= 120
 
 
+@pytest.mark.parametrize("name", [words[0] for program, words in LEVELS if program == "cardterm" and words])
+def test_every_subcommand_of_the_terminal_has_something_that_runs_it(name: str) -> None:
+    assert callable(terminal.cli.main.command_of(name))
+
+
 @pytest.mark.parametrize("program", COMMANDS)
 def test_version(program: str) -> None:
     result = run(program, "--version")

@@ -13,9 +13,9 @@ import pytest
 from cardsim.cli.main import main as cardsim_main
 from cardsim.keyfile import write_keyfile
 from terminal.businesses import Channel
-from terminal.cli import parser
 from terminal.cli.financial import DAY, INQUIRIES, type_word
 from terminal.cli.main import main
+from terminal.cli.options import terminals
 from terminal.cli.parser import build_parser
 from terminal.equipment import Part
 from terminal.flows.social.config import SocialService
@@ -386,7 +386,7 @@ def test_wrong_transactions(
 
 def test_words_of_the_parser() -> None:
     """The parser, which imports nothing heavy, has the words of the closed sets that it stands for."""
-    assert set(parser.SOCIAL_SERVICES) == {service.value for service in SocialService}
-    assert set(parser.CHANNELS) == {channel.value for channel in Channel}
-    assert {part.upper().replace("-", "_") for part in parser.PARTS} <= set(Part.__members__)
-    assert set(parser.TYPES) == {type_word(kind) for kind in TransactionType} | {*INQUIRIES, *DAY}
+    assert set(terminals.SOCIAL_SERVICES) == {service.value for service in SocialService}
+    assert set(terminals.CHANNELS) == {channel.value for channel in Channel}
+    assert {part.upper().replace("-", "_") for part in terminals.PARTS} <= set(Part.__members__)
+    assert set(terminals.TYPES) == {type_word(kind) for kind in TransactionType} | {*INQUIRIES, *DAY}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from terminal.cli.main import main
-from terminal.cli.recordingwords import FORMATS, LOG
+from terminal.cli.options.recordings import FORMATS, LOG
 from terminal.errors import UsageError
 from terminal.links.recording import Head, Recorded, Recording
 from terminal.recordings.formats import CODECS, Format, format_of_content, format_of_name, load

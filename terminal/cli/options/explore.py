@@ -1,14 +1,20 @@
 """The options of `cardterm explore`."""
 
-from typing import Final
-
 from cardsim.commandline import Parser
-
-EXPLORE: Final = "All sequences of an alphabet on a small card, and what holds in all of them."
-EXAMPLE: Final = "explore life-cycle --without pse --graph life.svg"
+from terminal.cli.options.common import Add
 
 
-def explore_options() -> Parser:
+def add_explore(add: Add) -> None:
+    """`cardterm explore`."""
+    add(
+        "explore",
+        "All sequences of an alphabet on a small card, and what holds in all of them.",
+        "explore life-cycle --without pse --graph life.svg",
+        (_explore_options(),),
+    )
+
+
+def _explore_options() -> Parser:
     """Alphabet, card, limits, and what is written."""
     options = Parser(add_help=False)
     options.add_argument(

@@ -1,9 +1,10 @@
 """Options of `cardterm record`, `replay` and `convert`, and the command that stands behind `--`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from cardsim.commandline import Parser
+from terminal.cli.options.common import Add, add_target
 from terminal.errors import UsageError
 
 FORMATS: Final = ("recording", "hex", "etsi", "scriptor", "scriptor-log", "pcapng")
@@ -12,9 +13,6 @@ LOG: Final = "log"
 """Any log that `cardterm trace` reads; it is not written."""
 WITH_COMMAND: Final = ("record", "replay")
 """Subcommands behind whose `--` stands another command."""
-
-Add = Callable[[str, str, str, Sequence[Parser]], Parser]
-"""Adds a subcommand: its name, what it does, an example, and options that it shares with others."""
 
 
 def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -75,10 +73,7 @@ def add_recording_commands(add: Add, psam: Parser) -> None:
 
 def _target(*, required: bool) -> Parser:
     options = Parser(add_help=False)
-    group = options.add_argument_group("target")
-    where = group.add_mutually_exclusive_group(required=required)
-    where.add_argument("--card", metavar="IMAGE", help="a card image, python:MODULE:FACTORY or recording:FILE")
-    where.add_argument("--reader", metavar="NAME|INDEX", help="a card in a PC/SC reader (extra: pcsc)")
+    group = add_target(options, required=required, image="a card image, python:MODULE:FACTORY or recording:FILE")
     group.add_argument("--seed", type=int, metavar="N", help="seed of the models' random numbers")
     return options
 

@@ -1,11 +1,7 @@
 """Options of `cardterm trace` and `cardterm shell`."""
 
-from collections.abc import Callable, Sequence
-
 from cardsim.commandline import Parser
-
-Add = Callable[[str, str, str, Sequence[Parser]], Parser]
-"""Adds a subcommand: its name, what it does, an example, and options that it shares with others."""
+from terminal.cli.options.common import Add, add_target
 
 
 def add_trace_command(add: Add) -> None:
@@ -40,9 +36,6 @@ def add_shell_command(add: Add, psam: Parser) -> None:
 
 def _target() -> Parser:
     options = Parser(add_help=False)
-    target = options.add_argument_group("target")
-    where = target.add_mutually_exclusive_group()
-    where.add_argument("--card", metavar="IMAGE", help="a card image, or python:MODULE:FACTORY")
-    where.add_argument("--reader", metavar="NAME|INDEX", help="a card in a PC/SC reader (extra: pcsc)")
+    target = add_target(options)
     target.add_argument("--seed", type=int, metavar="N", help="seed of the session's random numbers")
     return options

@@ -1,23 +1,26 @@
 """The options of `cardterm fuzz`."""
 
-from typing import Final
-
 from cardsim.commandline import Parser
-
-FUZZ: Final = "Command sequences searched for faults of a card; FOLDER keeps what was found, and resumes."
-EXAMPLE: Final = "fuzz --card me.card --apdus 1000000 findings/me"
+from terminal.cli.options.common import Add, add_target
 
 
-def fuzz_options() -> Parser:
+def add_fuzz(add: Add, psam: Parser) -> None:
+    """`cardterm fuzz`."""
+    add(
+        "fuzz",
+        "Command sequences searched for faults of a card; FOLDER keeps what was found, and resumes.",
+        "fuzz --card me.card --apdus 1000000 findings/me",
+        (_fuzz_options(), psam),
+    )
+
+
+def _fuzz_options() -> Parser:
     """Which card, for how long, by which rules, and what becomes of it."""
     options = Parser(add_help=False)
     options.add_argument(
         "folder", nargs="?", metavar="FOLDER", help="corpus and findings (default: CARD.fuzz where you are)"
     )
-    target = options.add_argument_group("target")
-    where = target.add_mutually_exclusive_group()
-    where.add_argument("--card", metavar="IMAGE", help="a card image (copies of it are used), or python:MODULE:FACTORY")
-    where.add_argument("--reader", metavar="NAME|INDEX", help="a card in a PC/SC reader (extra: pcsc)")
+    target = add_target(options, image="a card image (copies of it are used), or python:MODULE:FACTORY")
     target.add_argument("--keys", metavar="FILE", help="key file (default: IMAGE.keys.toml beside the image)")
     target.add_argument("--destructive", action="store_true", help="also what could spend a physical card")
     target.add_argument("--defect", metavar="NAME", help="put a named fault into the model (`cardsim defects`)")
