@@ -23,7 +23,7 @@ from cardsim.decode.commands import is_secret
 from cardsim.decode.observer import Observer
 from cardsim.iso7816.card import Card
 from terminal.conformance.case import Control, Let, Send
-from terminal.conformance.reports.secrets import scrubber
+from terminal.conformance.reports.secrets import Scrub, scrubber
 from terminal.conformance.template import Expression
 from terminal.errors import LinkError
 from terminal.fuzz.caution import is_harmless
@@ -38,7 +38,7 @@ from terminal.transcript import Exchange as Shown
 
 FORMAT: Final = "cardterm-fuzz-finding"
 VERSION: Final = 1
-_NUMBERS: Final = re.compile(r"\b(?=[0-9A-F]*[0-9])[0-9A-Fx]+\b|\b0x[0-9A-Fa-f]+\b")
+_NUMBERS: Final = re.compile(r"\b(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-fx]+\b")
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 _ANY_START: Final = ("card", "psam", "blank")
 
@@ -212,9 +212,14 @@ def tapped_run(executor: Executor, sequence: Sequence) -> tuple[Run, list[Event]
         subject.card = card
 
 
+def scrub_of(subject: Subject) -> Scrub:
+    """Masks the keys of a card in texts."""
+    return scrubber(subject.keys, subject.context.historical)
+
+
 def recording(subject: Subject, sequence: Sequence, events: Iterable[Event]) -> str:
     """The recording of a run, without secrets."""
-    scrub = scrubber(subject.keys, subject.context.historical)
+    scrub = scrub_of(subject)
     lines: list[str] = []
     tell = recorder(lines.append, Head(program="cardterm fuzz", seed=sequence.seed))
     for event in events:

@@ -16,7 +16,17 @@ from typing import Final
 from terminal.fuzz.corpus import Entry
 from terminal.fuzz.coverage import Coverage, coverage
 from terminal.fuzz.executor import Run
-from terminal.fuzz.findings import About, Finding, Origin, case_text, cause_of, command_of, recording, tapped_run
+from terminal.fuzz.findings import (
+    About,
+    Finding,
+    Origin,
+    case_text,
+    cause_of,
+    command_of,
+    recording,
+    scrub_of,
+    tapped_run,
+)
 from terminal.fuzz.guide import Guide
 from terminal.fuzz.plan import Lab, Plan, open_labs
 from terminal.fuzz.sequence import Sequence
@@ -206,6 +216,8 @@ class Worker:
             events = lab.tap.events
         assert run.complaint is not None
         command, subject = command_of(run), lab.executor.subject
+        # An error that came out of a broken model may name anything that it keeps.
+        run.complaint = dataclasses.replace(run.complaint, text=scrub_of(subject)(run.complaint.text))
         return Finding(
             cause, run.complaint, command, smallest, original, origin,
             recording(subject, smallest, events),

@@ -7,15 +7,19 @@ import pytest
 
 from cardsim.iso7816.card import Card
 from terminal.conformance.case import Send
+from terminal.conformance.reports.secrets import scrubber
 from terminal.conformance.script import parse_script
 from terminal.errors import UsageError
 from terminal.fuzz.campaign import Campaign, Limits
 from terminal.fuzz.corpus import Folder, read_sequence
-from terminal.fuzz.executor import Complaint
+from terminal.fuzz.executor import Complaint, Exchange, Restart
 from terminal.fuzz.findings import Finding, cause_of
 from terminal.fuzz.guide import pair_of
 from terminal.fuzz.plan import Plan
 from terminal.fuzz.replay import minimised, replayed
+from terminal.fuzz.sequence import Sequence
+from terminal.fuzz.subject import Subject
+from terminal.fuzz.worker import Order, Worker
 from terminal.links.recording import load_recording
 from terminal.links.target import Target
 from tests.cards import card
@@ -79,6 +83,39 @@ def test_a_finding_has_a_recording_a_case_and_a_page(broken: tuple[Path, Finding
     assert f"seed 2, worker 0, its sequence {finding.origin.number}" in page
     document = json.loads((folder / "finding.json").read_text())
     assert document["commands"] == finding.sequence.commands
+
+
+class Telling:
+    """An oracle that tells a key, as an error of a broken model might."""
+
+    name = "telling"
+
+    def begin(self, subject: Subject, sequence: Sequence) -> None:
+        """Nothing is known."""
+
+    def judge(self, exchange: Exchange) -> str | None:  # noqa: ARG002
+        """The card master key, in the middle of a sentence."""
+        card = image().keys.card
+        assert card is not None
+        assert card.master is not None
+        return f"it keeps {card.master.hex()}"
+
+    def was_reset(self, restart: Restart) -> str | None:
+        """Nothing to say."""
+
+    def end(self) -> str | None:
+        """Nothing to say."""
+
+
+def test_no_key_stands_in_what_is_kept(broken: tuple[Path, Finding], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = broken
+    scrub = scrubber(image().keys)
+    assert all(scrub(text) == text for text in content(path).values())
+    monkeypatch.setattr("terminal.fuzz.plan.oracles_for", lambda *_, **__: (Telling(),))
+    with Worker(plan()) as worker:
+        [told] = worker.step(Order(1, first=True)).findings
+    assert all(scrub(text) == text for text in told.files().values())
+    assert "it keeps ****" in told.files()["README.md"]
 
 
 def test_the_same_seed_finds_the_same(broken: tuple[Path, Finding], tmp_path: Path) -> None:
