@@ -62,6 +62,7 @@ _SWEEPS = (
     "tests/system/test_everywhere.py",
     "tests/tearing/test_sweep.py",
     "tests/terminal/department/test_host.py::TestStorm",
+    "tests/terminal/compare/test_defects.py::test_every_fifth_defect",
     "tests/terminal/explore/test_given.py",
     "tests/terminal/fuzz/test_given_corpus.py",
     "tests/terminal/full/test_settlement.py",

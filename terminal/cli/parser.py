@@ -6,6 +6,7 @@ from typing import Final
 from cardsim.commandline import Parser, add_general_options
 from terminal.cli.options.common import psam_options
 from terminal.cli.options.conform import add_conform
+from terminal.cli.options.diff import add_diff
 from terminal.cli.options.explore import add_explore
 from terminal.cli.options.fuzz import add_fuzz
 from terminal.cli.options.hosts import add_hosts
@@ -36,6 +37,7 @@ def build_parser() -> Parser:
     add_hosts(add, psam)
     add_conform(add, psam)
     add_fuzz(add, psam)
+    add_diff(add)
     add_recording_commands(add, psam)
     add_trace_command(add)
     add_shell_command(add, psam)

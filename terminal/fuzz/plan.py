@@ -149,12 +149,12 @@ def open_labs(plan: Plan) -> Iterator[dict[str, Lab]]:
             stack.callback(card.power_off)
             found = {_name(plan.live.slot): Subject(card, plan.keys, None, plan.live.slot)}
         else:
-            found = _subjects(plan, plan.defect)
+            found = subjects_of(plan, plan.defect)
         clean = _references(plan)
         yield {name: _lab(plan, name, subject, clean.get(name)) for name, subject in found.items()}
 
 
-def _subjects(plan: Plan, defect: str | None) -> dict[str, Subject]:
+def subjects_of(plan: Plan, defect: str | None) -> dict[str, Subject]:
     """The card of each start: copies of the images, and moments in the making of such cards."""
     found = {_name(image.slot): _copy(image, plan.seed, defect) for image in plan.images}
     spoil: Spoil | None = None
@@ -173,7 +173,7 @@ def _references(plan: Plan) -> dict[str, Subject]:
     """The clean model beside the card of a start, where one is wanted."""
     if plan.beside is not None:
         return {_name(plan.beside.slot): _copy(plan.beside, plan.seed)}
-    return _subjects(plan, None) if plan.reference else {}
+    return subjects_of(plan, None) if plan.reference else {}
 
 
 def _name(slot: Slot) -> str:
