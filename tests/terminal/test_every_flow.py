@@ -1,5 +1,5 @@
 """Every flow of the three terminals: replayed from its recording, with 61xx and 6Cxx followed by others or by nobody,
-and cancelled at every effect."""
+and cancelled at effects of every kind."""
 
 import copy
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import pytest
 from cardsim.iso7816.card import Card
 from terminal.cli.flows import Outcome
 from terminal.driver import Services, run
-from terminal.errors import Cancelled
+from terminal.effects import Flow, Transmit
+from terminal.errors import Cancelled, LinkError
 from terminal.links.recording import ReplayLink, read_recording, recorder
 from terminal.outcome import Verdict
 from terminal.slots import Slot
@@ -181,33 +182,68 @@ def cancel(place: Place, words: tuple[str, ...], number: int) -> Outcome | None:
         assert {event.slot for event in events if isinstance(event, PoweredOff)} == set(ons)
 
 
+@dataclass
+class Watched(Place):
+    """A place that keeps what kinds of effects its flows have had: for a command its INS too."""
+
+    kinds: list[tuple[type, int]] = field(default_factory=list)
+
+    def flow(self, words: tuple[str, ...]) -> Flow[Outcome]:
+        """The flow of a command line, unchanged."""
+        flow = super().flow(words)
+        try:
+            effect = next(flow)
+            while True:
+                self.kinds.append((type(effect), effect.command.ins if isinstance(effect, Transmit) else 0))
+                try:
+                    result = yield effect
+                except LinkError as lost:
+                    effect = flow.throw(lost)
+                else:
+                    effect = flow.send(result)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+
+
+def moments(name: str, *needed: str) -> list[int]:
+    """Where a run is cancelled: before the first effect of each kind."""
+    place = Watched()
+    for words in (*needed, name):
+        place.kinds.clear()
+        place.run(RUNS[words])
+    kinds = place.kinds
+    assert len(kinds) > (0 if name in WITHOUT_CARD else 8)
+    first = {kind: number for number, kind in reversed(list(enumerate(kinds)))}
+    return sorted(first.values())
+
+
 @pytest.mark.parametrize("name", [name for name in RUNS if name not in ONCE + ALIKE])
 def test_cancelled_anywhere(name: str) -> None:
-    """Cancelled before any effect, with all that this leaves in card, storage and books, the same run
+    """Cancelled before effects of every kind, with all that this leaves in card, storage and books, the same run
     begins again on that card, and comes to its end at last."""
     place = Place()
     for needed in NEEDED:
         assert place.run(RUNS[needed]).verdict is not Verdict.FAILED
-    number, outcome = 0, None
-    while outcome is None:
-        outcome = cancel(place, RUNS[name], number)
-        number += 1
+    for number in moments(name, *NEEDED):
+        cancel(place, RUNS[name], number)
+    outcome = place.run(RUNS[name])
     expected = (Verdict.DECLINED,) if name in DECLINED else (Verdict.PASSED, Verdict.APPROVED)
     assert outcome.verdict in expected, outcome
-    assert number > (1 if name in WITHOUT_CARD else 9)
 
 
 @pytest.mark.parametrize("name", ONCE)
 def test_cancelled_anywhere_in_what_is_done_once(name: str) -> None:
     """After it, the card serves whoever comes next."""
-    place, outcome, number = Place(), None, 0
+    place = Place()
     card, sam = place.model.snapshot(), place.sam.snapshot()
-    while outcome is None:
+    for number in moments(name):
         place.model.restore(card)
         place.sam.restore(sam)
         place = Place(place.user, place.sam)
-        outcome = cancel(place, RUNS[name], number)
+        assert cancel(place, RUNS[name], number) is None
         assert place.run(RUNS["what the card has"]).verdict is Verdict.PASSED
-        number += 1
+    place.model.restore(card)
+    place.sam.restore(sam)
+    outcome = Place(place.user, place.sam).run(RUNS[name])
     assert outcome.verdict in (Verdict.PASSED, Verdict.APPROVED), outcome
-    assert number > 9

@@ -36,7 +36,7 @@ def begun(card: Path, folder: Path, *words: str) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         [*command, str(folder)], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    for _ in range(300):
+    for _ in range(1200):
         if (folder / "campaign.json").exists() and len(list(folder.glob("corpus/*.seq"))) > 20:
             return process
         time.sleep(0.05)
@@ -68,7 +68,7 @@ def test_a_killed_campaign_goes_on(card: Path, tmp_path: Path) -> None:
 def test_an_abort_keeps_what_was_found(card: Path, tmp_path: Path) -> None:
     process = begun(card, tmp_path, "-j", "2", "--no-coverage")
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "INTERRUPTED" in output
     assert errors == "cardterm: interrupted; what was found is kept\n"
