@@ -15,7 +15,7 @@ from terminal.compare.sides import DEFAULT_SEED, Named, measure_of
 from terminal.conformance.campaign import catalogue, choose
 from terminal.conformance.case import Case
 from terminal.conformance.library import Library
-from terminal.conformance.results import Line, Result, Verdict
+from terminal.conformance.results import Line, Result
 from terminal.conformance.runner import order
 from terminal.conformance.selection import read_library
 from terminal.conformance.session import Bench
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _RESET: Final = "reset"
 _LINE: Final = "line, "
-_RAN: Final = (Verdict.PASSED, Verdict.FAILED, Verdict.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,6 @@ class Ended:
     case: Case
     first: Result
     second: Result
-
-    @property
-    def ran(self) -> bool:
-        """Whether both have run it."""
-        return self.first.verdict in _RAN and self.second.verdict in _RAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +76,29 @@ class CaseRun:
         self.cases = order(choose(self.library, wish.of(first), requirements), model=first.on_image and second.on_image)
         sides = first, second
         self._setups = [stack.enter_context(open_setup(wish.of(side), self.library, requirements)) for side in sides]
+        self.lasting: Final = not all(setup.runner.bench.all_models for setup in self._setups)
         for side, setup in zip(sides, self._setups, strict=True):
             if side.defect is not None:
                 _spoil(setup.runner.bench, side.defect)
+            if self.lasting:
+                _keep(setup.runner.bench)
 
     @property
     def measure(self) -> Measure:
         """How much of the answers can be equal."""
-        lasting = not all(setup.runner.bench.all_models for setup in self._setups)
         first, second = (setup.runner.bench.context.keys for setup in self._setups)
-        return measure_of(first, second, lasting=lasting)
+        return measure_of(first, second, lasting=self.lasting)
 
-    def run(self) -> Iterator[Ended]:
-        """Each case on both cards.
+    def run(self) -> Iterator[Ended | None]:
+        """Each case on both cards; None for one that either of them leaves out: the other is not to move on alone.
 
         Raises:
             LinkError: reader or card are gone.
         """
         for case in self.cases:
+            if any(setup.left_out(case) for setup in self._setups):
+                yield None
+                continue
             first, second = (self._one(setup, case) for setup in self._setups)
             yield Ended(case, first, second)
 
@@ -108,6 +107,13 @@ class CaseRun:
         used = bench.blank if bench.blank is not None and "blank" in case.needs else bench
         used.context.draw = Random(f"{self._wish.seed}:{case.id}").randbytes
         return setup.runner.run_one(case)
+
+
+def _keep(bench: Bench) -> None:
+    """Let a model keep what it is told, as the card in the reader beside it does."""
+    bench.control = bench.blank = None
+    if bench.sam is not None:
+        bench.sam.control = None
 
 
 def _spoil(bench: Bench, name: str) -> None:

@@ -68,7 +68,7 @@ class Comparison:
             UsageError: a program begins at a start that there is not.
             LinkError: a card is gone.
         """
-        begun = time.perf_counter()
+        begun, self.judge.lasting = time.perf_counter(), sides.lasting
         speakers = {name: (Speaker(each.first), Speaker(each.second)) for name, each in sides.couples.items()}
         try:
             for program in programs:
@@ -95,10 +95,10 @@ class Comparison:
         Raises:
             LinkError: a card is gone.
         """
-        begun = time.perf_counter()
+        begun, self.judge.lasting = time.perf_counter(), run.lasting
         try:
             for ended in run.run():
-                if not ended.ran:
+                if ended is None:
                     self.figures.left_out += 1
                     continue
                 self.figures.programs += 1

@@ -106,9 +106,11 @@ class Judge:
 
     Args:
         first, second: the sides.
-        measure: by what the answers are compared.
         reference: a clean model, where an image was named.
     """
+
+    lasting = False
+    """Whether the cards keep what they are told, so that a model which begins anew cannot decide."""
 
     def __init__(self, first: Named, second: Named, reference: Reference | None) -> None:
         self._sides = first, second
@@ -116,7 +118,7 @@ class Judge:
 
     def judge_case(self, found: Difference, ended: Ended, measure: Measure) -> Judgement:
         """Judge a difference of a conformance case."""
-        deciding = measure is not Measure.FORM
+        deciding = measure is not Measure.FORM and not self.lasting
         first, second = (side.clean and deciding for side in self._sides)
         return judge_case(found, ended, (first, second))
 
@@ -125,7 +127,7 @@ class Judge:
         written = says(found)
         if found.part.kind is Kind.CONTENT:
             return Judgement(Right.BOTH, "the cards have other holders, keys or random numbers", written)
-        if measure is not Measure.FORM and found.spoken is not None:
+        if measure is not Measure.FORM and not self.lasting:
             question = self._open(found, sequence, measure)
             if question is not None:
                 answer = f"{question.number}: {question.question} {question.evidence}"
@@ -154,6 +156,8 @@ class Judge:
         if measure is Measure.FORM:
             reason = "the row has both; which one is due depends on what the card holds"
             return Judgement(Right.UNKNOWN, reason, written)
+        if self.lasting:
+            return Judgement(Right.UNKNOWN, self._alive(found, written), written)
         event = _event_at(self._reference.course(sequence), found)
         if event is None:
             return Judgement(Right.UNKNOWN, "the clean model does not come to this step", written)
@@ -163,6 +167,14 @@ class Judge:
             return Judgement(Right.NEITHER, f"{who} answers {_answer(event)}", written)
         right = _UNEQUAL.get((equal[0], equal[1]), Right.UNKNOWN)
         return Judgement(right, f"{who} answers so{_because(event, written)}", written)
+
+    def _alive(self, found: Difference, written: Says) -> str:
+        """What can be said of cards that live on: what the model beside the other card answers, and why."""
+        both = zip(self._sides, (found.first, found.second), ("first", "second"), strict=True)
+        event, name = next(((event, name) for side, event, name in both if side.clean), (None, ""))
+        if event is None:
+            return "neither is a clean model"
+        return f"the {name} is the clean model{_because(event, written)}; the other may hold something older"
 
     def _open(self, found: Difference, sequence: Sequence, measure: Measure) -> "OpenChoice | None":
         """The open choice whose other reading answers as the side that is not the clean model."""

@@ -8,7 +8,7 @@ keys as well (`Measure.FORM`). What must differ is compared by its form then: da
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from cardsim.decode import Environment
 from cardsim.decode.commands import causes, row_of
@@ -21,7 +21,7 @@ class Measure(enum.Enum):
     """How much of two answers must be equal."""
 
     BYTES = "each byte: models with the same keys and random numbers"
-    CARD = "the same card; random numbers, and what is computed from them, by their form"
+    CARD = "the same card; counters, random numbers, and what is computed from them, by their form"
     FORM = "another card; what its holder, its keys and its random numbers give by its form"
 
 
@@ -87,6 +87,9 @@ DRAWN: Final = frozenset(
 )
 """Environment, row, and tag or name of data objects that are random numbers of the card, or computed from one."""
 
+_COUNTED: Final = frozenset({"9F36", "9F13", "9F26", "9F10", "9F4B", "load sequence", "purchase sequence"})
+"""Data objects that count what a card has done, or are computed over such a counter: a card that lives on and a model
+do not stand at the same place."""
 _DECIDED: Final = {"9F27": slice(None), "9F10": slice(3, 7)}
 """Bytes of data objects that say what the card has decided (kind of cryptogram, CVR): equal whoever the holder is."""
 _COMPUTED: Final = frozenset({"9F26", "9F4B", "MAC1", "MAC2", "TAC"})
@@ -199,12 +202,26 @@ def _structure(left: list[Line], right: list[Line]) -> Iterator[Part]:
 def _value(spoken: Spoken, one: Line, two: Line, measure: Measure) -> Part:
     name, same_length = item_name(one), len(one.value) == len(two.value)
     texts = one.text or one.value.hex().upper() or "empty", two.text or two.value.hex().upper() or "empty"
-    by_form = is_drawn(spoken, one) if measure is Measure.CARD else measure is Measure.FORM and not _decided(one, two)
+    by_form = _by_form(spoken, one, two, measure)
     if by_form and (same_length or (measure is Measure.FORM and spoken.environment not in _FIXED)):
         return Part(Kind.CONTENT, name, *texts)
     if not same_length:
         return Part(Kind.LENGTH, name, f"{len(one.value)} bytes", f"{len(two.value)} bytes")
     return Part(Kind.VALUE, name, *texts)
+
+
+def _by_form(spoken: Spoken, one: Line, two: Line, measure: Measure) -> bool:
+    """Whether the values may differ."""
+    match measure:
+        case Measure.BYTES:
+            return False
+        case Measure.CARD:
+            counted = bool(_COUNTED & {one.tag, one.name})
+            return is_drawn(spoken, one) or (counted and not _decided(one, two))
+        case Measure.FORM:
+            return not _decided(one, two)
+        case _:
+            assert_never(measure)
 
 
 def _decided(one: Line, two: Line) -> bool:

@@ -14,6 +14,7 @@ from terminal.compare.course import Event, Fallen, Spoken, Started
 from terminal.compare.groups import Group, Key
 from terminal.compare.judge import Judgement, Right
 from terminal.compare.pair import Difference
+from terminal.compare.parts import Kind
 from terminal.compare.sides import Named
 from terminal.compare.standard import Says, Word
 
@@ -21,6 +22,8 @@ FORMAT: Final = "cardterm-diff"
 VERSION: Final = 1
 _ROW: Final = 32
 """Bytes of an answer in one line."""
+_WORD: Final = 4
+"""Digits of a status word."""
 _INDENT: Final = "    "
 _LABELS: Final = ("first ", "second")
 
@@ -86,6 +89,12 @@ class Report:
         if not all(isinstance(event, Spoken | Started) for event in (found.first, found.second)):
             for label, event, text in zip(_LABELS, (found.first, found.second), shown, strict=True):
                 yield f"{_INDENT}{label}  {event.words if isinstance(event, Fallen) else text}"
+            return
+        if found.part.kind is Kind.STATUS:
+            rows = [_ending(text) for text in shown]
+            yield from (f"{_INDENT}{label}  {row}" for label, row in zip(_LABELS, rows, strict=True))
+            if all(len(row) == _WORD for row in rows):
+                yield f"{_INDENT}        {self._paint(_marks(*rows), 'red')}"
             return
         size = 2 * _ROW
         for at in range(0, max(map(len, shown)), size):
@@ -158,6 +167,13 @@ def answer_hex(event: Event) -> str:
             return event.atr.hex().upper()
         case Fallen():
             return ""
+
+
+def _ending(text: str) -> str:
+    """An answer whose status word is what counts: its data shortened."""
+    data, word = text[:-4], text[-4:]
+    shown = data if len(data) <= _ROW else f"{data[: _ROW - 8]}…{data[-8:]}"
+    return f"{shown} {word}".strip()
 
 
 def _marks(first: str, second: str) -> str:
