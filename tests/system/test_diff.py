@@ -56,7 +56,7 @@ def test_drawn_commands_spare_the_card(station: Station) -> None:
 
 @pytest.mark.parametrize("subject", ["wrong-state-6985"], indirect=True)
 def test_another_build_in_a_reader(station: Station) -> None:
-    status, document = diff(station, "--cases", "SSC5-7-1", "--destructive")
+    status, document = diff(station, "--cases", "SSC5-7-11", "--destructive")
     first = document["first_difference"]
     assert (status, first["place"], first["name"]) == (1, "SSC5-7-11", "DEBIT FOR PURCHASE")
     assert (first["first"]["answer"], first["second"]["answer"]) == ("6901", "6985")
