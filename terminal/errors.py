@@ -19,6 +19,10 @@ class LinkError(TerminalError):
     exit_status = 3
 
 
+class Unanswered(LinkError):
+    """A command went out, and no answer came: the card is mute, or it or its reader is gone."""
+
+
 class PinTimeout(TerminalError):
     """A PIN pad raises it where nobody entered a PIN in time; the run ends, and the card has no power then."""
 

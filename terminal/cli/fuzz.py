@@ -4,12 +4,13 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 from terminal.cli.output import Writer, to_json
 from terminal.conformance.setup import Wish, keys_of
-from terminal.errors import UsageError
+from terminal.errors import LinkError, UsageError
 from terminal.fuzz.campaign import Campaign, Figures, Limits
 from terminal.fuzz.corpus import Folder, read_sequence
 from terminal.fuzz.executor import Run
@@ -119,12 +120,20 @@ def _campaign(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> int:
         apdus = _DEFAULT_APDUS
     jobs = arguments.jobs or _jobs(plan, arguments.scheduler)
     campaign = Campaign(plan, folder, Limits(apdus, arguments.time, arguments.stop), jobs, arguments.scheduler)
+    others = [name for name in folder.state().get("cards", ()) if name not in plan.cards]
+    if others:
+        sys.stderr.write(f"cardterm: {folder.path} is a campaign of {', '.join(others)}; its figures count both\n")
     teller = _Teller(campaign, arguments)
     interrupted = False
     try:
         campaign.run(teller)
     except KeyboardInterrupt:
         interrupted = True
+    except LinkError:
+        teller.clear()
+        for finding in campaign.found:
+            sys.stderr.write(f"cardterm: {folder.findings / finding.name}: {finding.complaint}\n")
+        raise
     teller.clear()
     known = sorted(campaign.figures.findings)
     verdict = "interrupted" if interrupted else "failed" if known else "passed"
@@ -212,7 +221,8 @@ def _report(campaign: Campaign, verdict: str) -> None:
     writer.line(f"corpus: {figures.corpus:,} sequences in {folder / 'corpus'}")
     new = {finding.name: finding for finding in campaign.found}
     for name, count in sorted(figures.findings.items()):
-        writer.line(f"{writer.paint('✗', 'red')} {folder / 'findings' / name} ({count} times)")
+        often = f"({count} time{'s' if count != 1 else ''})"
+        writer.line(f"{writer.paint('✗', 'red')} {folder / 'findings' / name} {often}")
         if name in new:
             _finding(writer, new[name])
     colour = "green" if verdict == "passed" else "red" if verdict == "failed" else "yellow"
@@ -246,10 +256,14 @@ def _replay_only(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> i
     if not sequences:
         raise UsageError(f"{folder.path}: there is neither a corpus nor a finding to run again")
     begun, bad, apdus, count = time.monotonic(), dict[str, Run](), 0, 0
+    elsewhere = Counter(sequence.start for sequence in sequences.values())
     for name, run in replayed(plan, sequences):
         count, apdus = count + 1, apdus + len(run.exchanges)
+        elsewhere[sequences[name].start] -= 1
         if run.complaint is not None:
             bad[name] = run
+    for start, left in sorted((+elsewhere).items()):
+        sys.stderr.write(f"cardterm: {left} not run, because they begin with {start!r}, which this target has not\n")
     writer = Writer()
     if arguments.json:
         writer.line(to_json(_replayed(bad, count) | {"apdus": apdus}))

@@ -223,7 +223,7 @@ class Campaign:
         self.folder.save(
             {
                 "seed": self.plan.seed,
-                "cards": [image.name for image in self.plan.images] or [self.plan.live.name if self.plan.live else ""],
+                "cards": list(self.plan.cards),
                 **self.figures.document(),
                 "workers": {str(worker): self._numbers[worker] for worker in sorted(self._numbers)},
                 "causes": {cause: self._names[cause] for cause in sorted(self._names)},

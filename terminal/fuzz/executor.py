@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence as Row
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol, assert_never
+from typing import Final, NamedTuple, NoReturn, Protocol, assert_never
 
+from cardsim.decode.commands import command_name
 from cardsim.decode.observed import Observed
 from cardsim.decode.observer import Observer
 from terminal.conformance import injected
 from terminal.conformance.case import Control, Let, Reset, Send
 from terminal.conformance.context import Disproved, FunctionError
 from terminal.conformance.template import TemplateError
-from terminal.errors import LinkError
+from terminal.errors import LinkError, Unanswered
 from terminal.fuzz.sequence import Action, Sequence
 from terminal.fuzz.subject import Subject
 
@@ -188,6 +189,8 @@ class Executor:
         before = observer.state
         try:
             answer = self.subject.card.transmit(command)
+        except Unanswered as error:
+            self._unanswered(Exchange(self._step, step, command, b"", before, before, added), error)
         except (LinkError, FunctionError):  # a card that is gone; a command that is not sent, to spare the card
             raise
         except Exception as error:  # a card never raises: this one has fallen over, which is what is looked for
@@ -205,6 +208,17 @@ class Executor:
             if complaint is not None:
                 self._heard(oracle, complaint)
         return answer
+
+    def _unanswered(self, exchange: Exchange, error: Unanswered) -> NoReturn:
+        """Readers tell of a card that falls silent as of a fault of their own; what was sent then is worth keeping."""
+        self._run.exchanges.append(exchange)
+        text = f"{command_name(exchange.before.environment, exchange.command)} is not answered: {error}"
+        try:
+            self.subject.card.power_off()
+            self.subject.power_on()
+        except LinkError:
+            text += "; nor is a reset after it"
+        raise _Stopped(Complaint("falls-over", text, self._step)) from error
 
     def _reset(self, *, cut: bytes | None) -> None:
         if self.subject.control is not None:

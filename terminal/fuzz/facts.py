@@ -117,7 +117,7 @@ def _dfs(structure: SsseStructure) -> Iterator[str]:
 def _has(subject: Subject, name: str) -> bool:
     try:
         subject.context.key(name)
-    except FunctionError:
+    except (FunctionError, ValueError):  # ValueError: an answer to reset that no card key is derived from
         return subject.keys.ssse is None
     return True
 

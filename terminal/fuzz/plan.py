@@ -111,6 +111,11 @@ class Plan:
         return replace(self, starts=tuple(wanted)) if wanted <= images and self.starts is None else self
 
     @property
+    def cards(self) -> tuple[str, ...]:
+        """The names of its cards."""
+        return tuple(image.name for image in self.images) or ((self.live.name,) if self.live else ())
+
+    @property
     def restorable(self) -> bool:
         """Whether each sequence begins with a copy of the same card."""
         return self.live is None

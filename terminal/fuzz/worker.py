@@ -170,7 +170,8 @@ class Worker:
             lab.tap.events.clear()
         with self._watch(all_of_it=False) if looked_at else contextlib.nullcontext():
             run = lab.executor.run(sequence)
-        before, self.apdus = self.apdus, self.apdus + len(run.exchanges)
+        # A card that never answers to reset takes none, and is to end a campaign nevertheless.
+        before, self.apdus = self.apdus, self.apdus + max(1, len(run.exchanges))
         news = self._news
         news.apdus += len(run.exchanges)
         news.sequences += 1

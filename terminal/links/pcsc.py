@@ -2,10 +2,11 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from terminal.errors import LinkError
+from terminal.errors import LinkError, Unanswered
 
+_COMMAND: Final = "a command"
 INSTALL_HINT = "install it with: pip install 'cardsim[pcsc]'"
 
 
@@ -73,7 +74,8 @@ class PcscLink:
         except LinkError:
             raise
         except Exception as error:
-            raise LinkError(f"{doing} in {self._reader} failed: {_first_line(error)}") from error
+            kind = Unanswered if doing == _COMMAND else LinkError
+            raise kind(f"{doing} in {self._reader} failed: {_first_line(error)}") from error
 
     def power_on(self) -> bytes:
         """Connect, or reset the card if it is connected."""
@@ -92,7 +94,7 @@ class PcscLink:
         """One exchange, raw."""
         if self._connection is None:
             raise LinkError("the card is not powered")
-        data, sw1, sw2 = self._guard("a command", lambda: self._connection.transmit(list(command)))
+        data, sw1, sw2 = self._guard(_COMMAND, lambda: self._connection.transmit(list(command)))
         return bytes((*data, sw1, sw2))
 
     def power_off(self) -> None:

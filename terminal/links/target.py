@@ -7,6 +7,7 @@ For the terminal's PSAM the options are `--psam` and `--psam-reader`, with the s
 import argparse
 import contextlib
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from cardsim.iso7816.card import Card
-from terminal.errors import LinkError, TerminalError, UsageError
+from terminal.errors import LinkError, TerminalError, Unanswered, UsageError
 from terminal.slots import Slot
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ class GuardedCard:
 
     def transmit(self, command: bytes) -> bytes:
         """The response."""
-        return self._guard("transmit", lambda: self._card.transmit(command))
+        try:
+            return self._guard("transmit", lambda: self._card.transmit(command))
+        except LinkError as error:
+            raise Unanswered(str(error)) from error
 
     def power_off(self) -> None:
         """Take the power away."""
@@ -195,6 +199,8 @@ def _make(spec: str, option: str) -> AbstractContextManager[Card]:
     if not colon or not module_name or not factory_name:
         raise UsageError(f"{option} python:{spec}: write it as python:MODULE:FACTORY")
     try:
+        if "" not in sys.path:
+            sys.path.append("")  # the folder where the command runs; what is installed goes first
         factory: Any = importlib.import_module(module_name)
         for part in factory_name.split("."):
             factory = getattr(factory, part)

@@ -6,7 +6,7 @@ import pytest
 
 from cardsim.assembly import CardModel
 from cardsim.defects import apply_defect, find_defect
-from terminal.errors import LinkError
+from terminal.errors import LinkError, Unanswered
 from terminal.fuzz.executor import Exchange, Executor, Restart, Run
 from terminal.fuzz.sequence import Sequence, parse_sequence
 from terminal.fuzz.subject import Subject, blank_subject
@@ -93,22 +93,46 @@ def test_what_cannot_be_computed_is_left_out() -> None:
     assert len(run.exchanges) == 1
 
 
-def test_a_card_that_raises_has_fallen_over() -> None:
-    fallen = subject()
+class Raising:
+    """A card with a bug."""
 
-    class Raising:
-        """A card with a bug."""
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self._card = subject().card
+
+    def power_on(self) -> bytes:
+        return self._card.power_on()
+
+    def transmit(self, command: bytes) -> bytes:  # noqa: ARG002
+        raise ZeroDivisionError("in a handler")
+
+    def power_off(self) -> None: ...
+
+
+def test_a_card_that_raises_has_fallen_over() -> None:
+    run = Executor(Subject(Raising(), made(DUAL)[1])).run(parse_sequence("> 00 84 00 00 08\n"))
+    assert str(run.complaint) == "falls-over: ZeroDivisionError: in a handler"
+
+
+@pytest.mark.parametrize(("stays", "words"), [(True, "b5"), (False, "b5; nor is a reset after it")])
+def test_a_card_that_falls_silent_in_its_reader_is_complained_of(stays: bool, words: str) -> None:
+    """Readers tell of a mute card as of an error of theirs; the sequence that it fell silent in is kept."""
+
+    class InReader(Raising):
+        """A card behind a link."""
 
         def power_on(self) -> bytes:
-            return fallen.card.power_on()
+            if self.asked and not stays:
+                raise LinkError("no card")
+            return super().power_on()
 
-        def transmit(self, command: bytes) -> bytes:  # noqa: ARG002
-            raise ZeroDivisionError("in a handler")
+        def transmit(self, command: bytes) -> bytes:
+            self.asked.append(command)
+            raise Unanswered("b5")
 
-        def power_off(self) -> None: ...
-
-    run = Executor(Subject(Raising(), fallen.keys)).run(parse_sequence("> 00 84 00 00 08\n"))
-    assert str(run.complaint) == "falls-over: ZeroDivisionError: in a handler"
+    run = Executor(Subject(InReader(), made(DUAL)[1])).run(parse_sequence("> 00 84 00 00 08\n> 00 A4 00 00 02 3F00\n"))
+    assert str(run.complaint) == f"falls-over: GET CHALLENGE is not answered: {words}"
+    assert [exchange.command.hex() for exchange in run.exchanges] == ["0084000008"]
 
 
 def test_a_model_that_cannot_be_looked_into_is_complained_of() -> None:

@@ -1,6 +1,8 @@
 """`cardterm fuzz` from the command line: reports, exit statuses, sentences for wrong use."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,48 @@ def test_wrong_use(
     assert status == 2
     assert told in capsys.readouterr().err
     assert not list(tmp_path.iterdir()), "wrong use leaves nothing behind"
+
+
+@pytest.mark.parametrize(("defect", "status"), [("atr-historical-length", 1), ("atr-historical-cut", 0)])
+def test_a_card_with_another_answer_to_reset_ends_a_campaign(
+    card: Path, tmp_path: Path, defect: str, status: int
+) -> None:
+    """One that is no ATR at all is a finding; from one without a card's number no key is derived."""
+    assert fuzz("--card", card, "--defect", defect, *QUICK, "--apdus", 50, tmp_path)[0] == status
+
+
+def test_a_card_that_dies_leaves_the_sequence_in_which_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The module of a card may stand in the folder where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "mortal.py").write_text(
+        "from cardsim.testing.models import model_card\n\n\nclass Card:\n    left = 600\n"
+        "    def __init__(self): self.card = model_card()\n"
+        "    def power_on(self): return self.card.power_on() if self.left else 1 / 0\n"
+        "    def power_off(self): self.card.power_off()\n"
+        "    def transmit(self, command):\n        self.left -= 1\n"
+        "        return self.card.transmit(command) if self.left else 1 / 0\n"
+    )
+    status, _ = fuzz("--card", "python:mortal:Card", "--no-coverage", "--apdus", 800, "dead")
+    told = capsys.readouterr().err
+    assert status == 3
+    [finding] = (tmp_path / "dead" / "findings").iterdir()
+    assert f"dead/findings/{finding.name}" in told
+    assert "is not answered: the card broke down in transmit: ZeroDivisionError" in told
+    assert "nor is a reset after it" in told
+
+
+def test_what_is_of_another_card_is_told(
+    card: Path, broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.card"
+    other.write_bytes(card.read_bytes())
+    write_keyfile(default_keyfile_path(other), image().keys)
+    folder = shutil.copytree(broken, tmp_path / "folder")
+    fuzz("--card", other, *QUICK, "--only", "never-mute", "--apdus", 1, folder)
+    assert "is a campaign of me.card" in capsys.readouterr().err
+    (folder / "corpus" / "one.seq").write_text("start psam\nseed 1\nreset\n")
+    fuzz("--card", other, "--replay-only", "--only", "never-mute", "--start", "card", folder)
+    assert "1 not run, because they begin with 'psam'" in capsys.readouterr().err
