@@ -18,9 +18,9 @@ from typing import IO, Final
 from cardsim.cli import PROGRAM
 from cardsim.commandline import UsageError
 from cardsim.decode.decoder import Decoded, place_in_words, state_in_words
+from cardsim.decode.documents import exchange_data
 from cardsim.decode.explain import Line
 from cardsim.live.watch import EVENT_NAMES, Listener
-from cardsim.live.words import exchange_data
 from cardsim.reader.trace import PowerEvent
 
 STANDARD_ERROR: Final = "-"

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from cardsim.decode.decoder import Decoded
+from cardsim.decode.documents import exchange_data
 from cardsim.decode.observed import Observed, Stage
 from cardsim.inspection import CardInfo, df_name_text
 from cardsim.live.state import ReaderView, SecurityState
 from cardsim.live.watch import EVENT_NAMES, HOMES
-from cardsim.live.words import exchange_data
 from cardsim.reader.trace import PowerEvent
 
 RING: Final = 5000

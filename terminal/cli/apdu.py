@@ -11,11 +11,11 @@ from pathlib import Path
 
 from cardsim.decode import Environment
 from cardsim.decode.commands import causes, command_name, masked_hex
+from cardsim.decode.documents import lines_data
 from cardsim.decode.explain import Line, explain_answer
 from cardsim.decode.session import Session
 from cardsim.iso7816.apdu import CommandApdu, ResponseApdu
 from cardsim.iso7816.card import Card
-from terminal.cli.documents import lines_data
 from terminal.cli.output import Writer, item_lines, to_json
 from terminal.errors import UsageError
 from terminal.hexlines import Step, parse_lines

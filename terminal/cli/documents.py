@@ -4,7 +4,8 @@ from typing import Any, Final, assert_never
 
 from cardsim.decode.bits import TSI, TVR, cryptogram_kind, cvm_rule_text, flag_names
 from cardsim.decode.commands import mask
-from cardsim.decode.explain import Line, explain_answer, explain_ber
+from cardsim.decode.documents import lines_data
+from cardsim.decode.explain import explain_answer, explain_ber
 from terminal.effects import Discard, Display, Keep, Print, Report
 from terminal.flows.financial.day import DayOutcome
 from terminal.flows.financial.flow import FinancialOutcome
@@ -199,21 +200,6 @@ def service_document(run: ServiceRun, transcript: list[Document]) -> Document:
         "financial": None if run.financial is None else financial_part(run.financial),
     }
     return _envelope("full", part, transcript)
-
-
-def lines_data(lines: list[Line]) -> list[Document]:
-    """Explained data items as data."""
-    return [
-        {
-            "depth": line.depth,
-            "tag": line.tag,
-            "name": line.name,
-            "chinese": line.chinese,
-            "text": line.text,
-            "value": _hex(line.value),
-        }
-        for line in lines
-    ]
 
 
 class JsonTranscript:

@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from cardsim.decode import Environment
 from cardsim.decode.decoder import Decoder
-from cardsim.live.words import exchange_data, state_data
+from cardsim.decode.documents import exchange_data, state_data
 from terminal.cli.decoded import atr_in_words, exchange_lines
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from cardsim.decode.commands import masked_hex
 from cardsim.decode.decoder import state_in_words
+from cardsim.decode.documents import lines_data
 from cardsim.decode.explain import explain_answer
 from cardsim.decode.request import parameters_in_words
 from cardsim.iso7816.status import StatusWord
-from terminal.cli.documents import lines_data
 from terminal.compare.comparison import Comparison
 from terminal.compare.course import Event, Fallen, Spoken, Started
 from terminal.compare.groups import Group, Key

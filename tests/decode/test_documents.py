@@ -6,7 +6,7 @@ from typing import Any
 
 from cardsim.decode import Environment
 from cardsim.decode.decoder import Decoder
-from cardsim.live.words import exchange_data
+from cardsim.decode.documents import exchange_data
 from tests import cards
 from tests.cards import Bench
 from tests.psams import psam

@@ -1,4 +1,4 @@
-"""A decoded exchange as data: what traces and pages are told of it."""
+"""A decoded exchange as data for JSON: what traces, transcripts and pages are told of it."""
 
 from collections.abc import Iterable
 from typing import Any
