@@ -44,6 +44,8 @@ REASONS: Final = Path(__file__).resolve().parent / "fuzz_defects.toml"
 GROWN: Final = 300_000
 BUDGET: Final = 50_000
 _SHRINK: Final = 3_000
+_ELSEWHERE: Final = 0.1
+"""How often a new sequence is made for a card that is not near the defect, against one that is."""
 _SUSPECTS: Final = 24
 """Sequences that are answered otherwise, at most, of which the oracles are asked."""
 _SIDES: Final = {Side.SSSE: "ssse", Side.PSE: "pse", Side.PSAM: "psam"}
@@ -68,6 +70,7 @@ class Card:
         clean: a copy of it.
         making: makes sequences for it.
         sides: the defects for which it is worth while.
+        near: those for which it is the first choice.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Card:
     clean: Subject
     making: Making
     sides: frozenset[Side]
+    near: frozenset[Side]
 
     def subject(self, defect: Defect | None) -> Subject:
         """A copy of the card, with a defect in it."""
@@ -95,30 +99,42 @@ def subject_of(cells: bytes, keys: KeyFile, slot: Slot, defect: Defect | None) -
 
 
 _USER: Final = frozenset(Side) - {Side.PSAM}
+_SAM: Final = frozenset({Side.PSAM})
+_BELOW: Final = frozenset({Side.CHIP, Side.CARD})
+_NEAR: Final = {
+    "filled": _BELOW | {Side.SSSE},
+    "unissued": _BELOW | {Side.PSE},
+    "otherwise": _USER,
+}
+"""Moments in the making of a card, for the sides whose defects show there; the others are for chip and card."""
 
 
 def cards() -> tuple[Card, ...]:
     """All clean cards."""
     made = mutants.prepare()
     first = made.kinds[0]
-    found = [_card("card", first.cells, first.keys, Slot.CARD, _USER)]
+    pse, ssse = frozenset({Side.PSE}), frozenset({Side.SSSE})
+    found = [_card("card", first.cells, first.keys, Slot.CARD, _USER, _USER)]
     found += [
-        _card(f"card-{number}", kind.cells, kind.keys, Slot.CARD, frozenset({Side.PSE}), "card")
+        _card(f"card-{number}", kind.cells, kind.keys, Slot.CARD, pse, pse, "card")
         for number, kind in enumerate(made.kinds[1:], 2)
     ]
     des = mutants._kind(mutants.Risk({}, frozenset()), "dual-3.0-des", first.vocabulary, (first.psam, first.keys))
-    found.append(_card("card-des", des.cells, des.keys, Slot.CARD, frozenset({Side.SSSE}), "card"))
-    found.append(_card("psam", first.psam, first.keys, Slot.PSAM, frozenset({Side.PSAM})))
-    for slot, sides in ((Slot.CARD, _USER), (Slot.PSAM, frozenset({Side.PSAM}))):
+    found.append(_card("card-des", des.cells, des.keys, Slot.CARD, ssse, ssse, "card"))
+    found.append(_card("psam", first.psam, first.keys, Slot.PSAM, _SAM, _SAM))
+    for slot, sides in ((Slot.CARD, _USER), (Slot.PSAM, _SAM)):
         for name, start in starts(first.keys, slot).items():
-            found.append(_card(name, start.state.cells.cells, start.keys, slot, sides))
+            near = sides if slot is Slot.PSAM else _NEAR.get(name, _BELOW)
+            found.append(_card(name, start.state.cells.cells, start.keys, slot, sides, near))
             found[-1].clean.known = {**found[-1].clean.known, **start.known}
     return tuple(found)
 
 
-def _card(name: str, cells: bytes, keys: KeyFile, slot: Slot, sides: frozenset[Side], place: str = "") -> Card:
+def _card(
+    name: str, cells: bytes, keys: KeyFile, slot: Slot, sides: frozenset[Side], near: frozenset[Side], place: str = ""
+) -> Card:
     clean = subject_of(cells, keys, slot, None)
-    return Card(name, cells, keys, slot, clean, Making(Grammar(clean, place or name), name), sides)
+    return Card(name, cells, keys, slot, clean, Making(Grammar(clean, place or name), name), sides, near)
 
 
 def labs(found: Iterable[Card], defect: Defect | None, *, reference: bool) -> dict[str, Lab]:
@@ -129,7 +145,8 @@ def labs(found: Iterable[Card], defect: Defect | None, *, reference: bool) -> di
             continue
         subject = card.subject(defect)
         watching: tuple[Oracle, ...] = (Reference(card.clean),) if reference else oracles_for(subject)
-        result[card.name] = Lab(Executor(subject, () if defect is None else watching), card.making)
+        weight = 1.0 if defect is None or defect.side in card.near else _ELSEWHERE
+        result[card.name] = Lab(Executor(subject, () if defect is None else watching), card.making, weight)
     return result
 
 
@@ -241,10 +258,12 @@ class _Trial:
             for finding in worker.hand_over().findings:
                 return _found(finding, apdus)
         left = self.made.budget - self.apdus
-        if self.suspects or left <= 0:
+        if left <= 0:
             return None
+        side = _SIDES.get(self.defect.side, "")
         for known in _near(self.made, self.defect):
-            worker.guide.learn(Entry(known.sequence))
+            if side in known.reaches:
+                worker.guide.learn(Entry(known.sequence))
         before = worker.apdus
         news = worker.step(Order(left, first=True))
         self.apdus += worker.apdus - before
