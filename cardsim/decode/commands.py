@@ -172,12 +172,3 @@ def mask(command: bytes) -> str:
 def masked_hex(environment: Environment, command: bytes, *, show_secrets: bool = False) -> str:
     """The command in hex, with `**` for each byte of a secret data field."""
     return mask(command) if is_secret(environment, command) and not show_secrets else command.hex().upper()
-
-
-def environment_of_name(name: bytes, current: Environment) -> Environment:
-    """The environment that owns a DF name, as the names of the standards show it."""
-    if name == SSSE_NAME or name.startswith(b"\xd1\x56\x00\x00\x05"):
-        return Environment.SSSE
-    if name == PSE_NAME or name.startswith(PSE_RIDS):
-        return Environment.PSE
-    return current

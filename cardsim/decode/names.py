@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cardsim.decode import Environment
-from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.decode.commands import PSE_NAME, PSE_RIDS, SSSE_NAME
 from cardsim.resources import resource
 
 SSSE_FID: Final = 0xDDF1
@@ -107,10 +107,10 @@ def structure() -> Structure:
     content = tomllib.loads(resource("structures", "ssse-2.0.toml").read_text(encoding="utf8"))
     names, labels, keys = dict[int, bytes](), dict[bytes, str](), dict[tuple[int, int], str]()
     for df in content["df"]:
-        name = bytes.fromhex(df["aid"]) if "aid" in df else df.get("name", "").encode("gbk")
-        if name:
-            names[int(df["fid"], 16)] = name
-            labels[name] = df.get("label", "")
+        label = df.get("label", "")
+        name = bytes.fromhex(df["aid"]) if "aid" in df else df.get("name", label).encode("gbk")
+        names[int(df["fid"], 16)] = name
+        labels[name] = label
     for key in content["key"]:
         if "use" not in key:
             df = int(key["df"], 16)
@@ -172,6 +172,15 @@ def df_in_words(environment: Environment, name: bytes) -> str:
 def title_of_df(name: bytes) -> str:
     """The Chinese label of an application of SSSE; empty for any other DF."""
     return structure().labels.get(name, "")
+
+
+def environment_of_name(name: bytes, current: Environment) -> Environment:
+    """The environment that owns a DF name, as the names of the standards show it."""
+    if name == SSSE_NAME or name.startswith(b"\xd1\x56\x00\x00\x05") or title_of_df(name):
+        return Environment.SSSE
+    if name == PSE_NAME or name.startswith(PSE_RIDS):
+        return Environment.PSE
+    return current
 
 
 def file_in_words(environment: Environment, application: bytes, fid: int) -> str:

@@ -14,8 +14,8 @@ from typing import Final
 from cardsim.cos.table import Messaging
 from cardsim.decode import Environment
 from cardsim.decode.challenges import ChallengeUse, use_of
-from cardsim.decode.commands import PSE_NAME, SSSE_NAME, environment_of_name, rows_of
-from cardsim.decode.names import name_of_df
+from cardsim.decode.commands import PSE_NAME, SSSE_NAME, rows_of
+from cardsim.decode.names import environment_of_name, name_of_df
 from cardsim.decode.observed import APPLICATION, MASTER, Observed, Stage, is_environment
 from cardsim.iso7816 import status
 from cardsim.iso7816.tlv import TlvError, parse

@@ -14,6 +14,7 @@ from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
 from cardsim.decode.challenges import challenge_users
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.decode.names import name_of_df
 from cardsim.decode.observed import Observed, Stage
 from cardsim.decode.observer import Observer
 from tests.cards import AID, DUAL, DUAL_DES, ORIGINAL, Bench, card, initialised, secrets
@@ -370,6 +371,16 @@ class TestWhatAnAnswerSays:
             Environment.PSE: ["VERIFY ENCIPHERED"],
             Environment.PSAM: ["CHANGE KEY", "CREATE KEY", "EXTERNAL AUTHENTICATE", "WRITE KEY"],
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("fid", [0xDF01, 0xDF05, 0xDF06])
+def test_a_name_tells_the_environment_from_anywhere(fid: int) -> None:
+    """Before the FCI is fetched; the DFs of V2 appendix B have their labels for names."""
+    name = name_of_df(Environment.SSSE, fid.to_bytes(2, "big"))
+    assert name is not None
+    observer = Observer()
+    observer.follow(b"\x00\xa4\x04\x00" + bytes((len(name),)) + name, b"\x61\x14")
+    assert (observer.state.environment, observer.state.application) == (Environment.SSSE, name)
 
 
 def test_a_copy_goes_on_from_the_same_point() -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from cardsim.control import ModelControl, ModelState
 from cardsim.decode import Environment
-from cardsim.decode.commands import environment_of_name
+from cardsim.decode.names import environment_of_name
 from terminal.fuzz.executor import Exchange, Executor, Restart
 from terminal.fuzz.oracles.common import Located, data_of, has_faults, in_words, succeeded
 from terminal.fuzz.sequence import Sequence, parse_sequence
@@ -67,9 +67,9 @@ _USED_UP: Final = {
 
 
 class _Sent(NamedTuple):
-    """One command of the run: where the card stood before and after it. Without a command the card was reset."""
+    """One command of the run: where the card stood before and after it. None: the card was reset."""
 
-    command: bytes
+    command: bytes | None
     answer: bytes
     before: Environment
     after: Environment
@@ -117,7 +117,7 @@ class NonInterference(Located):
     def was_reset(self, restart: Restart) -> str | None:
         """A reset belongs to both sides."""
         super().was_reset(restart)
-        self._log.append(_Sent(b"", b"", Environment.CARD, Environment.CARD))
+        self._log.append(_Sent(None, b"", Environment.CARD, Environment.CARD))
         return None
 
     def end(self) -> str | None:
@@ -149,6 +149,7 @@ class NonInterference(Located):
         return any(
             sent.before is side and sent.command[1:2] == bytes((_CARD_BLOCK,)) and sent.answer[-2:] == b"\x90\x00"
             for sent in self._log
+            if sent.command is not None
         )
 
     def _twin(self, subject: Subject, control: ModelControl, other: Environment) -> ModelState:
@@ -170,25 +171,25 @@ class NonInterference(Located):
         card.power_on()
         for sent in self._log:
             command, answer, before, after = sent
-            if not command:
+            if command is None:
                 card.power_off()
                 card.power_on()
             elif after is here or _names(command, here):
-                if not _looks_across(sent, here):
+                if not _looks_across(command, answer, here):
                     found = card.transmit(command)
                     if found != answer:
-                        return self._complaint(sent, found, here, other)
+                        return self._complaint(command, answer, found, here, other)
             elif before is here:
                 card.transmit(_SELECT_MF)
         return None
 
     @staticmethod
-    def _complaint(sent: _Sent, found: bytes, here: Environment, other: Environment) -> str:
-        words = in_words(here, sent.command)
-        if found[-2:] != sent.answer[-2:]:
-            told = f"is answered {sent.answer[-2:].hex().upper()}, and {found[-2:].hex().upper()}"
+    def _complaint(command: bytes, answer: bytes, found: bytes, here: Environment, other: Environment) -> str:
+        words = in_words(here, command)
+        if found[-2:] != answer[-2:]:
+            told = f"is answered {answer[-2:].hex().upper()}, and {found[-2:].hex().upper()}"
         else:
-            told = f"is answered with {len(sent.answer) - 2} bytes, and with {len(found) - 2} others"
+            told = f"is answered with {len(answer) - 2} bytes, and with {len(found) - 2} others"
         return f"{words} in {_NAMES[here]} {told} on a card with another {_NAMES[other]} that was not visited"
 
 
@@ -197,7 +198,6 @@ def _names(command: bytes, here: Environment) -> bool:
     return command[:3] == _BY_NAME and environment_of_name(data_of(command), Environment.CARD) is here
 
 
-def _looks_across(sent: _Sent, here: Environment) -> bool:
+def _looks_across(command: bytes, answer: bytes, here: Environment) -> bool:
     """A SELECT by name that is refused because of the state of what it names, which may be a DF of the other side."""
-    refused = sent.command[:3] == _BY_NAME and sent.answer[-2:] in _STATES
-    return refused and not _names(sent.command, here)
+    return command[:3] == _BY_NAME and answer[-2:] in _STATES and not _names(command, here)

@@ -192,6 +192,12 @@ def test_one_environment_alone_is_not_compared() -> None:
     assert complaint(NonInterference(), SSSE + VERIFY + MF + "reset\n" + SSSE, "block-everywhere") == ""
 
 
+def test_a_command_of_no_bytes_is_no_reset() -> None:
+    """What was selected before it is selected behind it, on the twin too."""
+    text = SSSE + DEBIT + "let none = {cut answer 3 3}\n> {none}\n> 80 CA 9F 36 00\n"
+    assert complaint(NonInterference(), text) == ""
+
+
 def test_what_a_cut_command_has_done_is_not_known() -> None:
     """A CHANGE PIN or CREATE that was cut behind its commit has been carried out, though it was not answered."""
     empty = SSSE + "cut {n}\n> 80 5E 01 00 04 {pin} FF\n" + SSSE + "> 00 20 00 00 03 999999\n" * 2 + VERIFY
