@@ -140,6 +140,8 @@ class Eeprom:
 
     def attach(self, bus: Bus | None) -> None:
         """Put a bus monitor or fault injector on the lines, or take it off again (None)."""
+        if bus is self._bus:
+            return
         self._bus = bus
         for holder in self._holders:
             holder.renew()

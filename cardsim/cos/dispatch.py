@@ -1,5 +1,6 @@
 """Command rows made ready for dispatch: every rule of a row as a table to look up in."""
 
+import functools
 from collections.abc import Callable, Iterable
 
 from cardsim.cos.environment import Handler
@@ -32,10 +33,16 @@ class Row:
         """Let another command of the same CLA INS answer to its own values of P1 and P2."""
         self.others += (other,)
         place = len(self.others) + 1
-        self.allowed = tuple(
-            ours if added is NOTHING else bytes(a or place * b for a, b in zip(ours, added, strict=True))
-            for ours, added in zip(self.allowed, other.allowed, strict=True)
-        )
+        self.allowed = _joined(self.allowed, other.allowed, place)
+
+
+@functools.cache
+def _joined(allowed: tuple[bytes, ...], added: tuple[bytes, ...], place: int) -> tuple[bytes, ...]:
+    """The tables of two rows as one; rows are few, and are joined whenever an environment comes into being."""
+    return tuple(
+        ours if more is NOTHING else bytes(a or place * b for a, b in zip(ours, more, strict=True))
+        for ours, more in zip(allowed, added, strict=True)
+    )
 
 
 class Level:

@@ -12,11 +12,12 @@ What is parsed out of the directory is kept as long as the layout token of the p
 """
 
 import enum
+import functools
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cardsim.chip.kept import Kept
 from cardsim.chip.partition import Partition
 from cardsim.cos.access import NEVER, RULE_SIZE, AccessRule
 from cardsim.cos.table import Phase
@@ -31,6 +32,9 @@ ROOT: Final = 0
 
 _HEADER: Final = struct.Struct(">2sBBBBBxI")
 _ENTRY: Final = struct.Struct(f">BBHBBIHBB{RULE_SIZE}s{RULE_SIZE}sB9x")
+_NAME: Final = struct.Struct(f">6xI4x{2 * RULE_SIZE}xB9x")
+"""Of a directory entry where the body stands, and the length of the name that stands there."""
+_ENTRIES_KEPT: Final = 4096
 _MAGIC: Final = b"EN"
 _PHASE_AT: Final = 2
 _FLAGS_AT: Final = 3
@@ -160,6 +164,17 @@ class Index:
     """The account file of each DF that has one."""
 
 
+@functools.lru_cache(_ENTRIES_KEPT)
+def _file(number: int, entry: bytes, name: bytes) -> File:
+    """A directory entry, parsed: directories are parsed often, and mostly with the entries that they had before."""
+    fields = _ENTRY.unpack(entry)
+    kind, flags, fid, sfi, parent, offset, length, records, record_length, read, write, _ = fields
+    return File(
+        number, FileType(kind), FileFlag(flags), fid, sfi, parent, offset, length, records, record_length,
+        AccessRule.parse(read), AccessRule.parse(write), name,
+    )  # fmt: skip
+
+
 class FileSystem:
     """The files of one environment, in its partition."""
 
@@ -167,7 +182,7 @@ class FileSystem:
         self.partition = partition
         self._index: Index | None = None
         self._token = 0
-        self._on_rebuild: list[Callable[[Index], None]] = []
+        self._kept: Kept[Index] = Kept()
 
     def format(self, root: NewFile, suite: int) -> None:
         """Write header and root entry of a new environment (in the running transaction)."""
@@ -216,18 +231,12 @@ class FileSystem:
         """SFI that the FCI announces in tag 88; 0 for none."""
         return self.partition.memory[6]
 
-    def on_rebuild(self, listener: Callable[[Index], None]) -> None:
-        """Call whenever the directory was parsed anew."""
-        self._on_rebuild.append(listener)
-
     @property
     def index(self) -> Index:
         """The directory, parsed, as the running command sees it."""
         if self._index is None or self._token != self.partition.tokens.layout:
-            self._token = self.partition.tokens.layout
-            self._index = self._parse()
-            for listener in self._on_rebuild:
-                listener(self._index)
+            self._token = token = self.partition.tokens.layout
+            self._index = self._kept.get(token) or self._kept.put(token, self._parse())
         return self._index
 
     def _parse(self) -> Index:
@@ -237,15 +246,9 @@ class FileSystem:
         raw = self.partition.read(DIRECTORY, count * ENTRY_SIZE)
         files = []
         for number in range(count):
-            fields = _ENTRY.unpack_from(raw, number * ENTRY_SIZE)
-            kind, flags, fid, sfi, parent, offset, length, records, record_length, read, write, named = fields
-            name = self.partition.read(offset, named) if named else b""
-            files.append(
-                File(
-                    number, FileType(kind), FileFlag(flags), fid, sfi, parent, offset, length, records, record_length,
-                    AccessRule.parse(read), AccessRule.parse(write), name,
-                )
-            )  # fmt: skip
+            entry = raw[number * ENTRY_SIZE : (number + 1) * ENTRY_SIZE]
+            offset, named = _NAME.unpack(entry)
+            files.append(_file(number, entry, self.partition.read(offset, named) if named else b""))
         by_fid = {file.parent << 16 | file.fid: file for file in files}
         by_sfi = {file.parent << 8 | file.sfi: file for file in files if file.sfi and file.type is not FileType.DF}
         accounts = {file.parent: file for file in files if file.type is FileType.ACCOUNT}

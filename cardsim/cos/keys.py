@@ -9,9 +9,11 @@ Keys are named by use and number (D6): internal authentication key 00 and master
 """
 
 import enum
+import functools
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from cardsim.chip.kept import Kept
 from cardsim.cos.access import APPLICATION, PIN
 from cardsim.cos.files import ROOT, File, FileSystem, FileType
 from cardsim.cos.masterkey import Algorithm
@@ -25,6 +27,7 @@ MAX_SLOTS: Final = 48
 VALUE_AT: Final = 6
 VALUE_SIZE: Final = 16
 NO_LIMIT: Final = 0xFF
+_SLOTS_KEPT: Final = 4096
 
 
 class KeyUse(enum.IntEnum):
@@ -105,6 +108,17 @@ class Slot:
     counter_at: int
 
 
+_Name = tuple[int, int, int]
+"""DF, use and number."""
+
+
+@functools.lru_cache(_SLOTS_KEPT)
+def _slot(head: bytes, value_at: int, counter_at: int) -> Slot:
+    """The head of a slot, parsed; key files are parsed often, and mostly with the keys that they had before."""
+    use, number, version, algorithm, limit, length = head
+    return Slot(KeyUse(use), number, version, Algorithm(algorithm), limit, length, value_at, counter_at)
+
+
 class KeyStore:
     """The keys and PINs in the key files of one environment."""
 
@@ -112,7 +126,8 @@ class KeyStore:
         self._files = files
         self._partition = files.partition
         self._token = 0
-        self._slots: dict[tuple[int, int, int], tuple[Slot, ...]] = {}
+        self._slots: dict[_Name, tuple[Slot, ...]] = {}
+        self._kept: Kept[dict[_Name, tuple[Slot, ...]]] = Kept()
 
     def find(self, df: int, use: KeyUse, number: int, version: int | None = None) -> Slot | None:
         """A key of a DF; without a version, the generation that was loaded first."""
@@ -121,18 +136,23 @@ class KeyStore:
             return slots[0] if slots else None
         return next((slot for slot in slots if slot.version == version), None)
 
-    def slots(self) -> dict[tuple[int, int, int], tuple[Slot, ...]]:
+    def slots(self) -> dict[_Name, tuple[Slot, ...]]:
         """All keys by DF, use and number, generations in the order of loading."""
-        if self._token != self._partition.tokens.layout:
-            found: dict[tuple[int, int, int], tuple[Slot, ...]] = {}
-            for file in self._files.index.files:
-                if file.type is FileType.KEYS:
-                    for slot in self._parse(file):
-                        name = (file.parent, slot.use, slot.number)
-                        found[name] = (*found.get(name, ()), slot)
-            self._slots = found
-            self._token = self._partition.tokens.layout
+        token = self._partition.tokens.layout
+        if self._token != token:
+            kept = self._kept.get(token)
+            self._slots = self._kept.put(token, self._list()) if kept is None else kept
+            self._token = token
         return self._slots
+
+    def _list(self) -> dict[_Name, tuple[Slot, ...]]:
+        found: dict[_Name, tuple[Slot, ...]] = {}
+        for file in self._files.index.files:
+            if file.type is FileType.KEYS:
+                for slot in self._parse(file):
+                    name = (file.parent, slot.use, slot.number)
+                    found[name] = (*found.get(name, ()), slot)
+        return found
 
     def _parse(self, file: File) -> list[Slot]:
         start = file.offset + COUNTERS_SIZE
@@ -142,9 +162,7 @@ class KeyStore:
         for number in range(file.records):
             at = number * SLOT_SIZE
             if raw[at]:
-                use, key, version, algorithm, limit, length = raw[at : at + VALUE_AT]
-                value_at, counter_at = start + at + VALUE_AT, file.offset + number
-                slots.append(Slot(KeyUse(use), key, version, Algorithm(algorithm), limit, length, value_at, counter_at))
+                slots.append(_slot(raw[at : at + VALUE_AT], start + at + VALUE_AT, file.offset + number))
         return slots
 
     def write(self, df: int, key: NewKey) -> None:

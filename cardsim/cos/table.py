@@ -7,6 +7,7 @@ The order in which errors win is the order of `Check`: the first check that fail
 """
 
 import enum
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -143,8 +144,9 @@ NOTHING: Final = bytes(256)
 """The mask of no value at all: one object, so that tables can be compared by identity."""
 
 
-def parameter_masks(combinations: Iterable[Parameters]) -> tuple[bytes, ...]:
-    """For each P1 the mask of the P2 that go with it; equal masks are one object."""
+@functools.cache
+def parameter_masks(combinations: tuple[Parameters, ...]) -> tuple[bytes, ...]:
+    """For each P1 the mask of the P2 that go with it; equal masks are one object. Rows are made ready often."""
     table = [NOTHING] * 256
     masks: dict[bytes, bytes] = {}
     for combination in combinations:

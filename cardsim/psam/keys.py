@@ -16,6 +16,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from cardsim.chip.kept import Kept
 from cardsim.cos.files import File, FileSystem, FileType
 from cardsim.cos.masterkey import Algorithm, refuse_ssf33
 from cardsim.cos.records import Place, Records
@@ -150,6 +151,10 @@ class Stored:
         return levels_of(self.usage)
 
 
+_Name = tuple[int, int, int]
+"""Application, type and id."""
+
+
 class KeyRecords:
     """The key files of one environment."""
 
@@ -158,28 +163,32 @@ class KeyRecords:
         self._records = records
         self._partition = files.partition
         self._token = 0
-        self._stored: dict[tuple[int, int, int], Stored] = {}
+        self._stored: dict[_Name, Stored] = {}
+        self._kept: Kept[dict[_Name, Stored]] = Kept()
 
     def find(self, df: int, kind: int, identifier: int) -> Stored | None:
         """A key of an application, by type and id."""
         return self.stored().get((df, kind, identifier))
 
-    def stored(self) -> dict[tuple[int, int, int], Stored]:
+    def stored(self) -> dict[_Name, Stored]:
         """All keys by application, type and id."""
-        if self._token != self._partition.tokens.layout:
-            self._stored = {}
-            for file in self._files.index.files:
-                if file.type is FileType.KEY_RECORDS:
-                    self._partition.mark_directory(file.offset, file.offset + file.length)
-                    self._list(file)
-            self._token = self._partition.tokens.layout
+        token = self._partition.tokens.layout
+        if self._token != token:
+            kept = self._kept.get(token)
+            self._stored = self._kept.put(token, self._list()) if kept is None else kept
+            self._token = token
         return self._stored
 
-    def _list(self, file: File) -> None:
-        for number, place in enumerate(self._records.places(file), 1):
-            head = self._partition.read(place[0], HEAD)
-            name = (file.parent, head[0] & 0x1F, head[1])
-            self._stored[name] = Stored(file.index, number, place, head[0], Algorithm(head[3]))
+    def _list(self) -> dict[_Name, Stored]:
+        found: dict[_Name, Stored] = {}
+        for file in self._files.index.files:
+            if file.type is FileType.KEY_RECORDS:
+                self._partition.mark_directory(file.offset, file.offset + file.length)
+                for number, place in enumerate(self._records.places(file), 1):
+                    head = self._partition.read(place[0], HEAD)
+                    name = (file.parent, head[0] & 0x1F, head[1])
+                    found[name] = Stored(file.index, number, place, head[0], Algorithm(head[3]))
+        return found
 
     def value(self, stored: Stored) -> bytes:
         """The key, for the length of one command."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from cardsim.chip.kept import Kept
 from cardsim.chip.partition import Partition
 from cardsim.chip.rng import RandomSource
 from cardsim.cos.commands import GET_RESPONSE, SELECT
@@ -56,6 +57,7 @@ class Pse(Environment):
         self.records = Records(partition)
         self._applications: dict[int, Application] = {}
         self._token = 0
+        self._kept: Kept[dict[int, Application]] = Kept()
         self.choices = choices
         """Where the sources leave a question open: the settings of the profile."""
         self.initiation = Initiation(self)
@@ -132,9 +134,11 @@ class Pse(Environment):
 
     def application_of(self, df: int) -> Application:
         """An application, or PSE itself, by the index of its DF."""
-        if self._token != self.partition.tokens.layout:
-            self._token = self.partition.tokens.layout
-            self._applications.clear()
+        token = self.partition.tokens.layout
+        if self._token != token:
+            self._token = token
+            kept = self._kept.get(token)
+            self._applications = self._kept.put(token, {}) if kept is None else kept
         application = self._applications.get(df)
         if application is None:
             application = self._applications[df] = Application(self.files, self.files.index.files[df])
