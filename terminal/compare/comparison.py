@@ -160,6 +160,15 @@ class Comparison:
         """The groups that have a cause of their own, without those of mere content."""
         return [group for group in self.groups.all() if group.own and not group.content]
 
+    def causes(self) -> dict[str, list[int]]:
+        """Numbers of listed groups, from 1, by the cause that they share; causes of one group alone are left out."""
+        found: dict[str, list[int]] = {}
+        for number, group in enumerate(self.listed(), 1):
+            cause = self.judgement(group).cause
+            if cause:
+                found.setdefault(cause, []).append(number)
+        return {cause: numbers for cause, numbers in found.items() if len(numbers) > 1}
+
     def contents(self) -> list[Group]:
         """The groups that only say that the cards are two."""
         return [group for group in self.groups.all() if group.content]

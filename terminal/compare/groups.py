@@ -12,6 +12,7 @@ from terminal.compare.course import Event, Spoken
 from terminal.compare.pair import Difference
 from terminal.compare.parts import Kind
 
+_TRIES: Final = 0x63C0
 _STATES: Final = 8
 """How many states a group keeps for people to look at."""
 
@@ -81,16 +82,21 @@ def key_of(found: Difference) -> Key:
         return Key(name, before.environment, Stage.NONE, False, part.kind, part.name)
     values = ("", "")
     if part.kind in (Kind.STATUS, Kind.SILENCE):
-        values = _status(found.first), _status(found.second)
+        values = _statuses(found.first, found.second)
     elif part.kind in (Kind.STRUCTURE, Kind.FORM):
         values = part.first, part.second
     return Key(name, before.environment, before.stage, before.blocked, part.kind, part.name, *values)
 
 
-def _status(event: Event) -> str:
-    if not isinstance(event, Spoken) or len(event.answer) < 2:
-        return "nothing"
-    return f"{family(event.sw):04X}"
+def _statuses(first: Event, second: Event) -> tuple[str, str]:
+    """Both status words as rows name them; in full where that tells nothing apart, as with 61xx and 6Cxx."""
+    words = [event.sw if isinstance(event, Spoken) and len(event.answer) > 1 else None for event in (first, second)]
+    families = [None if sw is None else family(sw) for sw in words]
+    if families[0] == families[1] == _TRIES:
+        return "63Cx", "63Cx"
+    shown = words if families[0] == families[1] else families
+    one, two = ("nothing" if sw is None else f"{sw:04X}" for sw in shown)
+    return one, two
 
 
 class Groups:

@@ -36,11 +36,12 @@ class Right(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Which is right, why, and what is written."""
+    """Which is right, why, and what is written. `cause` is what groups of one cause share, where that can be told."""
 
     right: Right
     reason: str
     says: Says
+    cause: str = ""
 
 
 _UNEQUAL: Final = {(True, False): Right.FIRST, (False, True): Right.SECOND}
@@ -59,6 +60,7 @@ class Reference:
         self.name: Final = side.target.name
         self._plan: Final = Named(side.card, side.psam, side.keys).plan(seed)
         self._speakers: dict[str, Speaker] = {}
+        self._otherwise: dict[int, Speaker] = {}
 
     def course(self, sequence: Sequence) -> Course | None:
         """What the model says; None where it has no such start."""
@@ -82,9 +84,13 @@ class Reference:
             return
         for question in OPEN_CHOICES:
             for setting in question.settings[1:]:
-                subject = self._subject(sequence.start)
-                if subject is not None:
-                    yield question, Speaker(_with_choice(subject, int(setting.choice))).run(sequence).course()
+                speaker = self._otherwise.get(setting.choice)
+                if speaker is None:
+                    subject = self._subject(sequence.start)
+                    if subject is None:
+                        return
+                    speaker = self._otherwise[setting.choice] = Speaker(_with_choice(subject, int(setting.choice)))
+                yield question, speaker.run(sequence).course()
 
 
 def _with_choice(subject: Subject, choice: int) -> Subject:
@@ -131,7 +137,7 @@ class Judge:
             question = self._open(found, sequence, measure)
             if question is not None:
                 answer = f"{question.number}: {question.question} {question.evidence}"
-                return Judgement(Right.OPEN, f"{answer} (docs/pboc-choices.md)", written)
+                return Judgement(Right.OPEN, f"{answer} (docs/pboc-choices.md)", written, question.number)
         return self._by_row(found, written) or self._by_model(found, sequence, measure, written)
 
     def _by_row(self, found: Difference, written: Says) -> Judgement | None:
@@ -166,7 +172,7 @@ class Judge:
         if equal == (False, False):
             return Judgement(Right.NEITHER, f"{who} answers {_answer(event)}", written)
         right = _UNEQUAL.get((equal[0], equal[1]), Right.UNKNOWN)
-        return Judgement(right, f"{who} answers so{_because(event, written)}", written)
+        return Judgement(right, f"{who} answers so{_because(event, written)}", written, cause_of(right, found, written))
 
     def _alive(self, found: Difference, written: Says) -> str:
         """What can be said of cards that live on: what the model beside the other card answers, and why."""
@@ -207,9 +213,12 @@ def judge_case(found: Difference, ended: Ended, clean: tuple[bool, bool]) -> Jud
     if first is not second:
         wrong = ended.second if first else ended.first
         reason = f"case {case.id} passes there: {case.title}{_expected(wrong)}"
-        return Judgement(_UNEQUAL[first, second], reason, written)
+        right = _UNEQUAL[first, second]
+        return Judgement(right, reason, written, cause_of(right, found, written))
     if first and clean in _UNEQUAL and found.part.kind is not Kind.CONTENT:
-        return Judgement(_UNEQUAL[clean], f"it is the clean model; case {case.id} does not ask for it", written)
+        right = _UNEQUAL[clean]
+        reason = f"it is the clean model; case {case.id} does not ask for it"
+        return Judgement(right, reason, written, cause_of(right, found, written))
     right, what = (Right.BOTH, "allows both") if first else (Right.NEITHER, "fails on both")
     return Judgement(right, f"case {case.id} {what}: {case.title}", written)
 
@@ -245,6 +254,18 @@ def _differs(event: Event, side: Event, found: Difference, measure: Measure) -> 
 
 def _answer(event: Event) -> str:
     return event.answer.hex().upper() if isinstance(event, Spoken) else "otherwise"
+
+
+def cause_of(right: Right, found: Difference, written: Says) -> str:
+    """The fault that the right card has seen and the other one has not, or the other way round; in words of the row."""
+    if found.part.kind is not Kind.STATUS or right not in (Right.FIRST, Right.SECOND):
+        return ""
+    events = (found.first, found.second) if right is Right.FIRST else (found.second, found.first)
+    for event, sign in zip(events, ("", "wrongly: "), strict=True):
+        word = _word_of(event, written)
+        if word is not None and word.causes and word.place:
+            return f"{sign}{word.sw:04X} {word.causes[0]}"
+    return ""
 
 
 def _because(event: Event, written: Says) -> str:

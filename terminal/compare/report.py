@@ -128,6 +128,11 @@ class Report:
         yield from written_lines(judgement.says)
 
     def _rest(self, comparison: Comparison) -> Iterator[str]:
+        causes = comparison.causes()
+        if causes:
+            yield ""
+            yield "differences that may share their cause"
+            yield from (f"{_INDENT}{cause}: {', '.join(map(str, numbers))}" for cause, numbers in causes.items())
         contents, followers = comparison.contents(), comparison.followers()
         followed = sum(group.followed for group in comparison.groups.all())
         if contents:
@@ -153,7 +158,7 @@ class Report:
             if count:
                 yield f"{count:,} {words}"
         accepted = sum(bool(comparison.reason(group)) for group in listed)
-        counted = f"{len(listed)} difference{'s' if len(listed) != 1 else ''} by cause, {accepted} accepted"
+        counted = f"{len(listed)} kind{'s' if len(listed) != 1 else ''} of difference, {accepted} accepted"
         verdict = self._paint("PASSED", "green") if comparison.passed else self._paint("FAILED", "red")
         yield f"{verdict}   {counted}"
 
@@ -297,6 +302,7 @@ class _Documents:
             "example": self.difference(group.example),
             "right": judgement.right.name.lower(),
             "reason": self._scrub(judgement.reason),
+            "cause": judgement.cause,
             "accepted": self._comparison.reason(group),
             "clause": written.clause,
             "words": [

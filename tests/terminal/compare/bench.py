@@ -49,13 +49,14 @@ def side(path: Path | None = None, defect: str | None = None, *, sam: bool = Fal
 
 
 def compared(text: str, first: Named, second: Named) -> Comparison:
-    """A sequence on both sides."""
+    """Sequences on both sides, with a line `---` between them; each begins with the cards as they were."""
     comparison = Comparison(Judge(first, second, reference_of(first, second, 1)))
-    sequence = parse_sequence(text)
+    programs = [Program(f"here {number}", parse_sequence(one)) for number, one in enumerate(text.split("---\n"), 1)]
+    start = programs[0].sequence.start
     with contextlib.ExitStack() as stack:
-        sides = open_sides(first, second, [sequence.start], 1, stack)
-        comparison.measure = sides.couples[sequence.start].measure
-        comparison.run(sides, [Program("here", sequence)])
+        sides = open_sides(first, second, [start], 1, stack)
+        comparison.measure = sides.couples[start].measure
+        comparison.run(sides, programs)
     return comparison
 
 

@@ -48,7 +48,7 @@ def test_the_first_difference_is_shown_with_its_bytes(card: Path, guesses: Path)
     assert lines[lines.index(answers[1]) + 1].split() == ["^^"]
     assert "the first is right: the clean model of" in output
     assert "SSC part 5 §6.4" in output
-    assert lines[-1] == "FAILED   1 difference by cause, 0 accepted"
+    assert lines[-1] == "FAILED   1 kind of difference, 0 accepted"
 
 
 def test_the_document_follows_its_schema(card: Path, guesses: Path) -> None:
