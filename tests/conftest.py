@@ -30,7 +30,12 @@ _PROCESSES = (
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 
 _SWEEPS = (
+    "tests/terminal/explore/test_command.py::test_a_counter_example_is_a_case",
+    "tests/terminal/fuzz/oracles/test_rules.py::test_bytes_beside_the_pin_are_an_open_choice",
+    "tests/terminal/fuzz/test_campaign.py::test_the_minimised_corpus_reaches_the_same",
+    "tests/terminal/fuzz/test_fuzz_command.py::test_wrong_use",
     "tests/terminal/fuzz/test_grammar.py::test_every_phrase_is_right",
+    "tests/testing/test_strategies.py::test_what_they_shrink_to",
     "tests/chip/test_journal_cuts.py",
     "tests/chip/test_line_card.py",
     "tests/conformance/test_cases_",

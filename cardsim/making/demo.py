@@ -12,6 +12,7 @@ from cardsim.chip.rng import SeededRandom
 from cardsim.crypto import social
 from cardsim.crypto.rsa import RsaPrivateKey, generate_rsa
 from cardsim.crypto.social import Suite
+from cardsim.iso7816.digits import check_digit
 
 BIN: Final = "621467"
 AREA: Final = "519900"
@@ -92,16 +93,7 @@ def demo(seed: int | None) -> Demo:
         "birthplace": AREA,
         "birth_date": birth,
     }
-    return Demo(seed, serial, name, _with_luhn(BIN + account), values)
-
-
-def _with_luhn(digits: str) -> str:
-    """A card number of 19 digits with its check digit (ISO 7812)."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if position % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return digits + str(-total % 10)
+    return Demo(seed, serial, name, BIN + account + check_digit(BIN + account), values)
 
 
 def _person_number(area: str, birth: str, order: int) -> str:

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from types import TracebackType
 from typing import Final
 
+from terminal.closing import Closing
 from terminal.fuzz.corpus import Entry
 from terminal.fuzz.coverage import Coverage, coverage
 from terminal.fuzz.executor import Run
@@ -68,7 +68,7 @@ class Order:
     """Whether the first finding ends it."""
 
 
-class Worker:
+class Worker(Closing):
     """A worker with its own copy of each card.
 
     Args:
@@ -103,14 +103,6 @@ class Worker:
         begun = self._news
         entries = [dataclasses.replace(entry, known=True) for entry in begun.entries]
         self._news = News(worker, number, entries=entries, findings=begun.findings, causes=begun.causes)
-
-    def __enter__(self) -> "Worker":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Power the cards off."""

@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 
+from terminal.closing import Closing
 from terminal.hosts.iso8583.codec import Fields, WireError, build_request, decode, encode, names_same, parse_answer
 from terminal.hosts.iso8583.frames import LENGTH_BYTES, MAX_FRAME, Frame, FrameError, Requirement, with_length
 from terminal.hosts.iso8583.gateway import APPROVED, mac_is_right, seal
@@ -126,21 +126,13 @@ def _whole_line(buffer: bytearray) -> int | None:
     return end + 1 if end >= 0 else None
 
 
-class _Line:
+class _Line(Closing):
     """One line to a host, used by one thread at a time."""
 
     def __init__(self, address: Address, patience: float) -> None:
         self._wire = Wire(address)
         self._patience = patience
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Hang up."""

@@ -9,12 +9,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from sqlalchemy import Engine
 
 from cardsim.keyfile import BankKeys, Holder, KeyFile
+from terminal.closing import Closing
 from terminal.hosts import switchbook
 from terminal.hosts.bank import BankHost
 from terminal.hosts.bank.accounts import Enrolment
@@ -43,7 +43,7 @@ class WorldError(ValueError):
     """Hosts that cannot be put together; one sentence."""
 
 
-class World:
+class World(Closing):
     """The hosts of one network.
 
     Args:
@@ -80,14 +80,6 @@ class World:
         self._patience = patience
         self._lines: list[BankLine] = []
         self._books: dict[str, Engine] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Hang up to remote banks and close the books."""

@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
+from cardsim.iso7816.digits import check_digit
 from terminal.businesses import scheme
 from terminal.hosts.bank import BankHost, Code, accounts
 from terminal.hosts.bank.accounts import AccountError, NewAccount
@@ -11,7 +12,7 @@ from terminal.hosts.bank.audit import audit
 from terminal.hosts.bank.batches import take_file
 from terminal.hosts.bank.clearing import clearing_file
 from terminal.hosts.bank.department import DepartmentLine
-from terminal.hosts.bank.issuing import AccountKind, IssueOrder, check_digit, issue
+from terminal.hosts.bank.issuing import AccountKind, IssueOrder, issue
 from terminal.hosts.bank.tables import LEDGER, METADATA, SOCIAL_SECURITY, AccountState
 from terminal.hosts.books import transact
 from terminal.hosts.social.payments import Order

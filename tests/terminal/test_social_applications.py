@@ -169,8 +169,7 @@ class TestDirectory:
 
     def test_labels(self) -> None:
         """TRM-082, TRM-083: label and AID name the same application; DF05 is selected by its label."""
-        parameters = social_parameters()
-        assert parameters.labelled(LABELS[0xDF03]) == offering(0xDF03)[0]
+        assert offering(0xDF03)[0].label == LABELS[0xDF03]
         bench = terminal()
         bench.chooser = Picks(LABELS[0xDF05], "read")
         outcome = bench.social(service=SocialService.TRANSACTION, reads=(Address.parse("DF05EF05"),))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardsim.decode.values import bcd_digits, decimal_yuan, gbk_text
+from cardsim.iso7816.digits import bcd_time
 from terminal.effects import Flow, Mark, Shelf, print_slip, recall, report
 from terminal.filetable import Address
 from terminal.flows.common import stop
@@ -17,7 +18,7 @@ from terminal.flows.full.config import End, ServiceOutcome, SettleBill
 from terminal.flows.full.visit import Visit, bank_reason, forget, payment_reference, refused, remember, remembered
 from terminal.flows.social.config import Amounts, Prefer
 from terminal.flows.social.files import need_file, read_items
-from terminal.flows.social.medical import DF04, balances, bcd_time, purchase
+from terminal.flows.social.medical import DF04, balances, purchase
 from terminal.flows.social.pin import verify_pin
 from terminal.flows.social.records import PURCHASE, is_of, purchase_of
 from terminal.flows.social.session import SocialSession

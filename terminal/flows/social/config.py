@@ -50,10 +50,6 @@ class SocialParameters:
         """The applications that run."""
         return tuple(application for application in self.applications if application.active)
 
-    def labelled(self, label: str) -> Application | None:
-        """The application of a label (TRM-083)."""
-        return next((application for application in self.applications if application.label == label), None)
-
 
 @cache
 def social_parameters() -> SocialParameters:

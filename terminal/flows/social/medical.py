@@ -5,13 +5,13 @@ terminal's storage before the command that books it leaves (TRM-169 to TRM-173):
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from cardsim.crypto.medical import TransactionType
 from cardsim.decode.values import yuan
 from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
+from cardsim.iso7816.digits import bcd_time
 from terminal.effects import (
     AuthorisePurchase,
     Flow,
@@ -84,11 +84,6 @@ class LogEntry:
         return cls(
             int.from_bytes(record[:2], "big"), kind, record[3:9].hex().upper(), record[9:16].hex().upper(), *amounts
         )
-
-
-def bcd_time(now: datetime) -> bytes:
-    """A time as the account has it: yyyymmddhhmmss in BCD, 7 bytes (TRM-017)."""
-    return bytes.fromhex(now.strftime("%Y%m%d%H%M%S"))
 
 
 def open_account(session: SocialSession) -> Flow[None]:

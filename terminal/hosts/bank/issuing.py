@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection, func, select
 
+from cardsim.iso7816.digits import check_digit
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.accounts import AccountError, NewAccount
 from terminal.hosts.bank.host import BankHost
@@ -52,15 +53,6 @@ class CardData:
     def track2(self) -> str:
         """Track 2 equivalent data (tag 57) as hex digits, without filling."""
         return f"{self.pan}D{self.expires[2:6]}{SERVICE_CODE}0000"
-
-
-def check_digit(digits: str) -> str:
-    """The check digit of a card number (Luhn, ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 - place % 2)
-        total += value - 9 if value > 9 else value
-    return str(-total % 10)
 
 
 def issue(bank: BankHost, order: IssueOrder, today: date) -> CardData:

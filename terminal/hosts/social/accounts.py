@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Row, bindparam, select
 
 from cardsim.crypto.medical import LOAD_TAIL, Load, Purchase
+from cardsim.iso7816.digits import bcd_time
 from cardsim.keyfile import generation_name
 from terminal.effects import CardIdentity
 from terminal.hosts.hsm import HsmRefused, Use
@@ -161,7 +162,7 @@ def _grant(
 ) -> LoadPermission:
     if (LEDGER.balance(desk.books, central_code(person)) or 0) < load.amount:
         raise Refusal(Code.NO_FUNDS, "the central account does not have that much")
-    time = bytes.fromhex(f"{desk.now:%Y%m%d%H%M%S}")
+    time = bcd_time(desk.now)
     data = load.mac2_data(time, desk.hsm.coding(card.suite))
     mac2 = _load_mac(desk, card, message.request[0], message.card_answer, data)
     values = {

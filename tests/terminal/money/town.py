@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from cardsim.assembly import CardModel, SamModel, new_card, seeded
 from cardsim.chip.eeprom import Eeprom
+from cardsim.iso7816.digits import check_digit
 from cardsim.keyfile import KeyFile
 from cardsim.making import demo
 from cardsim.making.card import activate, make_card
@@ -88,19 +89,12 @@ def _made(number: int, profile: str, bank: int | None) -> tuple[bytes, KeyFile, 
     """Cells of a card whose holder is that of a seed, with the published roots."""
     person = replace(demo.demo(number + 1), seed=None)
     if bank == 1:
-        person = replace(person, pan=_with_luhn(_OTHER_BIN + person.pan[6:-1]))
+        digits = _OTHER_BIN + person.pan[6:-1]
+        person = replace(person, pan=digits + check_digit(digits))
     model = new_card(seed=number)
     activate(model, person)
     keys = make_card(model, load_profile(profile), person)
     return model.eeprom.snapshot().cells, keys, person
-
-
-def _with_luhn(digits: str) -> str:
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if position % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return digits + str(-total % 10)
 
 
 def _resident(number: int, profile: str, bank: int | None) -> Resident:
