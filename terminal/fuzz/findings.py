@@ -266,6 +266,7 @@ def _case_steps(sequence: Sequence, run: Run, subject: Subject, expected: str) -
     for exchange in run.exchanges:
         answered.setdefault(exchange.step, []).append(exchange)
     last = run.complaint.step if run.complaint else len(sequence.steps)
+    prefix = "sam " if subject.slot is Slot.PSAM else ""
     if any(isinstance(step, Send) and _computes(step) for step in sequence.steps[: last + 1]):
         yield from (f"let {name} = {value.hex().upper()}" for name, value in subject.known.items() if value)
     for number, step in enumerate(sequence.steps[: last + 1]):
@@ -274,19 +275,18 @@ def _case_steps(sequence: Sequence, run: Run, subject: Subject, expected: str) -
             continue
         sign = "sam<" if subject.slot is Slot.PSAM else "<"
         came = answered.get(number)
-        if number == last:
-            if came:
-                yield f"# TODO: what should come? It was {_status(came[-1])}"
-            yield f"{sign} {expected or '* ????'}"
-        elif came:
+        if not came:
+            yield "# the power was cut here, or the step could not be computed"
+            faults = any(isinstance(step, Control) for step in sequence.steps)
+            yield from (f"{prefix}{word}" for word in ("mend", "reset") if faults or word == "reset")
+        elif number < last:
             yield f"{sign} * {_status(came[-1])}"
         else:
-            yield "# the power was cut here, or the step could not be computed"
-            yield "sam reset" if subject.slot is Slot.PSAM else "reset"
-    if last >= len(sequence.steps):
-        yield "# TODO: the complaint came at the end; read here what shows it"
-        yield ("sam> 00 A4 00 00 02 3F00" if subject.slot is Slot.PSAM else "> 00 A4 00 00 02 3F00")
-        yield ("sam< * ????" if subject.slot is Slot.PSAM else "< * ????")
+            yield f"# TODO: what should come? It was {_status(came[-1]) if came[-1].answer else 'nothing'}"
+            yield f"{sign} {expected or '* ????'}"
+    if last not in answered:
+        yield "# TODO: no answer shows it; read here what does"
+        yield from (("sam> 00 A4 00 00 02 3F00", "sam< * ????") if prefix else ("> 00 A4 00 00 02 3F00", "< * ????"))
 
 
 def _computes(step: Send) -> bool:

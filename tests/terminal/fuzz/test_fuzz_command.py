@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from cardsim.keyfile import default_keyfile_path, write_keyfile
+from terminal.fuzz.executor import Executor, Restart
+from terminal.fuzz.findings import case_text
+from terminal.fuzz.oracles.common import Watcher
+from terminal.fuzz.sequence import parse_sequence
 from tests.docs.support import run
 from tests.docs.test_schemas import check
+from tests.terminal.fuzz.oracles.bench import SSSE, WRONG_PIN, subject
 from tests.terminal.fuzz.plans import image
 
 BROKEN = ["--defect", "gpo-twice", "--against", "reference", "--only", "reference", "--seed", "2"]
@@ -176,3 +181,24 @@ def test_what_is_of_another_card_is_told(
     (folder / "corpus" / "one.seq").write_text("start psam\nseed 1\nreset\n")
     fuzz("--card", other, "--replay-only", "--only", "never-mute", "--start", "card", folder)
     assert "1 not run, because they begin with 'psam'" in capsys.readouterr().err
+
+
+def test_the_case_of_a_cut_passes_on_a_card_that_is_right(card: Path, tmp_path: Path) -> None:
+    """A command in which the power was cut has no answer to expect."""
+
+    class Complaining(Watcher):
+        """Something that a cut shows."""
+
+        name = "atomic"
+
+        def was_reset(self, restart: Restart) -> str | None:
+            return "a cut shows it" if restart.cut else None
+
+    sequence = parse_sequence(SSSE + "cut 0\n" + WRONG_PIN)
+    broken = subject()
+    run_of = Executor(broken, [Complaining()]).run(sequence)
+    assert run_of.complaint is not None
+    (tmp_path / "case.case").write_text(case_text("a cut", sequence, run_of, broken))
+    words = ["cardterm", "conform", "--card", str(card), "--cases", str(tmp_path / "case.case"), "FUZZ"]
+    status, output = run(words)
+    assert (status, "1 passed" in output) == (0, True)
