@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from cardsim.control import ModelControl, ModelState
 from cardsim.decode import Environment
 from cardsim.decode.names import environment_of_name
+from cardsim.iso7816 import status
 from terminal.fuzz.executor import Exchange, Executor, Restart
 from terminal.fuzz.oracles.common import Located, data_of, has_faults, in_words, succeeded
 from terminal.fuzz.sequence import Sequence, parse_sequence
@@ -27,6 +28,7 @@ _GET_STATUS: Final = bytes.fromhex("80F2000000")
 _WHOLE_CARD: Final = b"\x81\x01\x01"
 """In the answer of GET STATUS: CARD BLOCK stops the whole card."""
 _NEXT: Final = 0x02
+_BLOCKED: Final = status.NOT_SUPPORTED.to_bytes(2, "big")
 _BY_NAME: Final = _SELECT + b"\x04"
 _STATES: Final = (b"\x6a\x81", b"\x69\x85", b"\x93\x03")
 """Answers to a SELECT that has found a DF which cannot be entered: blocked, without master key, blocked application."""
@@ -177,7 +179,7 @@ class NonInterference(Located):
             elif after is here or _names(command, here):
                 if not _looks_across(command, answer, here):
                     found = card.transmit(command)
-                    if found != answer:
+                    if found != answer and not (before is other and _stays_shut(answer, found)):
                         return self._complaint(command, answer, found, here, other)
             elif before is here:
                 card.transmit(_SELECT_MF)
@@ -191,6 +193,12 @@ class NonInterference(Located):
         else:
             told = f"is answered with {len(answer) - 2} bytes, and with {len(found) - 2} others"
         return f"{words} in {_NAMES[here]} {told} on a card with another {_NAMES[other]} that was not visited"
+
+
+def _stays_shut(answer: bytes, found: bytes) -> bool:
+    """A SELECT that is refused anyhow does not leave the other side, which says 6A81 to it if it is blocked (D10)."""
+    sw = int.from_bytes(found[-2:], "big")
+    return answer == _BLOCKED and not succeeded(sw) and sw != status.SELECTED_FILE_INVALID
 
 
 def _names(command: bytes, here: Environment) -> bool:

@@ -198,6 +198,12 @@ def test_a_command_of_no_bytes_is_no_reset() -> None:
     assert complaint(NonInterference(), text) == ""
 
 
+def test_a_blocked_side_refuses_what_would_be_refused_anyhow() -> None:
+    """D10: a SELECT of the other side that fails does not leave the blocked one; one that leads there does."""
+    text = SSSE + BLOCK + "> 00 A4 04 20 {lc} {name debit}\n" + DEBIT + "> 80 CA 9F 36 00\n"
+    assert complaint(NonInterference(), text) == ""
+
+
 def test_what_a_cut_command_has_done_is_not_known() -> None:
     """A CHANGE PIN or CREATE that was cut behind its commit has been carried out, though it was not answered."""
     empty = SSSE + "cut {n}\n> 80 5E 01 00 04 {pin} FF\n" + SSSE + "> 00 20 00 00 03 999999\n" * 2 + VERIFY
