@@ -18,7 +18,8 @@ from terminal.parameters import ApplicationParameters, TerminalParameters
 from terminal.storage import MemoryStorage
 from tests.terminal.fakes import AFL, NOW, PDOL, ca_key, rsa
 from tests.terminal.kernel.stage import CASH_AFL, OK, Holder, KernelCard, entry, fci, record
-from tests.terminal.kernel_oracle import FIELD_55, Card, Host, Listed, Request, Terminal, predict
+from tests.terminal.kernel_oracle import FIELD_55, predict
+from tests.terminal.kernel_worlds import Card, Host, Listed, Request, Terminal
 
 _PLACES = {
     (2, 1): (0x90,),
