@@ -99,6 +99,14 @@ def test_scripts_recordings_and_folders(card: Path, guesses: Path, tmp_path: Pat
     status, output = diff("--card", card, "--with-defect", "pin-tries-not-lowered", record, "--json")
     document = json.loads(output)
     assert (status, document["skipped"], document["verdict"]) == (0, 0, "passed")
+    other = tmp_path / "other.card"
+    shutil.copy(card, other)
+    keys = default_keyfile_path(card).read_text(encoding="utf-8")
+    default_keyfile_path(other).write_text(keys.replace('\npin = "123456"', '\npin = "654321"'), encoding="utf-8")
+    status, output = diff("--card", card, "--with-card", other, record, "--json")
+    first = json.loads(output)["first_difference"]
+    assert (status, first["name"]) == (1, "VERIFY"), "each card gets the PIN of its own key file"
+    assert (first["first"]["answer"], first["second"]["answer"][:3]) == ("9000", "63C")
     status, output = diff("--card", card, "--with-defect", "pin-ends-in-df", guesses.parent, "--json")
     assert (status, json.loads(output)["sequences"]) == (0, 1)
 
