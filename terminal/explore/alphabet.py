@@ -97,7 +97,9 @@ def load_alphabet(name: str, without: tuple[str, ...] = ()) -> Alphabet:
         return read_alphabet(Path(name).name.removesuffix(".case"), text, without)
     except UnicodeDecodeError as error:
         raise UsageError(f"alphabet {name}: not UTF-8 text") from error
-    except (ScriptError, OSError) as error:
+    except OSError as error:
+        raise UsageError(f"alphabet {name}: cannot be read: {error.strerror}") from error
+    except ScriptError as error:
         raise UsageError(f"alphabet {name}: {error}") from error
 
 
