@@ -20,7 +20,7 @@ from terminal.compare.parts import Measure
 from terminal.compare.report import Report, Scrub, document
 from terminal.compare.sides import Named, open_sides, starts_of
 from terminal.conformance.reports.secrets import scrubber
-from terminal.errors import LinkError, UsageError
+from terminal.errors import LinkError, UsageError, output_path
 from terminal.fuzz.grammar import START_PLACES
 from terminal.fuzz.plan import known_defect
 from terminal.links.target import Target
@@ -71,6 +71,9 @@ def _check(arguments: argparse.Namespace) -> None:
             raise UsageError(f"there is no start {name!r}; there is {', '.join(START_PLACES)}")
     if arguments.cases is None and arguments.case_file:
         raise UsageError("--case-file belongs to --cases")
+    if arguments.write_accepted is not None:
+        cards = (arguments.card, arguments.psam, arguments.with_card, arguments.with_psam)
+        output_path(arguments.write_accepted, *cards, arguments.keys, arguments.with_keys, *arguments.inputs)
 
 
 def sides_of(arguments: argparse.Namespace) -> tuple[Named, Named]:

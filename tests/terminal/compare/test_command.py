@@ -124,6 +124,7 @@ def test_scripts_recordings_and_folders(card: Path, guesses: Path, tmp_path: Pat
         (("--card", "CARD", "--with-card", "CARD", "--cases", "SSSE", "--apdus", "5"), "--cases runs conformance"),
         (("--card", "CARD", "--with-card", "CARD", "--start", "nowhere"), "there is no start 'nowhere'"),
         (("--card", "CARD", "--with-card", "CARD", "--apdus", "0"), "--apdus 0: at least 1"),
+        (("--card", "CARD", "--with-card", "CARD", "--write-accepted", "CARD"), "is not written over"),
         (("--card", "CARD", "--with-psam", "CARD"), "one side is a card and the other a PSAM"),
         (("--card", "python:cardsim.assembly:new_card", "--with-defect", "gpo-twice"), "name the card to compare with"),
     ],
