@@ -119,9 +119,8 @@ def _lines(played: Played) -> Iterator[str]:
 
 def _summary(result: Result) -> Iterator[str]:
     counts = result.counts
-    yield f"{result.commands} commands: " + ", ".join(
-        f"{counts[likeness]} {likeness.value}" for likeness in Likeness if counts[likeness]
-    )
+    listed = ", ".join(f"{counts[likeness]} {likeness.value}" for likeness in Likeness if counts[likeness])
+    yield f"{result.commands} command{'s' if result.commands != 1 else ''}{': ' if listed else ''}{listed}"
     if counts[Likeness.FOLLOWS]:
         yield "What is not comparable builds on random numbers of the card; the same image and --seed draw them again."
     first = result.first
@@ -130,7 +129,9 @@ def _summary(result: Result) -> Iterator[str]:
         yield f"Replay: FAILED — the first difference is at {where}: {first.words}"
     else:
         left = counts[Likeness.FOLLOWS] + counts[Likeness.SKIPPED] + counts[Likeness.UNKNOWN]
-        yield "Replay: PASSED" + (f" — but for {left} commands that could not be compared" if left else "")
+        yield "Replay: PASSED" + (
+            f" — but for {left} command{'s' if left != 1 else ''} that could not be compared" if left else ""
+        )
 
 
 def _document(arguments: argparse.Namespace, recording: Recording, result: Result) -> dict[str, Any]:

@@ -104,9 +104,10 @@ def _check(recording: Recording, cards: Mapping[Slot, Card], commands: Iterable[
         return
     missing = unknown(recording.events, commands)
     if missing:
+        more = f" (and those of {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UsageError(
-            f"{len(missing)} commands were recorded without their secrets and cannot be computed again, the first is "
-            f"command {missing[0]}; give the key file of the holder's PIN (--keys), or record with --show-secrets"
+            f"the secret data of command {missing[0]}{more} were not recorded and cannot be computed again; give the "
+            "key file of the holder's PIN (--keys), or record with --show-secrets"
         )
 
 

@@ -1,4 +1,4 @@
-"""The job files of docs/ci: each `cardterm conform` line works on a fresh image, with the project's own cases."""
+"""The job files of docs/ci: each line of `cardterm conform` and `cardterm fuzz` works on a fresh image."""
 
 import json
 import re
@@ -10,6 +10,7 @@ import pytest
 
 from tests.conformance.bench import conform, new_image
 from tests.docs.console import ROOT
+from tests.docs.support import run
 
 _FOLDER = ROOT / "docs" / "ci"
 _VARIABLES = {
@@ -17,11 +18,12 @@ _VARIABLES = {
 }  # fmt: skip
 
 
-def commands(name: str) -> list[list[str]]:
-    """The `cardterm conform` commands of a file, as a shell would take them apart; comments are left out."""
-    lines = [line for line in (_FOLDER / name).read_text(encoding="utf8").splitlines() if not line.startswith("#")]
+def commands(name: str, program: str = "cardterm conform") -> list[list[str]]:
+    """The commands of a file for one program, as a shell would take them apart; comments are left out."""
+    text = (_FOLDER / name).read_text(encoding="utf8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     found = []
-    for command in re.findall(r"cardterm conform .*", "\n".join(lines)):
+    for command in re.findall(rf"{program} .*", "\n".join(lines)):
         text = str(command)
         for variable, value in _VARIABLES.items():
             text = text.replace(variable, value)
@@ -46,6 +48,18 @@ def test_commands_of_a_job_file(name: str, tmp_path: Path, monkeypatch: pytest.M
         else:
             assert ET.parse("report.xml").getroot().tag == "testsuites"
             assert "</html>" in Path("report.html").read_text(encoding="utf8")
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_a_corpus_is_run_again(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of a campaign, committed as `fuzz`."""
+    new_image(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fuzz" / "corpus").mkdir(parents=True)
+    (tmp_path / "fuzz" / "corpus" / "one.seq").write_text("start card\nseed 1\n> 00 84 00 00 08\n")
+    [words] = commands(name, "cardterm fuzz")
+    status, output = run(["cardterm", "fuzz", *words])
+    assert (status, output.splitlines()[-1]) == (0, "PASSED")
 
 
 def test_there_are_three_job_files() -> None:
