@@ -262,8 +262,10 @@ def _replay_only(plan: Plan, folder: Folder, arguments: argparse.Namespace) -> i
         elsewhere[sequences[name].start] -= 1
         if run.complaint is not None:
             bad[name] = run
-    for start, left in sorted((+elsewhere).items()):
-        sys.stderr.write(f"cardterm: {left} not run, because they begin with {start!r}, which this target has not\n")
+    missing = +elsewhere
+    if missing:
+        starts = ", ".join(f"{start} ({count})" for start, count in sorted(missing.items()))
+        sys.stderr.write(f"cardterm: {missing.total()} not run, for want of a card that they begin with: {starts}\n")
     writer = Writer()
     if arguments.json:
         writer.line(to_json(_replayed(bad, count) | {"apdus": apdus}))

@@ -180,7 +180,7 @@ def test_what_is_of_another_card_is_told(
     assert "is a campaign of me.card" in capsys.readouterr().err
     (folder / "corpus" / "one.seq").write_text("start psam\nseed 1\nreset\n")
     fuzz("--card", other, "--replay-only", "--only", "never-mute", "--start", "card", folder)
-    assert "1 not run, because they begin with 'psam'" in capsys.readouterr().err
+    assert "1 not run, for want of a card that they begin with: psam (1)" in capsys.readouterr().err
 
 
 def test_the_case_of_a_cut_passes_on_a_card_that_is_right(card: Path, tmp_path: Path) -> None:
