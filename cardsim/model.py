@@ -59,7 +59,7 @@ class Model(abc.ABC, Generic[_Os]):
         self._streams: dict[str, RandomSource] = {}
         self._start = 0
         self._descriptions: dict[tuple[int, int, bytes], _Description] = {}
-        self._parts: list[_Description] | None = None
+        self._wholes: dict[tuple[int, ...], tuple[list[_Description], _Description]] = {}
         self._description: _Description = (), ()
         self._described_layout = 0
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
@@ -211,15 +211,19 @@ class Model(abc.ABC, Generic[_Os]):
                 entries = self.os.record.environments()
                 mounted = [entry for entry in entries if entry.slot in self.environments]
                 parts = [self._describe(entry) for entry in mounted]
-            if parts != self._parts:
-                self._parts = parts
-                cos = [meter.moved(0, "cos") for meter in self.os.record.meters()]
-                self._description = (
-                    (*cos, *(meter for meters, _ in parts for meter in meters)),
-                    tuple([rule for _, rules in parts for rule in rules]),
-                )
+            self._description = self._joined(parts)
             self._described_layout = layout if len(mounted) == len(entries) else 0
         return self._description
+
+    def _joined(self, parts: list[_Description]) -> _Description:
+        """Meters and rules of the COS and of these environments: the same objects again for the same parts."""
+        key = tuple(map(id, parts))  # the parts stand beside what is made of them, so that no other gets their identity
+        kept = self._wholes.get(key)
+        if kept is None:
+            cos = [meter.moved(0, "cos") for meter in self.os.record.meters()]
+            meters = (*cos, *(meter for meters, _ in parts for meter in meters))
+            kept = self._wholes[key] = parts, (meters, tuple([rule for _, rules in parts for rule in rules]))
+        return kept[1]
 
     def _describe(self, entry: EnvironmentEntry) -> _Description:
         """Meters and rules of one environment, kept by the content of its directory: they are the same objects again
@@ -233,6 +237,7 @@ class Model(abc.ABC, Generic[_Os]):
             found = meters, tuple(environment.rules(part))
             if len(self._descriptions) == _DESCRIPTIONS:
                 self._descriptions.clear()
+                self._wholes.clear()
             key = (entry.fid, start, self.eeprom.directory(start, start + entry.pages * PAGE))
             self._descriptions[key] = found
         return found

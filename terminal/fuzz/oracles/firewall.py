@@ -73,7 +73,6 @@ class Firewall(Watcher):
         """Put the monitor on the bus; the MF is selected."""
         self._control = subject.control
         if self._control is not None:
-            self._parts = {}
             self._watch(self._control)
 
     def was_reset(self, restart: Restart) -> str | None:  # noqa: ARG002
