@@ -86,6 +86,7 @@ class Dispatcher(abc.ABC):
         self._direct = False
         self._slow = False
         master_file.close_gate = master_file.attend = self._slow_down
+        master_file.settle = self._settle
 
     # --- power -------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,9 @@ class CardServices(Protocol):
     def attend(self) -> None:
         """The environment has become attentive: show it each command from the next one on."""
 
+    def settle(self) -> None:
+        """The environment has moved to another place without a SELECT: there are that place's rows from now on."""
+
 
 class Memory(Protocol):
     """Volatile state of an environment: dies with the power, and when the environment is left."""

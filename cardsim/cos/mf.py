@@ -88,6 +88,10 @@ class Services:
         """Show this environment each command from the next one on."""
         self._mf.attend()
 
+    def settle(self) -> None:
+        """Let this environment have the rows of the place where it stands now."""
+        self._mf.settle()
+
 
 class MasterFile:
     """The level before any environment is selected."""
@@ -119,6 +123,8 @@ class MasterFile:
         """Set by the dispatcher: refuse everything that the current environment is sent from now on."""
         self.attend: Callable[[], None] = lambda: None
         """Set by the dispatcher: show the current environment each command as long as it is attentive."""
+        self.settle: Callable[[], None] = lambda: None
+        """Set by the dispatcher: look again where the card stands."""
         self.handlers: dict[str, Handler] = {
             commands.GET_CHALLENGE.name: self._get_challenge,
             commands.ACTIVATE.name: lambda _p1, _p2, data, _le: self._activate(data[:19], bytes(4), data[19:]),

@@ -29,7 +29,6 @@ class SamOs(Dispatcher):
     ) -> None:
         self.sam: Final = master
         super().__init__(eeprom, journal, master, record, environments)
-        master.settle = self._settle
 
     @property
     def stopped(self) -> bool:

@@ -40,9 +40,6 @@ class SamMaster(MasterFile):
     known_switches = ALL_SWITCHES
     algorithms = frozenset({(_SAM, Suite.DES.algorithm_id), (_SAM, Suite.SM4.algorithm_id)})
 
-    settle: Callable[[], None]
-    """Set by the dispatcher: look again at which rows there are, and what is locked."""
-
     @property
     def switches(self) -> SamSwitch:
         """Profile switches that are in force: the locks once every environment is issued."""

@@ -170,5 +170,6 @@ class SetUp:
         rights = ssse.ram.rights & MASTER_BIT
         ssse.wipe()
         ssse.ram.rights = rights
+        ssse.card.settle()
         ssse.files.scrub()
         return b""

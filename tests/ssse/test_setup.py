@@ -244,6 +244,13 @@ class TestIssued:
         assert cells[other.start : other.stop] == before
         assert issued.bench.x("0020000000") == "6A88"
         assert issued.bench.x("800E000000") == "6985"
+
+    def test_erase_ends_the_account(self, issued: Shop) -> None:
+        """D4: SSSE is selected when its applications are gone, and the commands of the account went with them."""
+        assert issued.bench.select_fid("DF04").endswith("9000")
+        assert issued.bench.x("B026000000") == "6A86"
+        assert issued.seal("840E0000", b"") == "9000"
+        assert issued.bench.all("B026000000", "B02C01000F" + "00" * 15) == ["6E00"] * 2
         assert issued.seal("84E0EF05", bytes.fromhex(EF + "05")) == "9000"
 
     def test_demo_master_keys(self) -> None:
