@@ -186,7 +186,7 @@ def _tell(arguments: argparse.Namespace, first: Named, second: Named, comparison
         found = document(comparison, first, second, verdict, scrub, show_secrets=show)
         writer.line(to_json(found, indent=2))
         return
-    for line in Report(first, second, scrub, writer.paint, show_secrets=show).lines(comparison):
+    for line in Report(first, second, scrub, writer.paint, show_secrets=show).lines(comparison, verdict):
         writer.line(line)
 
 

@@ -47,8 +47,8 @@ class Report:
         self._paint = paint
         self._show_secrets = show_secrets
 
-    def lines(self, comparison: Comparison) -> Iterator[str]:
-        """The whole report."""
+    def lines(self, comparison: Comparison, verdict: str) -> Iterator[str]:
+        """The whole report; the verdict is `passed` or `failed`, or says why the comparison did not come to its end."""
         names = (f"{label}  {side.name}" for label, side in zip(_LABELS, self._sides, strict=True))
         yield from names
         yield f"compared: {comparison.measure.value}"
@@ -60,7 +60,7 @@ class Report:
             yield from self._group(number, group, comparison)
         yield from self._rest(comparison)
         yield ""
-        yield from self._summary(comparison)
+        yield from self._summary(comparison, verdict)
 
     # --- the first difference ----------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class Report:
         for entry in comparison.unused():
             yield f"not seen: accepted difference ({entry})"
 
-    def _summary(self, comparison: Comparison) -> Iterator[str]:
+    def _summary(self, comparison: Comparison, verdict: str) -> Iterator[str]:
         figures, listed = comparison.figures, comparison.listed()
         speed = figures.commands / figures.seconds if figures.seconds else 0.0
         yield f"{figures.commands:,} commands in {figures.programs:,} sequences, {speed:,.0f}/s on both"
@@ -159,8 +159,8 @@ class Report:
                 yield f"{count:,} {words}"
         accepted = sum(bool(comparison.reason(group)) for group in listed)
         counted = f"{len(listed)} kind{'s' if len(listed) != 1 else ''} of difference, {accepted} accepted"
-        verdict = self._paint("PASSED", "green") if comparison.passed else self._paint("FAILED", "red")
-        yield f"{verdict}   {counted}"
+        colour = {"passed": "green", "failed": "red"}.get(verdict, "yellow")
+        yield f"{self._paint(verdict.upper(), colour)}   {counted}"
 
 
 def answer_hex(event: Event) -> str:

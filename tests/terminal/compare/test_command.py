@@ -149,3 +149,12 @@ def test_secrets_are_not_told(card: Path, tmp_path: Path) -> None:
     status, output = diff(*words)
     assert status == 1
     assert "123456" not in output
+
+
+def test_an_interrupted_comparison_has_not_passed(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("terminal.cli.diff._compare", stopped)
+    status, output = diff("--card", card, "--with-card", card)
+    assert (status, output.splitlines()[-1]) == (130, "INTERRUPTED   0 kinds of difference, 0 accepted")
