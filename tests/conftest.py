@@ -30,12 +30,6 @@ _PROCESSES = (
 """Tests that start processes of their own; `make unit` leaves them out to stay below a minute."""
 
 _SWEEPS = (
-    "tests/terminal/explore/test_command.py::test_a_counter_example_is_a_case",
-    "tests/terminal/fuzz/oracles/test_rules.py::test_bytes_beside_the_pin_are_an_open_choice",
-    "tests/terminal/fuzz/test_campaign.py::test_the_minimised_corpus_reaches_the_same",
-    "tests/terminal/fuzz/test_fuzz_command.py::test_wrong_use",
-    "tests/terminal/fuzz/test_grammar.py::test_every_phrase_is_right",
-    "tests/testing/test_strategies.py::test_what_they_shrink_to",
     "tests/chip/test_journal_cuts.py",
     "tests/chip/test_line_card.py",
     "tests/conformance/test_cases_",
@@ -66,11 +60,18 @@ _SWEEPS = (
     "tests/ssse/test_order.py",
     "tests/system/test_everywhere.py",
     "tests/tearing/test_sweep.py",
-    "tests/terminal/department/test_host.py::TestStorm",
     "tests/terminal/compare/test_defects.py::test_every_fifth_defect",
+    "tests/terminal/compare/test_judge.py",
+    "tests/terminal/department/test_host.py::TestStorm",
+    "tests/terminal/explore/test_command.py",
     "tests/terminal/explore/test_given.py",
-    "tests/terminal/fuzz/test_given_corpus.py",
     "tests/terminal/full/test_settlement.py",
+    "tests/terminal/fuzz/oracles/test_rules.py::test_bytes_beside_the_pin_are_an_open_choice",
+    "tests/terminal/fuzz/test_campaign.py",
+    "tests/terminal/fuzz/test_fuzz_command.py::test_wrong_use",
+    "tests/terminal/fuzz/test_given_corpus.py",
+    "tests/terminal/fuzz/test_grammar.py::test_every_phrase_is_right",
+    "tests/terminal/fuzz/test_starts.py",
     "tests/terminal/hosts/test_switch.py::TestTwoBanks",
     "tests/terminal/kernel/test_risk.py::test_shares_of_many_runs",
     "tests/terminal/money/",
@@ -91,6 +92,7 @@ _SWEEPS = (
     "tests/terminal/test_storage.py::test_every_altered_record",
     "tests/terminal/test_storage.py::test_killed_at_every_byte",
     "tests/testing/test_machine.py",
+    "tests/testing/test_strategies.py::test_what_they_shrink_to",
 )
 """Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""
 

@@ -49,6 +49,8 @@ def diff_command(arguments: argparse.Namespace) -> int:
             raise
         verdict, problem = "stopped", str(error)
     teller.clear()
+    if not verdict and not comparison.figures.commands:
+        raise UsageError("no command was compared: nothing of the input could be sent to both cards")
     verdict = verdict or ("passed" if comparison.passed else "failed")
     _tell(arguments, first, second, comparison, verdict)
     if arguments.write_accepted is not None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from terminal.conformance.case import Control, Let, Place, Reset, Send
+from terminal.conformance.functions import FUNCTIONS
 from terminal.conformance.script import ScriptError, parse_step
 from terminal.conformance.template import Template, parse_template
 from terminal.slots import Slot
@@ -113,8 +114,19 @@ def parse_sequence(text: str, name: str = "sequence") -> Sequence:
                 if not isinstance(step, Send | Reset | Let | Control):
                     known = "write `> HEX`, `reset`, `let` or `cut`"
                     raise SequenceError(f"{place}: {line!r} is no step of a sequence; {known}")
+                _check_functions(place, step)
                 steps.append(_unplaced(step))
+    if not steps:
+        raise SequenceError(f"{name}: there is no step in it")
     return Sequence(start, tuple(steps), seed)
+
+
+def _check_functions(place: Place, step: Action) -> None:
+    """A function that nobody knows would leave its step out of each run, and nobody would be told."""
+    template = step.command if isinstance(step, Send) else step.value if isinstance(step, Let) else None
+    for part in template.parts if template is not None else ():
+        if not isinstance(part, bytes) and part.arguments and part.name not in FUNCTIONS:
+            raise SequenceError(f"{place}: there is no function {part.name}; see docs/writing-cases.md")
 
 
 def _unplaced(step: Action) -> Action:

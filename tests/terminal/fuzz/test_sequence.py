@@ -44,6 +44,7 @@ def test_what_is_written_is_read_again() -> None:
         ("< 9000", "is no step of a sequence"),
         ("auth RKSSSE", "is no step of a sequence"),
         ("repeat 3", "stands in a case"),
+        ("> 00 A4 {nosuch 1 2}", "there is no function nosuch"),
     ],
 )
 def test_mistakes_are_named_with_their_place(line: str, problem: str) -> None:
@@ -51,3 +52,8 @@ def test_mistakes_are_named_with_their_place(line: str, problem: str) -> None:
         parse_sequence(f"start card\n{line}\n", "mine.seq")
     assert str(caught.value).startswith("mine.seq:2: ")
     assert problem in str(caught.value)
+
+
+def test_nothing_is_no_sequence() -> None:
+    with pytest.raises(SequenceError, match=r"empty\.seq: there is no step in it"):
+        parse_sequence("# nothing\nstart card\n", "empty.seq")

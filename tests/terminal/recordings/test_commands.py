@@ -102,6 +102,13 @@ def test_a_recording_is_not_written_over_itself(made: Path, capsys: pytest.Captu
     assert path.read_bytes() == before
 
 
+def test_a_recording_without_a_command(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text((made / "x.jsonl").read_text().splitlines()[0] + "\n")
+    assert main(["replay", str(empty), "--card", str(made / "me.card")]) == 2
+    assert "holds no command" in capsys.readouterr().err
+
+
 def test_a_full_disk(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", "/dev/full", "--card", str(made / "used.card"), "--", "true"]) == 2
     err = capsys.readouterr().err
