@@ -48,6 +48,8 @@ _ELSEWHERE: Final = 0.1
 """How often a new sequence is made for a card that is not near the defect, against one that is."""
 _SUSPECTS: Final = 24
 """Sequences that are answered otherwise, at most, of which the oracles are asked."""
+_SHRUNK: Final = 8
+"""Suspects that are shrunk, at most, until one is small."""
 _SIDES: Final = {Side.SSSE: "ssse", Side.PSE: "pse", Side.PSAM: "psam"}
 """How the environments of the sides are named in features."""
 _SEED: Final = 1
@@ -251,12 +253,11 @@ class _Trial:
                 return
 
     def by_reference(self) -> Found | None:
-        """The first suspect that the reference complains of; if there is none, one that fuzzing finds."""
+        """A suspect that the reference complains of; if there is none, one that fuzzing finds."""
+        seen = self._smallest()
+        if seen is not None:
+            return seen
         worker = self._worker(reference=True)
-        for apdus, sequence in self.suspects:
-            worker.attempt(sequence)
-            for finding in worker.hand_over().findings:
-                return _found(finding, apdus)
         left = self.made.budget - self.apdus
         if left <= 0:
             return None
@@ -271,6 +272,20 @@ class _Trial:
             self.suspects.append((self.apdus, finding.original))
             return _found(finding, self.apdus)
         return None
+
+    def _smallest(self) -> Found | None:
+        """The first suspect that is shrunk to few commands; of the first ones, if there is none such, the smallest."""
+        best: Found | None = None
+        for apdus, sequence in self.suspects[:_SHRUNK]:
+            worker = self._worker(reference=True)  # a new one: another way to a finding that it knows is none for it
+            worker.attempt(sequence)
+            for finding in worker.hand_over().findings:
+                found = _found(finding, apdus)
+                if best is None or found.commands < best.commands:
+                    best = found
+            if best is not None and best.commands <= _MOST:
+                break
+        return best
 
     def by_rules(self) -> Found | None:
         """The first suspect that another oracle complains of."""
