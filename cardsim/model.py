@@ -30,6 +30,8 @@ _CALLS: Final = 1 << 32
 """Calls of a random stream between the places that two seeds name."""
 _SEEDS: Final = 1 << 31
 _Description = tuple[tuple[Meter, ...], tuple[FileRule, ...]]
+_METERS: Final = 1 << 16
+"""Meters that a card may have had until they are forgotten."""
 _DESCRIPTIONS: Final = 64
 """Contents of directories whose meters and rules are kept."""
 
@@ -60,6 +62,7 @@ class Model(abc.ABC, Generic[_Os]):
         self._start = 0
         self._descriptions: dict[tuple[int, int, bytes], _Description] = {}
         self._wholes: dict[tuple[int, ...], tuple[list[_Description], _Description]] = {}
+        self._meters: dict[tuple[object, ...], Meter] = {}
         self._description: _Description = (), ()
         self._described_layout = 0
         self._journal = Journal(eeprom, SIZE, JOURNAL_SIZE)
@@ -220,7 +223,7 @@ class Model(abc.ABC, Generic[_Os]):
         key = tuple(map(id, parts))  # the parts stand beside what is made of them, so that no other gets their identity
         kept = self._wholes.get(key)
         if kept is None:
-            cos = [meter.moved(0, "cos") for meter in self.os.record.meters()]
+            cos = [self._known(meter.moved(0, "cos")) for meter in self.os.record.meters()]
             meters = (*cos, *(meter for meters, _ in parts for meter in meters))
             kept = self._wholes[key] = parts, (meters, tuple([rule for _, rules in parts for rule in rules]))
         return kept[1]
@@ -233,7 +236,7 @@ class Model(abc.ABC, Generic[_Os]):
         found = self._descriptions.get(key)
         if found is None:
             part = f"{entry.fid:04X}"
-            meters = tuple([meter.moved(start, part) for meter in environment.meters()])
+            meters = tuple([self._known(meter.moved(start, part)) for meter in environment.meters()])
             found = meters, tuple(environment.rules(part))
             if len(self._descriptions) == _DESCRIPTIONS:
                 self._descriptions.clear()
@@ -241,6 +244,12 @@ class Model(abc.ABC, Generic[_Os]):
             key = (entry.fid, start, self.eeprom.directory(start, start + entry.pages * PAGE))
             self._descriptions[key] = found
         return found
+
+    def _known(self, meter: Meter) -> Meter:
+        """The object that stands for this number already, or from now on."""
+        if len(self._meters) == _METERS:
+            self._meters.clear()
+        return self._meters.setdefault(meter.identity, meter)
 
     def state_key(self) -> bytes:
         """A value that is equal for cards in equal states: journal, wear and random positions left out (D16).

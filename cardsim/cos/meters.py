@@ -25,7 +25,7 @@ class MeterKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meter:
-    """One number; the same object stands for it as long as the card's files are what they are.
+    """One number; on one card the same object stands for it each time that the card is described.
 
     `application` is the DF name that it belongs to, empty for the environment itself. `reference` names a secret as
     EXTERNAL AUTHENTICATE does in P2, F0 for a PIN; None where it is no such key; `version` tells its generations apart.
@@ -50,6 +50,12 @@ class Meter:
             self.name, self.kind, _shifted(self.cells, start), part, self.application, self.reference, self.version,
             limit, self.decimal, self.early,
         )  # fmt: skip
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """All that it is: two meters of one card that are the same number are equal in this."""
+        limit = -1 if self.limit is None else self.limit.start
+        return self.name, self.cells.start, self.part, self.application, self.reference, self.version, limit
 
     def value(self, cells: bytes) -> int:
         """What the cells say; -1 for decimal digits that are none."""

@@ -93,3 +93,16 @@ def test_a_card_with_its_old_files_has_its_old_meters(bench: Bench) -> None:
     assert {meter.name for meter in fresh.bench.model.meters()} - {meter.name for meter in before} == {
         "tries of external key 04"
     }
+
+
+def test_a_number_has_one_object_however_often_the_card_is_described(bench: Bench) -> None:
+    """Cells of a counter may have held a directory before: then each wrong try makes the card be described anew."""
+    model = bench.model
+    before = model.meters()
+    pin = next(meter for meter in before if meter.reference == PIN)
+    model.eeprom.mark_directory(pin.cells.start, pin.cells.stop)
+    bench.ssse()
+    bench.verify("999999")
+    after = model.meters()
+    assert after is not before
+    assert all(old is new for old, new in zip(before, after, strict=True))

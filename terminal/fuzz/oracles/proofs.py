@@ -73,9 +73,15 @@ def meters_of(secret: Secret, meters: Iterable[Meter]) -> list[Meter]:
         meter
         for meter in meters
         if meter.kind is MeterKind.TRIES
-        and (meter.part, meter.reference, meter.application) == (part, secret.reference, secret.application)
+        and (meter.part, meter.reference) == (part, secret.reference)
+        and (meter.application == secret.application or _is_part(secret.application, meter.application))
         and secret.version in (None, meter.version)
     ]
+
+
+def _is_part(name: bytes, whole: bytes) -> bool:
+    """Whether an application was selected by a part of its name, whose FCI nobody has fetched."""
+    return bool(name) and whole.startswith(name)
 
 
 def asks_only(command: bytes) -> bool:

@@ -198,7 +198,7 @@ class TryCounters(Located):
             if len(moved) != 1:
                 return None
             meter = moved[0]
-        value, old = self._values.get(meter, 0), before.get(meter, 0)
+        value, old = self._values[meter], before.get(meter)
         if sw & 0xFFF0 == 0x63C0:
             if sw & 0x0F != value and not proofs.changed:
                 return f"{of(exchange)} is answered {sw:04X}, and the {meter.name} are {value}"

@@ -6,6 +6,7 @@ from terminal.fuzz.executor import Executor
 from terminal.fuzz.oracles.tries import TryCounters
 from terminal.fuzz.sequence import parse_sequence
 from terminal.fuzz.subject import Subject
+from tests.cards import card
 from tests.terminal.fuzz.oracles.bench import (
     DEBIT,
     DF01,
@@ -13,6 +14,7 @@ from tests.terminal.fuzz.oracles.bench import (
     MF,
     SSSE,
     VERIFY,
+    WITH_PIN,
     WRONG_OFFLINE_PIN,
     WRONG_PIN,
     auth,
@@ -99,3 +101,21 @@ def test_what_is_right_is_no_complaint(text: str) -> None:
     """Unblocking, cuts, several keys, an empty PIN, a page that fails."""
     assert complaint(TryCounters(), text) == ""
     assert by_answers(text.replace("cut", "# cut").replace("fail", "# fail"), "") == ""
+
+
+def test_an_application_may_be_selected_by_a_part_of_its_name() -> None:
+    text = "> 00 A4 04 00 07 A0000003330101\n" + GPO + WRONG_OFFLINE_PIN
+    assert complaint(TryCounters(), text) == ""
+    assert complaint(TryCounters(), text, "pin-counter-shared")
+
+
+def test_counters_in_cells_that_held_a_directory_before() -> None:
+    """A long campaign makes files everywhere; then each try makes the model be described anew."""
+    used = subject()
+    assert used.control is not None
+    model = card(WITH_PIN, on=False).model
+    for meter in used.control.meters():
+        model.eeprom.mark_directory(meter.cells.start, meter.cells.stop)
+    run = Executor(Subject(model, used.keys, model), [TryCounters()]).run(parse_sequence(SSSE + WRONG_PIN * 6))
+    assert run.complaint is None
+    assert run.exchanges[-1].sw == 0x63C0
