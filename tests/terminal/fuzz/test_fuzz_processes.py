@@ -68,7 +68,10 @@ def test_a_killed_campaign_goes_on(card: Path, tmp_path: Path) -> None:
 def test_an_abort_keeps_what_was_found(card: Path, tmp_path: Path) -> None:
     process = begun(card, tmp_path, "-j", "2", "--no-coverage")
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    try:
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "INTERRUPTED" in output
     assert errors == "cardterm: interrupted; what was found is kept\n"
