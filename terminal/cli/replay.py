@@ -28,8 +28,6 @@ _QUIET = (Likeness.SAME, Likeness.UNKNOWN)
 def replay_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm replay`; 1 where something differs."""
     recording = load(Path(arguments.file))
-    if not any(event.event == "apdu" for event in recording.events):
-        raise UsageError(f"{arguments.file} holds no command, so that there is nothing to replay")
     if recording.cut:
         sys.stderr.write(f"{PROGRAM}: {arguments.file} ends in the middle of a line, which is left out\n")
     if arguments.as_card:
@@ -39,6 +37,8 @@ def replay_command(arguments: argparse.Namespace) -> int:
     target, sam = Target(arguments.card, arguments.reader, arguments.seed), psam_target(arguments)
     if not (target.given or sam.given):
         raise UsageError(target.wanted)
+    if not any(event.event == "apdu" for event in recording.events):
+        raise UsageError(f"{arguments.file} holds no command, so that there is nothing to replay")
     writer = Writer()
 
     def tell(played: Played) -> None:
