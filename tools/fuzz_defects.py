@@ -344,14 +344,18 @@ def outcomes(made: Made, names: Sequence[str], jobs: int) -> Iterator[Outcome]:
 # --- the page -----------------------------------------------------------------------------------------------------
 
 
-def page(outcomes: Sequence[Outcome], *, grew: int, sequences: int, budget: int, reasons: Mapping[str, str]) -> str:
+def page(
+    outcomes: Sequence[Outcome], *, grew: int, sequences: int, budget: int, reasons: Mapping[str, str], every: int = 1
+) -> str:
     """docs/fuzzing-defects.md."""
     found = [outcome for outcome in outcomes if outcome.reference is not None]
     small = [outcome for outcome in found if outcome.reference is not None and outcome.reference.commands <= _MOST]
     apdus = sorted(outcome.reference.apdus for outcome in found if outcome.reference is not None)
     lines = [
         _PAGE.format(
-            all=len(outcomes),
+            which=f"Of the {len(outcomes)}"
+            if every == 1
+            else f"Of {len(outcomes)}, every {every}th of the {len(defects())}",
             found=len(found),
             rules=sum(outcome.rules is not None for outcome in outcomes),
             small=len(small),
@@ -393,11 +397,11 @@ _PAGE: Final = """\
 
 <!-- Made by tools/fuzz_defects.py --document. -->
 
-Of the {all} [defects](defects.md), fuzzing finds {found} with at most {budget} APDUs each; half of them within
+{which} [defects](defects.md), fuzzing finds {found} with at most {budget} APDUs each; half of them within
 {median}. {small} are shrunk to at most {most} commands. For {rules} of them an oracle complains that knows no clean
 card.
 
-    python tools/fuzz_defects.py -j 2 --document       every defect, and this page
+    python tools/fuzz_defects.py -j 2 --document       every defect, and this page; --every N: every N-th alone
     cardterm fuzz --card me.card --defect gpo-twice --against reference
 
 First a corpus was grown on clean cards, with {grew} APDUs: {sequences} sequences. Nothing in it was written by hand,
@@ -441,7 +445,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{len(done)}/{len(names)} {outcome}\n")
     if asked.document:
         reasons = tomllib.loads(REASONS.read_text(encoding="utf8"))
-        text = page(done, grew=asked.grow, sequences=len(corpus), budget=asked.budget, reasons=reasons)
+        text = page(
+            done, grew=asked.grow, sequences=len(corpus), budget=asked.budget, reasons=reasons, every=asked.every
+        )
         DOCUMENT.write_text(text, encoding="utf8")
     failed = [f"{outcome.name} ({outcome.error})" for outcome in done if outcome.error]
     if failed:
