@@ -197,13 +197,18 @@ class Worker(Closing):
 
     def finding(self, original: Sequence, run: Run, cause: str, origin: Origin) -> Finding:
         """What is to be told of a sequence that was complained of: shrunk, run once more, written down."""
-        smallest = original
+        smallest, told = original, run.complaint
+        assert told is not None
         if self.plan.restorable:
             starts = [name for name in self._labs if name != original.start]
             smallest = Shrinker(lambda tried: self._same(tried, cause), starts, self.plan.budget).shrink(original)
         lab = self._labs[smallest.start]
         if self.plan.restorable:
             run, events = tapped_run(lab.executor, smallest)
+            if run.complaint is None:  # what this card does depends on the runs before: nothing smaller proves it
+                smallest, lab = original, self._labs[original.start]
+                run, events = tapped_run(lab.executor, original)
+                run.complaint = run.complaint or dataclasses.replace(told, text=f"{told.text}; it did not come again")
         else:
             assert lab.tap is not None
             events = lab.tap.events

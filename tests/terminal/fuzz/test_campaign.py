@@ -12,8 +12,8 @@ from terminal.conformance.script import parse_script
 from terminal.errors import UsageError
 from terminal.fuzz.campaign import Campaign, Limits
 from terminal.fuzz.corpus import Folder, read_sequence
-from terminal.fuzz.executor import Complaint, Exchange, Restart
-from terminal.fuzz.findings import Finding, cause_of
+from terminal.fuzz.executor import Complaint, Exchange, Executor, Restart, Run
+from terminal.fuzz.findings import Finding, cause_of, tapped_run
 from terminal.fuzz.guide import pair_of
 from terminal.fuzz.plan import Plan
 from terminal.fuzz.replay import minimised, replayed
@@ -22,6 +22,7 @@ from terminal.fuzz.subject import Subject
 from terminal.fuzz.worker import Order, Worker
 from terminal.links.recording import load_recording
 from terminal.links.target import Target
+from terminal.transcript import Event
 from tests.cards import card
 from tests.terminal.fuzz.plans import image, plan
 
@@ -116,6 +117,25 @@ def test_no_key_stands_in_what_is_kept(broken: tuple[Path, Finding], monkeypatch
         [told] = worker.step(Order(1, first=True)).findings
     assert all(scrub(text) == text for text in told.files().values())
     assert "it keeps ****" in told.files()["README.md"]
+
+
+def test_a_fault_that_does_not_come_again_is_told_as_it_came(
+    broken: tuple[Path, Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card may behave otherwise each time, whatever it is brought back to."""
+    _, finding = broken
+
+    def without(executor: Executor, sequence: Sequence) -> tuple[Run, list[Event]]:
+        run, events = tapped_run(executor, sequence)
+        run.complaint = None
+        return run, events
+
+    monkeypatch.setattr("terminal.fuzz.worker.tapped_run", without)
+    with Worker(BROKEN) as worker:
+        worker.attempt(finding.original)
+        [told] = worker.hand_over().findings
+    assert told.sequence == finding.original
+    assert told.complaint.text.endswith("; it did not come again")
 
 
 def test_the_same_seed_finds_the_same(broken: tuple[Path, Finding], tmp_path: Path) -> None:
