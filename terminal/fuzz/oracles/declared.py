@@ -5,7 +5,7 @@ from typing import Final
 from cardsim.cos.table import family
 from cardsim.decode import Environment
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
-from cardsim.decode.observed import Observed
+from cardsim.decode.observed import Observed, is_environment
 from cardsim.iso7816 import status
 from cardsim.shapes import REFUSALS, Place, Where, declared
 from terminal.fuzz.executor import Exchange, Restart
@@ -116,7 +116,7 @@ def _declared(state: Observed, command: bytes) -> frozenset[int]:
     where = _PLACES.get(state.application)
     if where is not None and where in (Place.PSE, Place.SSSE, Place.MEDICAL) and _of(where) is state.environment:
         return declared(where, command)
-    if state.environment is Environment.PSE and len(state.application) > 2:
+    if state.environment is Environment.PSE and len(state.application) > 2 and not is_environment(state.application):
         return declared(Place.APPLICATION, command) | declared(Place.ENCIPHERED, command)
     return declared(state.environment, command)
 

@@ -2,11 +2,14 @@
 
 import pytest
 
-from terminal.fuzz.executor import Executor
+from cardsim.decode import Environment
+from cardsim.decode.commands import PSE_NAME
+from cardsim.decode.observed import Observed
+from terminal.fuzz.executor import Exchange, Executor
 from terminal.fuzz.oracles.declared import DeclaredAnswers
 from terminal.fuzz.oracles.mute import NeverMute
 from terminal.fuzz.oracles.secrets import NoSecrets
-from terminal.fuzz.sequence import parse_sequence
+from terminal.fuzz.sequence import Sequence, parse_sequence, send
 from terminal.fuzz.subject import Subject
 from tests.terminal.fuzz.oracles.bench import DEBIT, DF04, GPO, MF, SSSE, VERIFY, complaint, subject
 
@@ -128,3 +131,14 @@ def test_a_key_that_the_terminal_wrote_may_be_read() -> None:
     """What is written into a file by the terminal itself is no secret of the card."""
     text = SSSE + "> 00 84 00 00 08\n> 00 82 00 {id UKSSSE} 10 {auth UKSSSE}\n" + GPO
     assert complaint(NoSecrets(), text) == ""
+
+
+@pytest.mark.parametrize(("name", "right"), [(PSE_NAME + b"\0", True), (b"\xa0\0\0\x03\x33\x01\x01", False)])
+def test_an_environment_may_have_another_name(name: bytes, right: bool) -> None:
+    """CREATE takes any name; that of an environment is text, and PUT KEY belongs to the environment."""
+    state = Observed(powered=True, environment=Environment.PSE, application=name)
+    command = bytes.fromhex("84D800810C") + bytes(12)
+    oracle = DeclaredAnswers()
+    oracle.begin(subject(), Sequence("card", ()))
+    exchange = Exchange(0, send(command.hex()), command, b"\x69\x85", state, state, False)
+    assert (oracle.judge(exchange) is None) is right
