@@ -349,7 +349,8 @@ class MasterFile:
         self._record.put_environment(replace(entry, state=EnvironmentState.KEYED))
 
     def _erase(self, _p1: int, _p2: int, _data: bytes, _le: int) -> bytes:
-        """ERASE of the whole card: back to the transport key, as long as no environment is keyed (D3)."""
+        """ERASE of the whole card: back to the transport key, as long as no environment is keyed (D3). Nothing of the
+        session is left either: a challenge that was given before serves no key any more."""
         self._need_card_master_key()
         if any(entry.state is EnvironmentState.KEYED for entry in self._record.environments()):
             raise StatusError(status.CONDITIONS_NOT_SATISFIED)
@@ -359,7 +360,7 @@ class MasterFile:
         self._record.set_state(CardState.ACTIVATED)
         self._record.commit()
         self._environments.clear()
-        self.ram.authenticated = False
+        self.wipe()
         return b""
 
     @staticmethod

@@ -293,6 +293,14 @@ class TestMastered:
         auth(mastered, MASTER)
         assert mastered.all(create_ssse(), create_pse()) == ["9000", "9000"]
 
+    def test_erase_leaves_nothing_of_the_session(self, mastered: Bench) -> None:
+        """D3: a challenge that was given before serves no key any more, as after a reset."""
+        auth(mastered, MASTER)
+        challenge = mastered.challenge()
+        assert mastered.x("800E000000") == "9000"
+        assert mastered.prove(TRANSPORT, 0, challenge, Suite.DES) == "6984"
+        assert auth(mastered, TRANSPORT) == "9000"
+
     def test_erase_revives_all_tries(self) -> None:
         """PERSO-006: the revived transport key has its full tries."""
         bench = blank()

@@ -93,6 +93,8 @@ class MoneyConserved(Located):
         if control.generation == self._generation:
             return None
         self._values = self._look(control)
+        if restart.cut is not None and len(restart.cut) > 1 and restart.cut[1] in _MAKING:
+            return None
         for meter, value in self._values.items():
             old = before.get(meter, value)
             if old == value:
