@@ -304,8 +304,14 @@ function cell(tag, name, key, text) {
 function part(key, title, content, opened, here = false) {
   const node = el("details", "part", [el("summary", here ? "here" : "", title), ...content]);
   node.open = open.has(key) ? open.get(key) : opened;
-  node.addEventListener("toggle", () => open.set(key, node.open));
-  return node;
+  return Object.assign(node, { key, drawn: node.open });
+}
+
+/** Keep what was opened or closed by hand since the panel was drawn: "toggle" tells it too late for a panel drawn anew. */
+function keepOpen(panel) {
+  for (const node of panel.querySelectorAll("details.part")) {
+    if (node.open !== node.drawn) open.set(node.key, node.open);
+  }
 }
 
 function table(head, rows) {
@@ -444,6 +450,7 @@ function redraw() {
     const focused = document.activeElement.closest(`#panel${slot} summary`);
     const text = focused && focused.textContent;
     const node = byId(`panel${slot}`);
+    keepOpen(node);
     node.replaceChildren(...panel(slot));
     for (const summary of text ? node.querySelectorAll("summary") : []) {
       if (summary.textContent === text) summary.focus({ preventScroll: true });

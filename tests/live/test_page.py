@@ -99,6 +99,7 @@ def test_a_session(shown: Shown) -> None:
 
 def test_the_content(shown: Shown) -> None:
     """The file tree with sizes and rules, key slots with tries and without values."""
+    shown.browser.wait("document.querySelectorAll('#panel0 details').length > 1")
     shown.browser.run("document.querySelectorAll('#panel0 details').forEach((part) => { part.open = true; })")
     text = shown.text("#panel0")
     info = inspect_model(shown.model)
@@ -109,6 +110,19 @@ def test_the_content(shown: Shown) -> None:
     assert "118 B\tkey 0A\tkey 04" in text
     assert "external 0A" in text
     assert "6 of 6" in text
+
+
+def test_what_is_open_stays_open(shown: Shown) -> None:
+    """A part that was opened by hand is open in the panel that is drawn at the same moment, and after it."""
+    shown.browser.wait("document.querySelectorAll('#panel0 details').length > 1")
+    opened = "[...document.querySelectorAll('#panel0 details')].filter((part) => part.open).length"
+    parts = shown.count("#panel0 details")
+    assert shown.browser.run(opened) < parts
+    redrawn = "refresh(0); redraw(); refresh(0); redraw();"
+    shown.browser.run(
+        f"document.querySelectorAll('#panel0 details').forEach((part) => {{ part.open = true; }}); {redrawn}"
+    )
+    assert shown.browser.run(opened) == parts
 
 
 def test_an_exchange_in_words(shown: Shown) -> None:
