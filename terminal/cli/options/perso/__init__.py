@@ -1,0 +1,35 @@
+"""The options of `cardterm perso`: a row for each subcommand, whose options stand in a module of its own here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from cardsim.commandline import Parser
+from terminal.cli.options.common import Add
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A subcommand: `terminal.cli.perso.NAME` runs it."""
+
+    name: str
+    text: str
+    example: str
+    options: Callable[[Parser], None]
+
+
+WORDS: Final[tuple[Word, ...]] = ()
+
+
+def add_perso(add: Add) -> None:
+    """`cardterm perso`."""
+    perso = add(
+        "perso",
+        "Making and managing cards: keys, data, batches, production, the card's life. FOLDER is a workshop.",
+        f"perso {WORDS[0].example}",
+        (),
+    )
+    words = perso.add_subparsers(dest="word", metavar="WORD", required=True)
+    for word in WORDS:
+        epilog = f"example: cardterm perso {word.example}"
+        word.options(words.add_parser(word.name, help=word.text, description=word.text, epilog=epilog))

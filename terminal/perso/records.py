@@ -1,0 +1,122 @@
+"""What must live here: the record of one card on its way, the one form that every file format is read into (PERSO-054).
+
+The department's record and the bank's are prepared apart and joined by the social-security number, which both have and
+which is unique (003 §五(三)). Neither holds a key or a PIN.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Text = str | tuple[str, ...]
+"""What a data item holds: text or digits; a tuple of them where it stands several times."""
+
+
+class OrderKind(enum.Enum):
+    """Why a card is made: each runs like a first issue and carries its mark (003 §三(一), (四), (五))."""
+
+    FIRST = "first"
+    """首次发放."""
+    REPLACEMENT = "replacement"
+    """挂失补卡."""
+    EXCHANGE = "exchange"
+    """换卡."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order for one card (制卡申请). The card-management system alone gives its number (SCHEME-114, SCHEME-237).
+
+    Dates are YYYYMMDD, area codes six digits.
+    """
+
+    number: str
+    kind: OrderKind
+    applied: str
+    person: str
+    """Social-security number (社会保障号码), 18 characters: the item by which both sides are matched."""
+    city: str
+    county: str
+    unit: str
+    """Issuing unit (发卡机构) that hands the card out."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocialRecord:
+    """The department's half: order, data items by the names that structures use (docs/profiles.md), photo (JPEG)."""
+
+    order: Order
+    values: Mapping[str, Text]
+    photo: bytes = field(default=b"", repr=False)
+
+    def text(self, name: str) -> str:
+        """A data item that stands once; empty where there is none."""
+        value = self.values.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def name(self) -> str:
+        """The holder's name."""
+        return self.text("name")
+
+    @property
+    def card_number(self) -> str:
+        """Social-security card number (卡号), nine characters."""
+        return self.text("card_number")
+
+    @property
+    def serial(self) -> int:
+        """Serial number in the card identification code."""
+        return int(self.text("identification_code")[16:24], 16)
+
+
+@dataclass(frozen=True, slots=True)
+class BankRecord:
+    """The bank's half. Dates are YYYYMMDD."""
+
+    order: str
+    """Number of the order."""
+    person: str
+    name: str
+    sex: str
+    """1 male, 2 female."""
+    pan: str
+    """Card number (银行卡号), 19 digits."""
+    psn: str
+    """PAN sequence number, two digits."""
+    account: str
+    issued: str
+    expires: str
+    outlet: str
+    """Code of the bank outlet (网点) that opened the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRecord:
+    """One card: both halves, or the one of the step that is being made."""
+
+    social: SocialRecord | None
+    bank: BankRecord | None
+
+    @property
+    def order(self) -> str:
+        """Number of the order."""
+        if self.social is not None:
+            return self.social.order.number
+        if self.bank is not None:
+            return self.bank.order
+        raise ValueError("a record without either half")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch (批次) on its way between parties: its name is that of the department's file, wherever it goes.
+
+    `applied` is YYYYMMDD; without city and county a batch is refused (PERSO-137).
+    """
+
+    name: str
+    applied: str
+    city: str
+    county: str
+    records: tuple[CardRecord, ...]
