@@ -120,3 +120,48 @@ class Batch:
     city: str
     county: str
     records: tuple[CardRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a person, or his employer for him, applies with (制卡申请信息); an order is made of it after the check."""
+
+    kind: OrderKind
+    values: Mapping[str, Text]
+    """Data items by the names that structures use; `social_security_number` and `name` are among them."""
+    city: str
+    county: str
+    unit: str
+    employer: str = ""
+    """Whose batch it came with; empty for a person who applied himself (SCHEME-233)."""
+    photo: bytes = field(default=b"", repr=False)
+
+
+class CardResult(enum.Enum):
+    """What became of one card body in production (000 §3.1.4)."""
+
+    GOOD = "good"
+    """成品卡."""
+    WASTE = "waste"
+    """废卡."""
+    DUPLICATE = "duplicate"
+    """重复制卡: asked for a second time, and not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Feedback of personalisation (个人化反馈数据): which card became whose, and how it ended (PERSO-081).
+
+    Bytes are in hex. What the step did not write is empty.
+    """
+
+    order: str
+    result: CardResult
+    historical: str
+    """Historical bytes of the ATR, with the serial number of the chip."""
+    identification: str = ""
+    """Card identification code (EF05 tag 01)."""
+    card_number: str = ""
+    pan: str = ""
+    reason: str = ""
+    """Of a waste card or a duplicate, in words."""
