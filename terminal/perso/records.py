@@ -165,3 +165,55 @@ class Feedback:
     pan: str = ""
     reason: str = ""
     """Of a waste card or a duplicate, in words."""
+
+
+class RejectReason(enum.Enum):
+    """Why the bank makes no card of a record (未通过). What a list of suspects says is never told to anyone else."""
+
+    INCOMPLETE = "incomplete data"
+    DUPLICATE = "twice in the file"
+    KNOWN = "ordered in an earlier batch"
+    NO_OUTLET = "no outlet for the county"
+    NO_SUCH_NUMBER = "no such number in the ID check"
+    NAME_DIFFERS = "another name in the ID check"
+    NO_PHOTO = "no photo in the ID check"
+    CONTRADICTION = "data that contradict each other"
+    CUSTOMER_CHECK = "not accepted as a customer"
+    HAS_CARD = "the person has a card"
+    NO_ACCOUNT = "no account for another card"
+    UNMATCHED = "without a partner on the other side"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the bank marks received data with (接收标记, PERSO-138). A file that came before changes nothing."""
+
+    batch: str
+    received: str
+    """ISO 8601."""
+    count: int
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that the bank returns (未通过核查明细)."""
+
+    order: str
+    person: str
+    name: str
+    reason: RejectReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CardMakingList:
+    """The card-making list (制卡清单) of a received file: what goes to the maker, what comes back (000 §3.1.3)."""
+
+    batch: str
+    """Name of the file that was received."""
+    made_on: str
+    """YYYYMMDD."""
+    received: int
+    made: int
+    rejected: tuple[Rejection, ...]
