@@ -3,16 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from cardsim.cos.masterkey import Algorithm, MasterKeySet
-from cardsim.crypto import scp02, social
+from cardsim.cos.masterkey import SET_OF_THREE, Algorithm
+from cardsim.crypto import pboc, scp02, social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import BankKeys, CaKey, CardKeys, Holder, KeyFile, PseKeys, SsseKeys, generation_name
 from cardsim.making import demo
 from cardsim.making.holder import FILE_VALUES
+from cardsim.making.keyservice import (
+    CARD_MASTER,
+    PIN,
+    PSE_SET,
+    SSSE_FIRST,
+    SSSE_MASTER,
+    TRANSPORT,
+    Certifying,
+    HeldKeys,
+    HeldPaymentKeys,
+    LoadingKeys,
+)
 from cardsim.making.plan import Value
 from cardsim.making.pse import PSE_NAME, BankCard, PseMaker
-from cardsim.making.ssse import SSSE_NAME, SsseMaker, algorithm_of
+from cardsim.making.ssse import SSSE_NAME, SsseMaker, algorithm_of, key_length, master_head
 from cardsim.making.station import Station
 from cardsim.making.structure import Profile
 
@@ -84,9 +96,14 @@ def make_card(card: Card, profile: Profile, seed: int | demo.Demo | None) -> Key
     person = _person(seed)
     secrets = secrets_of(person)
     station = Station(card)
-    _initialise(station, profile, secrets)
+    own = _card_keys(secrets)
+    load_card_master(station, own)
     ssse = pse = bank = None
     identification = b""
+    if profile.ssse is not None:
+        create_ssse(station, profile, own)
+    if profile.pse is not None:
+        create_pse(station, own, secrets.keydata)
     if profile.ssse is not None:
         ssse, identification = _make_ssse(station, profile, person, secrets)
     if profile.pse is not None:
@@ -110,28 +127,66 @@ def _person(seed: int | demo.Demo | None) -> demo.Demo:
     return seed if isinstance(seed, demo.Demo) else demo.demo(seed)
 
 
-def _initialise(station: Station, profile: Profile, secrets: Secrets) -> None:
-    """Card master key, environments, and their master keys: after that it has given up control (D1, D2)."""
+def _card_keys(secrets: Secrets) -> HeldKeys:
+    keys = scp02.diversify_kmc(secrets.kmc, secrets.keydata)
+    named = {
+        TRANSPORT: secrets.transport,
+        CARD_MASTER: secrets.master,
+        SSSE_FIRST: secrets.ssse_first,
+        PSE_SET: keys.enc + keys.mac + keys.dek,
+    }
+    return HeldKeys(Suite.DES, named)
+
+
+def load_card_master(station: Station, keys: LoadingKeys) -> None:
+    """The card master key in the place of the transport key, and its rights (D1).
+
+    Raises:
+        MakingError: a step was refused.
+    """
     station.reset()
-    station.authenticate("EXTERNAL AUTHENTICATE (transport key)", Suite.DES, secrets.transport)
-    master = MasterKeySet(1, Algorithm.TDES, _TRIES, (secrets.master,))
-    _write_key(station, _MF, secrets.transport, master)
-    station.authenticate("EXTERNAL AUTHENTICATE (card master key)", Suite.DES, secrets.master)
-    if profile.ssse is not None:
-        structure = profile.ssse
-        _create(station, SSSE_FID, structure.space // PAGE, 1, profile.suite, structure.directory_sfi, SSSE_NAME)
-        first = MasterKeySet(1, algorithm_of(profile.suite), _TRIES, (secrets.ssse_first,))
-        _write_key(station, SSSE_FID, secrets.master, first)
-    if profile.pse is not None:
-        _create(station, PSE_FID, _PSE_PAGES, 2, Suite.DES, 0, PSE_NAME)
-        keys = scp02.diversify_kmc(secrets.kmc, secrets.keydata)
-        three = MasterKeySet(1, Algorithm.TDES, _CHANNEL_TRIES, (keys.enc, keys.mac, keys.dek), secrets.keydata)
-        _write_key(station, PSE_FID, secrets.master, three)
+    station.prove("EXTERNAL AUTHENTICATE (transport key)", keys, TRANSPORT)
+    head = master_head(1, Algorithm.TDES, _TRIES)
+    station.load("WRITE KEY 3F00", keys, _write_key(_MF), TRANSPORT, head, CARD_MASTER)
+    prove_card_master(station, keys)
 
 
-def _write_key(station: Station, fid: int, under: bytes, keys: MasterKeySet) -> None:
-    header = b"\x84\xd4" + fid.to_bytes(2, "big")
-    station.protected(f"WRITE KEY {fid:04X}", header, Suite.DES, under, bytes(keys))
+def prove_card_master(station: Station, keys: LoadingKeys) -> None:
+    """The rights of the card master key: environments can be created.
+
+    Raises:
+        MakingError: a step was refused.
+    """
+    station.prove("EXTERNAL AUTHENTICATE (card master key)", keys, CARD_MASTER)
+
+
+def create_ssse(station: Station, profile: Profile, keys: LoadingKeys) -> None:
+    """The social-security environment with its first master key: the card master key has no power over it then (D2).
+
+    Raises:
+        MakingError: a step was refused.
+    """
+    structure = profile.ssse
+    if structure is None:
+        raise ValueError("the profile has no social-security environment")
+    _create(station, SSSE_FID, structure.space // PAGE, 1, profile.suite, structure.directory_sfi, SSSE_NAME)
+    head = master_head(1, algorithm_of(profile.suite), _TRIES)
+    station.load(f"WRITE KEY {SSSE_FID:04X}", keys, _write_key(SSSE_FID), CARD_MASTER, head, SSSE_FIRST)
+
+
+def create_pse(station: Station, keys: LoadingKeys, keydata: bytes) -> None:
+    """The payment environment with its key set, as `create_ssse`; `keydata` has 10 bytes (D7).
+
+    Raises:
+        MakingError: a step was refused.
+    """
+    _create(station, PSE_FID, _PSE_PAGES, 2, Suite.DES, 0, PSE_NAME)
+    head = master_head(1, Algorithm.TDES, _CHANNEL_TRIES, SET_OF_THREE, keydata)
+    station.load(f"WRITE KEY {PSE_FID:04X}", keys, _write_key(PSE_FID), CARD_MASTER, head, PSE_SET)
+
+
+def _write_key(fid: int) -> bytes:
+    return b"\x84\xd4" + fid.to_bytes(2, "big")
 
 
 def _create(station: Station, fid: int, pages: int, kind: int, suite: Suite, sfi: int, name: bytes) -> None:
@@ -145,19 +200,15 @@ def _make_ssse(station: Station, profile: Profile, person: demo.Demo, secrets: S
     if structure is None:
         raise ValueError("the profile has no social-security environment")
     names = [generation_name(key.name, n) for key in structure.keys for n in range(1, key.generations + 1)]
-    roots = {name: person.secret(f"{suite.value} {name}", root_length(name, suite)) for name in names}
+    roots = {name: person.secret(f"{suite.value} {name}", key_length(name, suite)) for name in names}
     keys = {name: social.card_key(suite, root, demo.AREA, person.historical) for name, root in roots.items()}
     code = demo.certificate_code(suite, keys["IRK"], person.values["identification_code"])
     own = {"specification_version": structure.version, "identification_code": code}
     values: dict[str, Value] = {**FILE_VALUES, **person.values, **own}
-    SsseMaker(station, structure, suite, secrets.ssse_first).run(keys, values, demo.PIN, secrets.ssse_final)
+    keys |= {SSSE_FIRST: secrets.ssse_first, SSSE_MASTER: secrets.ssse_final, PIN: bytes.fromhex(demo.PIN)}
+    SsseMaker(station, structure, suite, HeldKeys(suite, keys)).run(values)
     made = SsseKeys(suite, demo.AREA, secrets.ssse_final, roots, medical_type=profile.medical_type)
     return made, bytes.fromhex(code)
-
-
-def root_length(name: str, suite: Suite) -> int:
-    """STK keys of a DES card are single-length (SSC part 9 annex B)."""
-    return 8 if name.startswith("STK") and suite is Suite.DES else 16
 
 
 def _make_pse(station: Station, profile: Profile, person: demo.Demo, secrets: Secrets) -> tuple[PseKeys, BankKeys]:
@@ -172,16 +223,16 @@ def _make_pse(station: Station, profile: Profile, person: demo.Demo, secrets: Se
         person_number=person.values["social_security_number"],
         issued=demo.ISSUED,
         expires=demo.EXPIRES,
-        mdk_ac=mdks[0],
-        mdk_mac=mdks[1],
-        mdk_enc=mdks[2],
-        ca=ca,
-        ca_index=demo.CA_INDEX,
-        issuer=person.rsa("issuer"),
-        icc=person.rsa("icc"),
         certificate_expiry=demo.CERTIFICATE_EXPIRY,
-        offline_pin=demo.PIN if profile.offline_pin else None,
+        offline_pin=profile.offline_pin,
     )
-    PseMaker(station, profile.pse, secrets.kmc).run(card)
+    keys = HeldPaymentKeys(
+        secrets.kmc,
+        b"".join(pboc.derive_udk(mdk, card.pan, card.psn) for mdk in mdks),
+        Certifying(ca, demo.CA_INDEX, person.rsa("issuer")),
+        person.rsa("icc"),
+        demo.PIN if profile.offline_pin else None,
+    )
+    PseMaker(station, profile.pse, keys).run(card)
     public = CaKey(demo.RID, demo.CA_INDEX, ca.public.modulus, ca.public.exponent)
     return PseKeys(secrets.kmc, 1, secrets.keydata), BankKeys(mdks[0], mdks[1], mdks[2], (public,))

@@ -17,8 +17,8 @@ from cardsim.iso7816.card import Card
 from cardsim.iso7816.tlv import ber
 from cardsim.keyfile import KeyFile, PsamEnvironmentKeys, PsamKeys, generation_name
 from cardsim.making import demo
-from cardsim.making.card import root_length
 from cardsim.making.samplan import EnvironmentPlan, KeyPlan, PsamProfile
+from cardsim.making.ssse import key_length
 from cardsim.making.station import Station
 from cardsim.psam.keys import CITY, NATIONAL, PROVINCIAL, KeyRecord, KeyType, algorithm_of
 from cardsim.psam.loading import OPENS
@@ -74,7 +74,7 @@ def sam_roots(person: demo.Demo, suite: Suite, profile: PsamProfile) -> dict[str
         for plan in profile.keys
         for generation in profile.generations_of(plan)
     }
-    return {name: person.secret(f"{suite.value} {name}", root_length(of, suite)) for name, of in names.items()}
+    return {name: person.secret(f"{suite.value} {name}", key_length(of, suite)) for name, of in names.items()}
 
 
 def activate_psam(card: Card, seed: int | None, switches: int = 0) -> KeyFile:

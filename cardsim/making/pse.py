@@ -1,12 +1,11 @@
 """The payment environment from its master key on: directory, application, data groupings, issue (PBOC part 10)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from cardsim.crypto import oda, pboc
-from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816.tlv import ber, find, parse_dol
+from cardsim.making.keyservice import RSA_SECRETS, PaymentKeys, PaymentSecret
 from cardsim.making.station import Channel, MakingError, Station
 from cardsim.pse.application import (
     AIP_CDA,
@@ -29,7 +28,6 @@ _ADF: Final = 0xADF1
 _LOG: Final = 0xEF0B
 _DAC: Final = b"\xda\xc0"
 _TRACK2_LENGTH: Final = 19
-_CRT_PADDING: Final = 8
 _SIGNATURES: Final = {"debit": (0x0203, 0x0204), "cash": (0x0206, 0x0207)}
 """Records of each path with the signed static data and the ICC certificate (pboc fact sheet §4.3)."""
 _ICC_KEY: Final = 0x0205
@@ -40,7 +38,10 @@ _MUST_FIT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
-    """What the bank puts on one card. Dates are YYYYMMDD, keys 16 bytes."""
+    """What the bank puts on one card, without keys. Dates are YYYYMMDD, `certificate_expiry` is MMYY.
+
+    `offline_pin`: the card checks a PIN itself; the key service has its first value.
+    """
 
     pan: str
     psn: str
@@ -48,19 +49,8 @@ class BankCard:
     person_number: str
     issued: str
     expires: str
-    mdk_ac: bytes = field(repr=False)
-    mdk_mac: bytes = field(repr=False)
-    mdk_enc: bytes = field(repr=False)
-    ca: RsaPrivateKey = field(repr=False)
-    ca_index: int
-    issuer: RsaPrivateKey = field(repr=False)
-    icc: RsaPrivateKey = field(repr=False)
     certificate_expiry: str
-    offline_pin: str | None = field(default=None, repr=False)
-
-    def udks(self) -> bytes:
-        """Card keys AC, MAC, ENC (DGI 8000)."""
-        return b"".join(pboc.derive_udk(mdk, self.pan, self.psn) for mdk in (self.mdk_ac, self.mdk_mac, self.mdk_enc))
+    offline_pin: bool = False
 
 
 class PseMaker:
@@ -69,13 +59,13 @@ class PseMaker:
     Args:
         station: the card, with PSE created and keyed.
         structure: the data of `vectors/structures/pse-*.toml`.
-        kmc: personalisation master key.
+        keys: the bank's key service for this card.
     """
 
-    def __init__(self, station: Station, structure: Mapping[str, Any], kmc: bytes) -> None:
+    def __init__(self, station: Station, structure: Mapping[str, Any], keys: PaymentKeys) -> None:
         self._station = station
         self._data = structure
-        self._kmc = kmc
+        self._keys = keys
         self._sessions = 0
 
     def run(self, card: BankCard) -> None:
@@ -94,7 +84,7 @@ class PseMaker:
     def _open(self, name: bytes) -> Channel:
         self._station.select(name)
         self._sessions += 1
-        return Channel(self._station, self._kmc, b"cardsim" + bytes((self._sessions,)))
+        return Channel(self._station, self._keys, b"cardsim" + bytes((self._sessions,)))
 
     @property
     def _paths(self) -> tuple[str, ...]:
@@ -135,16 +125,15 @@ class PseMaker:
         channel.store(DGI_RISK, self._objects("risk") + ber(0x9F4F, self._hex("log_format")))
         channel.store(DGI_CARD, self._objects("card"))
         channel.store(DGI_IAD, ber(0x9F10, self._hex("iad")))
-        keys = card.udks()
-        channel.store(DGI_KEYS, keys, secret=True)
+        channel.store(DGI_KEYS, PaymentSecret.UDKS)
         if self._has_rsa_key:
-            for dgi, number in zip(DGI_RSA, _crt(card.icc), strict=True):
-                channel.store(dgi, number, secret=True)
-        if card.offline_pin is not None:
-            channel.store(DGI_PIN, pboc.pin_block_format2(card.offline_pin), secret=True)
+            for dgi, part in zip(DGI_RSA, RSA_SECRETS, strict=True):
+                channel.store(dgi, part)
+        if card.offline_pin:
+            channel.store(DGI_PIN, PaymentSecret.PIN)
             channel.store(DGI_PIN_COUNTERS, b"\x03\x03")
         try:
-            channel.store(DGI_KCV, pboc.key_check_values(keys), last=True)
+            channel.store(DGI_KCV, self._keys.key_check_values(), last=True)
         except MakingError as error:
             raise MakingError(f"{error}. {_MUST_FIT}") from error
 
@@ -179,21 +168,17 @@ class PseMaker:
 
     def _certificates(self, card: BankCard, parts: Mapping[str, bytes]) -> dict[int, bytes]:
         """Records of SFI 2: the issuer's certificate, and the signatures of each path's data and AIP."""
-        issuer = oda.build_issuer_certificate(
-            card.ca, card.ca_index, card.issuer.public, card.pan[:6], card.certificate_expiry, b"\x00\x00\x01"
-        )
+        issuer = self._keys.issuer_certificate(card.pan[:6], card.certificate_expiry)
         records = {
             0x0201: ber(0x90, issuer.certificate),
-            0x0202: ber(0x9F32, issuer.exponent) + ber(0x92, issuer.remainder) + ber(0x8F, bytes((card.ca_index,))),
+            0x0202: ber(0x9F32, issuer.exponent) + ber(0x92, issuer.remainder) + ber(0x8F, bytes((issuer.ca_index,))),
         }
         for path, part in parts.items():
             signed = part + self._hex("aip")
             static, own = _SIGNATURES[path]
-            records[static] = ber(0x93, oda.sign_static(card.issuer, _DAC, signed))
+            records[static] = ber(0x93, self._keys.sign_static(_DAC, signed))
             if self._has_rsa_key:
-                icc = oda.build_icc_certificate(
-                    card.issuer, card.icc.public, card.pan, card.certificate_expiry, b"\x00\x00\x01", signed
-                )
+                icc = self._keys.icc_certificate(card.pan, card.certificate_expiry, signed)
                 records[own] = ber(0x9F46, icc.certificate)
                 records[_ICC_KEY] = (
                     ber(0x9F47, icc.exponent) + ber(0x9F48, icc.remainder) + ber(0x9F49, self._hex("ddol"))
@@ -207,13 +192,3 @@ def _digits(number: str) -> bytes:
 
 def _service(code: str) -> bytes:
     return bytes.fromhex(code.rjust(4, "0"))
-
-
-def _crt(key: RsaPrivateKey) -> list[bytes]:
-    """p, q, dP, dQ, qInv, each padded with 80 00.. to the cipher's block as personalisation systems do."""
-    size = (key.p.bit_length() + 7) // 8
-    padded = (size + _CRT_PADDING) // _CRT_PADDING * _CRT_PADDING
-    return [
-        (number.to_bytes(size, "big") + b"\x80").ljust(padded, b"\0")
-        for number in (key.p, key.q, key.dp, key.dq, key.qinv)
-    ]

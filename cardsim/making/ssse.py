@@ -7,15 +7,17 @@ from cardsim.cos.access import FREE, Operator
 from cardsim.cos.access import AccessRule as Rule
 from cardsim.cos.files import FileType
 from cardsim.cos.keys import KeyUse, NewKey
-from cardsim.cos.masterkey import Algorithm, MasterKeySet
+from cardsim.cos.masterkey import KEY_SIZE, KEYDATA_SIZE, Algorithm, MasterKeySet
 from cardsim.crypto.social import Suite
 from cardsim.keyfile import generation_name
 from cardsim.making.content import records_of, transparent_of
+from cardsim.making.keyservice import PIN, SSSE_FIRST, SSSE_MASTER, SocialKeys
 from cardsim.making.plan import DIRECTORY_FID, FilePlan, KeyPlan, SsseStructure, Value
 from cardsim.making.station import Station
 
 SSSE_NAME: Final = "sx1.sh.社会保障".encode("gbk")
 MASTER_TRIES: Final = 5
+SHORT_KEY: Final = 8
 _KEY_FILE: Final = 0x0000
 _UPDATE_KEY: Final = Rule(Operator.A, 0x04)
 _PIN_KEY: Final = 0
@@ -28,6 +30,18 @@ def algorithm_of(suite: Suite) -> Algorithm:
     return Algorithm(suite.key_algorithm_byte)
 
 
+def key_length(name: str, suite: Suite) -> int:
+    """Bytes of a key: STK keys of a DES card are single-length (SSC part 9 annex B)."""
+    return SHORT_KEY if name.startswith("STK") and suite is Suite.DES else KEY_SIZE
+
+
+def master_head(version: int, algorithm: Algorithm, tries: int, keys: int = 1, keydata: bytes = b"") -> bytes:
+    """A master key set as it is loaded, up to its key values (D5)."""
+    values = (bytes(KEY_SIZE),) * keys
+    whole = bytes(MasterKeySet(version, algorithm, tries, values, keydata or bytes(KEYDATA_SIZE)))
+    return whole[: -keys * KEY_SIZE]
+
+
 class SsseMaker:
     """Drives one card through the set-up of SSSE.
 
@@ -35,23 +49,20 @@ class SsseMaker:
         station: the card, with SSSE created and its first master key loaded.
         structure: what to create.
         suite: cipher suite of the environment.
-        master: the master key that is in force.
+        keys: the department's key service for this card.
     """
 
-    def __init__(self, station: Station, structure: SsseStructure, suite: Suite, master: bytes) -> None:
+    def __init__(self, station: Station, structure: SsseStructure, suite: Suite, keys: SocialKeys) -> None:
         self._station = station
         self._structure = structure
         self._suite = suite
-        self._master = master
+        self._keys = keys
 
-    def run(self, keys: Mapping[str, bytes], values: Mapping[str, Value], pin: str, final_master: bytes) -> None:
+    def run(self, values: Mapping[str, Value]) -> None:
         """Create all that the structure lists, load keys and PIN, write the records, replace the master key, end.
 
         Args:
-            keys: the card's keys by name, each generation by its own (`generation_name`).
             values: what the items hold, by the names that the structure uses; those of the structure itself win.
-            pin: digits of the holder's PIN.
-            final_master: master key that replaces the first one.
 
         Raises:
             MakingError: a step was refused, or a value is missing or does not fit.
@@ -59,7 +70,7 @@ class SsseMaker:
         station, structure = self._station, self._structure
         values = {**values, **structure.values}
         station.select(structure.dfs[0].name)
-        station.authenticate("EXTERNAL AUTHENTICATE (SSSE master key)", self._suite, self._master)
+        station.prove("EXTERNAL AUTHENTICATE (SSSE master key)", self._keys, SSSE_FIRST)
         self._directory()
         for number, df in enumerate(structure.dfs):
             if number:
@@ -67,13 +78,13 @@ class SsseMaker:
                 data = bytes.fromhex("380000000000FFFF") + df.name
                 station.send(f"CREATE {df.fid:04X}", _header(0xE0, df.fid, data))
                 station.send(f"SELECT {df.fid:04X}", bytes.fromhex("00A4000002") + df.fid.to_bytes(2, "big"))
-            self._key_file(df.fid, keys, pin if not number else None)
+            self._key_file(df.fid, pin=not number)
             for file in structure.files_of(df.fid):
                 self._file(file, values)
         station.select(structure.dfs[0].name)
-        new = MasterKeySet(2, algorithm_of(self._suite), MASTER_TRIES, (final_master,))
-        self._protected("WRITE KEY (final SSSE master key)", b"\x84\xd4\x01\x00", bytes(new))
-        station.authenticate("EXTERNAL AUTHENTICATE (final SSSE master key)", self._suite, final_master)
+        new = master_head(2, algorithm_of(self._suite), MASTER_TRIES)
+        self._load("WRITE KEY (final SSSE master key)", b"\x84\xd4\x01\x00", new, SSSE_MASTER)
+        station.prove("EXTERNAL AUTHENTICATE (final SSSE master key)", self._keys, SSSE_MASTER)
         station.send("END PERSONALISATION", bytes.fromhex("800A000000"))
 
     def _directory(self) -> None:
@@ -87,23 +98,25 @@ class SsseMaker:
         for number, entry in enumerate(structure.directory, 1):
             self._append(DIRECTORY_FID, structure.directory_sfi, number, entry)
 
-    def _key_file(self, df: int, keys: Mapping[str, bytes], pin: str | None) -> None:
+    def _key_file(self, df: int, *, pin: bool) -> None:
         plans = [key for key in self._structure.keys if key.df == df]
-        slots = sum(key.generations for key in plans) + (pin is not None)
+        slots = sum(key.generations for key in plans) + pin
         if slots:
             data = b"\x3f" + slots.to_bytes(2, "big")
             self._station.send(f"CREATE key file of {df:04X}", _header(0xE0, _KEY_FILE, data))
         for plan in plans:
             for generation in range(1, plan.generations + 1):
-                self._write_key(plan, generation, keys[generation_name(plan.name, generation)])
-        if pin is not None:
-            key = NewKey(KeyUse.PIN, _PIN_KEY, 0, Algorithm.TDES, self._structure.pin_limit, bytes.fromhex(pin))
-            self._protected("WRITE KEY PIN", b"\x84\xd4\x00\x00", bytes(key))
+                self._write_key(plan, generation)
+        if pin:
+            key = NewKey(KeyUse.PIN, _PIN_KEY, 0, Algorithm.TDES, self._structure.pin_limit, b"")
+            self._load("WRITE KEY PIN", b"\x84\xd4\x00\x00", bytes(key), PIN)
 
-    def _write_key(self, plan: KeyPlan, generation: int, value: bytes) -> None:
-        algorithm = Algorithm.DES if len(value) == 8 else algorithm_of(self._suite)
-        key = NewKey(plan.use, plan.number, generation, algorithm, plan.limit, value)
-        self._protected(f"WRITE KEY {plan.name} version {generation}", b"\x84\xd4\x00\x00", bytes(key))
+    def _write_key(self, plan: KeyPlan, generation: int) -> None:
+        short = key_length(plan.name, self._suite) == SHORT_KEY
+        algorithm = Algorithm.DES if short else algorithm_of(self._suite)
+        key = NewKey(plan.use, plan.number, generation, algorithm, plan.limit, b"")
+        name = generation_name(plan.name, generation)
+        self._load(f"WRITE KEY {plan.name} version {generation}", b"\x84\xd4\x00\x00", bytes(key), name)
 
     def _file(self, file: FilePlan, values: Mapping[str, Value]) -> None:
         data = _ef_data(file.type, file.body, file.read, file.write, file.sfi)
@@ -135,8 +148,8 @@ class SsseMaker:
             command = b"\x00\xd6" + at.to_bytes(2, "big") + bytes((len(piece),)) + piece
             self._station.send(f"UPDATE BINARY {file.fid:04X} at {at:04X}", command)
 
-    def _protected(self, step: str, header: bytes, plain: bytes) -> None:
-        self._station.protected(step, header, self._suite, self._master, plain)
+    def _load(self, step: str, header: bytes, head: bytes, key: str) -> None:
+        self._station.load(step, self._keys, header, SSSE_FIRST, head, key)
 
 
 def _header(ins: int, fid: int, data: bytes) -> bytes:

@@ -1,9 +1,13 @@
 """One place that talks to the card while it is made: follows 61xx and 6Cxx, and says in words what went wrong."""
 
-from cardsim.crypto import ciphers, padding, scp02, social
+import contextlib
+from collections.abc import Iterator
+
+from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.card import Card
 from cardsim.iso7816.status import OK, StatusWord
+from cardsim.making.keyservice import KeyLoad, KeyRefused, LoadingKeys, PaymentKeys, PaymentSecret
 
 _ORIGINAL = b"cardsim0"
 _CHUNK = 239
@@ -55,6 +59,28 @@ class Station:
         data = social.authentication_data(suite, key, self.challenge(), _ORIGINAL) + _ORIGINAL
         self.send(step, bytes((0x00, 0x82, 0x00, reference, len(data))) + data)
 
+    def prove(self, step: str, keys: LoadingKeys, key: str, reference: int = 0) -> None:
+        """EXTERNAL AUTHENTICATE with a key of a service.
+
+        Raises:
+            MakingError: the card or the service refuses it.
+        """
+        challenge = self.challenge()
+        with _told(step):
+            data = keys.authenticate(key, challenge, _ORIGINAL) + _ORIGINAL
+        self.send(step, bytes((0x00, 0x82, 0x00, reference, len(data))) + data)
+
+    def load(self, step: str, keys: LoadingKeys, header: bytes, under: str, head: bytes, key: str) -> None:
+        """Load a key of a service under another one and a fresh challenge (SSC part 9 §7.1).
+
+        Raises:
+            MakingError: the card or the service refuses it.
+        """
+        challenge = self.challenge()
+        with _told(step):
+            body = keys.load(KeyLoad(header, challenge, under, head, key))
+        self.send(step, header + bytes((len(body),)) + body)
+
     def protected(self, step: str, header: bytes, suite: Suite, key: bytes, plain: bytes) -> None:
         """A command enciphered and MACed under a master key and a fresh challenge (SSC part 9 §7.1)."""
         challenge = self.challenge()
@@ -63,41 +89,51 @@ class Station:
         self.send(step, command + social.master_mac4(suite, key, command, challenge))
 
 
+@contextlib.contextmanager
+def _told(step: str) -> Iterator[None]:
+    """A refusal of the key service is one of the step."""
+    try:
+        yield
+    except KeyRefused as error:
+        raise MakingError(f"{step}: the key service refuses: {error}") from error
+
+
 class Channel:
     """A secure channel to the payment environment at security level 03 (SCP02: C-MAC and encryption).
 
     Args:
         station: the card.
-        kmc: personalisation master key; the card's set is derived from it and the card's KEYDATA.
+        keys: the bank's key service.
         host_challenge: 8 bytes.
     """
 
-    def __init__(self, station: Station, kmc: bytes, host_challenge: bytes) -> None:
+    def __init__(self, station: Station, keys: PaymentKeys, host_challenge: bytes) -> None:
         self._station = station
         answer = station.send("INITIALIZE UPDATE", bytes.fromhex("8050000008") + host_challenge)
-        keydata, sequence, challenge, cryptogram = answer[:10], answer[12:14], answer[14:20], answer[20:28]
-        keys = scp02.session_keys(scp02.diversify_kmc(kmc, keydata), sequence)
-        if scp02.card_cryptogram(keys.enc, host_challenge, sequence, challenge) != cryptogram:
-            raise MakingError("INITIALIZE UPDATE: the card cryptogram is wrong; the card holds other keys")
-        header = bytes.fromhex("8482030010")
-        message = header + scp02.host_cryptogram(keys.enc, host_challenge, sequence, challenge)
-        self._keys = keys
-        self._mac = scp02.command_mac(keys.mac, message, bytes(8))
+        with _told("INITIALIZE UPDATE"):
+            self._keys = keys.open_channel(host_challenge, answer)
         self._block = 0
-        station.send("EXTERNAL AUTHENTICATE", message + self._mac)
+        station.send("EXTERNAL AUTHENTICATE", self._keys.host_authentication())
 
     def send(self, step: str, ins: int, p1: int, p2: int, data: bytes) -> bytes:
         """One command through the channel."""
-        header = bytes((0x84, ins, p1, p2))
-        icv = scp02.encrypt_icv(self._keys.mac, self._mac)
-        self._mac = scp02.command_mac(self._keys.mac, header + bytes((len(data) + 8,)) + data, icv)
-        body = ciphers.des_cbc_encrypt(self._keys.enc, padding.pad80(data)) + self._mac
-        return self._station.send(step, header + bytes((len(body),)) + body)
+        return self._station.send(step, self._keys.wrap(bytes((0x84, ins, p1, p2)), data))
 
-    def store(self, dgi: int, content: bytes, *, secret: bool = False, last: bool = False) -> None:
-        """STORE DATA of one data grouping, in as many blocks as it needs; a secret one under the S-DEK."""
-        if secret:
-            content = scp02.dek_encrypt(self._keys.dek, content)
+    def store(self, dgi: int, content: bytes | PaymentSecret, *, last: bool = False) -> None:
+        """STORE DATA of one data grouping; a secret one comes enciphered from the key service.
+
+        Raises:
+            MakingError: the card or the service refuses it.
+        """
+        if isinstance(content, PaymentSecret):
+            with _told(f"STORE DATA {dgi:04X}"):
+                content = self._keys.secret(content)
+            self.store_blocks(dgi, content, secret=True, last=last)
+        else:
+            self.store_blocks(dgi, content, secret=False, last=last)
+
+    def store_blocks(self, dgi: int, content: bytes, *, secret: bool, last: bool) -> None:
+        """STORE DATA of one data grouping as it goes over the line, in as many blocks as it needs."""
         length = bytes((len(content),)) if len(content) < 0xFF else b"\xff" + len(content).to_bytes(2, "big")
         data = dgi.to_bytes(2, "big") + length + content
         for at in range(0, len(data), _CHUNK):

@@ -19,8 +19,8 @@ from cardsim.crypto.social import Suite
 from cardsim.keyfile import KeyFile, PsamEnvironmentKeys, PsamKeys, generation_name
 from cardsim.making import demo
 from cardsim.making import psam as making
-from cardsim.making.card import root_length
 from cardsim.making.samplan import PsamProfile
+from cardsim.making.ssse import key_length
 from cardsim.making.station import Station
 from cardsim.psam.keys import KeyRecord, algorithm_of
 from cardsim.psam.switches import SamSwitch
@@ -174,7 +174,7 @@ class Desk:
 
 def root(name: str, suite: Suite, generation: int = 1) -> bytes:
     """The national root key of the demo seed."""
-    return PERSON.secret(f"{suite.value} {generation_name(name, generation)}", root_length(name, suite))
+    return PERSON.secret(f"{suite.value} {generation_name(name, generation)}", key_length(name, suite))
 
 
 def card_key(name: str, suite: Suite, generation: int = 1) -> bytes:

@@ -7,9 +7,20 @@ from cardsim.chip.rng import SeededRandom
 from cardsim.cos.files import DIRECTORY, FileFlag, FileType
 from cardsim.crypto.rsa import generate_rsa
 from cardsim.iso7816.tlv import ber
-from cardsim.making.pse import BankCard
 from tests.cards import Bench, unhex
-from tests.pse.perso import ADF, amount, bank_card, job, job_of, log_file, pay, poke_environment, pse_of, structure
+from tests.pse.perso import (
+    ADF,
+    BankJob,
+    amount,
+    bank_card,
+    job,
+    job_of,
+    log_file,
+    pay,
+    poke_environment,
+    pse_of,
+    structure,
+)
 
 SHORT_PAN = "6214672500007"
 """Thirteen digits: with the sequence number one less than a block holds."""
@@ -18,7 +29,7 @@ LOG_FORMAT = "9F0206 5F2A02 9F3602 DF0304 9F7A01"
 
 
 @functools.cache
-def short_key() -> BankCard:
+def short_key() -> BankJob:
     """Data of a card whose own key fits into its certificate."""
     take = SeededRandom(7, "short key").take
     issuer, icc = generate_rsa(1408, 3, take), generate_rsa(1072, 3, take)

@@ -9,7 +9,7 @@ bench = pay(choices=Choice.SCRIPT_MAC_6982)       # another setting of an open c
 
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cardsim.cos.files import FileType
@@ -18,6 +18,7 @@ from cardsim.crypto import pboc
 from cardsim.crypto.rsa import RsaPrivateKey
 from cardsim.iso7816.tlv import ber
 from cardsim.making import demo
+from cardsim.making.keyservice import Certifying, HeldChannel, HeldPaymentKeys, PaymentSecret
 from cardsim.making.pse import PSE_NAME as PSE_NAME_BYTES
 from cardsim.making.pse import BankCard, PseMaker
 from cardsim.making.station import Channel, Station
@@ -37,18 +38,67 @@ FREE: Final = {"9F58": "FF", "9F59": "FF", "9F52": "0000", "9F13": "0001", "9F36
 Job = dict[int, bytes]
 
 
+class DeskChannel(Channel):
+    """A channel whose secret data groupings have any content."""
+
+    def __init__(self, station: Station, keys: HeldPaymentKeys, host_challenge: bytes) -> None:
+        super().__init__(station, keys, host_challenge)
+
+    def store(self, dgi: int, content: bytes | PaymentSecret, *, last: bool = False, secret: bool = False) -> None:
+        assert isinstance(content, bytes)
+        if secret:
+            assert isinstance(self._keys, HeldChannel)
+            content = self._keys.encipher(content)
+        self.store_blocks(dgi, content, secret=secret, last=last)
+
+
 class Collector(Channel):
     """Takes what the maker would send to the application, and sends nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: HeldPaymentKeys) -> None:
+        self.held = keys
         self.job: Job = {}
 
     def send(self, step: str, ins: int, p1: int, p2: int, data: bytes) -> bytes:  # noqa: ARG002
         return b""
 
-    def store(self, dgi: int, content: bytes, *, secret: bool = False, last: bool = False) -> None:  # noqa: ARG002
-        assert secret == (dgi in SECRET)
-        self.job[dgi] = content
+    def store(self, dgi: int, content: bytes | PaymentSecret, *, last: bool = False) -> None:  # noqa: ARG002
+        assert isinstance(content, PaymentSecret) == (dgi in SECRET)
+        self.job[dgi] = self.held.content(content) if isinstance(content, PaymentSecret) else content
+
+
+@dataclass(frozen=True)
+class BankJob:
+    """What the bank puts on a card, with its keys."""
+
+    pan: str
+    issuer: RsaPrivateKey
+    icc: RsaPrivateKey
+    offline_pin: str | None = None
+
+    @property
+    def card(self) -> BankCard:
+        """The data."""
+        person = demo.demo(None)
+        return BankCard(
+            self.pan, demo.PSN, person.name, person.values["social_security_number"], demo.ISSUED, demo.EXPIRES,
+            demo.CERTIFICATE_EXPIRY, self.offline_pin is not None,
+        )  # fmt: skip
+
+    @property
+    def mdks(self) -> tuple[bytes, ...]:
+        """Issuer master keys AC, MAC, ENC."""
+        return tuple(demo.demo(None).secret(name) for name in ("MDK_AC", "MDK_MAC", "MDK_ENC"))
+
+    def udks(self) -> bytes:
+        """Card keys AC, MAC, ENC."""
+        return b"".join(pboc.derive_udk(mdk, self.pan, demo.PSN) for mdk in self.mdks)
+
+    @property
+    def keys(self) -> HeldPaymentKeys:
+        """The key service."""
+        certifying = Certifying(rsa("ca"), demo.CA_INDEX, self.issuer)
+        return HeldPaymentKeys(secrets().kmc, self.udks(), certifying, self.icc, self.offline_pin)
 
 
 @functools.cache
@@ -58,14 +108,9 @@ def rsa(role: str) -> RsaPrivateKey:
 
 
 @functools.cache
-def bank_card(offline_pin: str | None = None) -> BankCard:
+def bank_card(offline_pin: str | None = None) -> BankJob:
     """What the bank puts on the demo card."""
-    person = demo.demo(None)
-    return BankCard(
-        person.pan, demo.PSN, person.name, person.values["social_security_number"], demo.ISSUED, demo.EXPIRES,
-        person.secret("MDK_AC"), person.secret("MDK_MAC"), person.secret("MDK_ENC"), rsa("ca"), demo.CA_INDEX,
-        rsa("issuer"), rsa("icc"), demo.CERTIFICATE_EXPIRY, offline_pin,
-    )  # fmt: skip
+    return BankJob(demo.demo(None).pan, rsa("issuer"), rsa("icc"), offline_pin)
 
 
 def structure() -> dict[str, Any]:
@@ -75,10 +120,11 @@ def structure() -> dict[str, Any]:
     return {**pse, "risk": dict(pse["risk"]), "card": dict(pse["card"])}
 
 
-def job_of(data: Mapping[str, Any], card: BankCard) -> Job:
+def job_of(data: Mapping[str, Any], bank: BankJob) -> Job:
     """The maker's job for an application, with the signatures of this very data."""
-    collector = Collector()
-    PseMaker(Station(initialised().model), data, secrets().kmc).fill(collector, card, LABEL)
+    keys = bank.keys
+    collector = Collector(keys)
+    PseMaker(Station(initialised().model), data, keys).fill(collector, bank.card, LABEL)
     return collector.job
 
 
@@ -115,11 +161,12 @@ def adf_data(name: bytes, space: int = 8192) -> bytes:
     return b"\x38" + space.to_bytes(2, "big") + unhex("000000FFFF") + name
 
 
-def open_channel(bench: Bench, name: bytes = ADF, kmc: bytes | None = None) -> Channel:
+def open_channel(bench: Bench, name: bytes = ADF, kmc: bytes | None = None) -> DeskChannel:
     """SELECT and a channel at level 03."""
     station = Station(bench.model)
     station.select(name)
-    return Channel(station, kmc or secrets().kmc, CHALLENGE)
+    keys = bank_card().keys
+    return DeskChannel(station, replace(keys, kmc=kmc) if kmc else keys, CHALLENGE)
 
 
 def fill(bench: Bench, work: Job, *, name: bytes = ADF, issue: bool = True, log: bytes | None = None) -> None:
@@ -129,7 +176,7 @@ def fill(bench: Bench, work: Job, *, name: bytes = ADF, issue: bool = True, log:
     store_all(channel, work, issue=issue)
 
 
-def store_all(channel: Channel, work: Job, *, issue: bool = True) -> None:
+def store_all(channel: DeskChannel, work: Job, *, issue: bool = True) -> None:
     """STORE DATA of a whole job in its order."""
     for number, (dgi, content) in enumerate(work.items(), 1):
         channel.store(dgi, content, secret=dgi in SECRET, last=issue and number == len(work))

@@ -31,8 +31,8 @@ PIN_BLOCK: Final = unhex("26123456FFFFFFFF")
 
 def leaks() -> "re.Pattern[bytes]":
     """Every key of the application and of the channel, whole or by halves, and the PIN block."""
-    bank, udks = bank_card(), bank_card().udks()
-    found = [PIN_BLOCK, bank.mdk_ac, bank.mdk_mac, bank.mdk_enc, udks[:16], udks[16:32], udks[32:]]
+    udks = bank_card().udks()
+    found = [PIN_BLOCK, *bank_card().mdks, udks[:16], udks[16:32], udks[32:]]
     keys = card_keys()
     found += [secrets().kmc, keys.enc, keys.mac, keys.dek]
     halves = [part for key in found for part in (key[:8], key[8:16]) if len(part) == 8]

@@ -36,8 +36,7 @@ def lines(*pairs: tuple[int, str | bytes]) -> bytes:
 
 def udks(pan: str, psn: str) -> bytes:
     """Card keys under the shared test master keys."""
-    card = bank_card()
-    return b"".join(pboc.derive_udk(master, pan, psn) for master in (card.mdk_ac, card.mdk_mac, card.mdk_enc))
+    return b"".join(pboc.derive_udk(master, pan, psn) for master in bank_card().mdks)
 
 
 def track2(pan: str, expiry: str, service: str) -> str:

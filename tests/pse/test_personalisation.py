@@ -8,14 +8,16 @@ import pytest
 from cardsim.crypto import scp02
 from cardsim.iso7816.tlv import ber, find
 from cardsim.making.pse import PSE_NAME as PSE_NAME_BYTES
-from cardsim.making.station import Channel, MakingError, Station
+from cardsim.making.station import MakingError, Station
 from tests.cards import AID, PSE_NAME, SSSE_NAME, Bench, of_cells, secrets, unhex
 from tests.pse.deal import PLAIN, TC, Deal
 from tests.pse.perso import (
     ADF,
     CHALLENGE,
     SECOND_AID,
+    DeskChannel,
     Job,
+    bank_card,
     check_values,
     create_adf,
     empty,
@@ -523,7 +525,7 @@ def test_put_key_refusals(bench: Bench) -> None:
 
 def test_channels_of_the_maker(bench: Bench) -> None:
     """PBOC-PER-010, PBOC-PER-028: the maker's own channel does the same job."""
-    channel = Channel(select(bench), secrets().kmc, CHALLENGE)
+    channel = DeskChannel(select(bench), bank_card().keys, CHALLENGE)
     channel.send("CREATE log file", 0xE0, 0xEF, 0x0B, log_file())
     store_all(channel, job())
     assert Deal(bench).once().ac.hex().upper() == "C49EFFCB5A49B233"
