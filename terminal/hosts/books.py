@@ -249,12 +249,22 @@ class Ledger:
         Raises:
             IntegrityError: there is one.
         """
-        connection.execute(self.accounts.insert(), {"code": code, "balance": 0, "floor": floor})
+        self.open_accounts(connection, {code: floor})
+
+    def open_accounts(self, connection: Connection, floors: Mapping[str, int | None]) -> None:
+        """Open accounts with a balance of zero, each with the floor that belongs to its code.
+
+        Raises:
+            IntegrityError: one of them is there.
+        """
+        rows = [{"code": code, "balance": 0, "floor": floor} for code, floor in floors.items()]
+        connection.execute(self.accounts.insert(), rows)
 
     def ensure_accounts(self, connection: Connection, codes: Iterable[str]) -> None:
         """Open those accounts that are not there, without a floor."""
-        there = set(connection.scalars(select(self.accounts.c.code)))
-        for code in codes:
+        wanted = tuple(codes)
+        there = set(connection.scalars(select(self.accounts.c.code).where(self.accounts.c.code.in_(wanted))))
+        for code in wanted:
             if code not in there:
                 self.open_account(connection, code)
 

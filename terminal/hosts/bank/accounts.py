@@ -3,10 +3,11 @@
 Every function takes a connection in a transaction (`terminal.hosts.books.transact`).
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, or_, select
+from sqlalchemy import Connection, RowMapping, bindparam, case, or_, select
 
 from terminal.hosts.bank.chip import IssuerKeys
 from terminal.hosts.bank.parameters import PARAMETERS
@@ -124,8 +125,11 @@ _HOLDINGS: Final = (
     .join(_OWN, _OWN.c.code == ACCOUNTS.c.ledger)
     .join(_CASH, _CASH.c.code == CARDS.c.ledger)
 )
+_IN_USE_FIRST: Final = (case((CARDS.c.state == CardState.ACTIVE.value, 0), else_=1), ACCOUNTS.c.number, CARDS.c.pan)
 _BY_CARD: Final = _HOLDINGS.where(CARDS.c.pan == bindparam("pan"))
-_BY_ACCOUNT: Final = _HOLDINGS.where(or_(ACCOUNTS.c.number == bindparam("number"), CARDS.c.pan == bindparam("number")))
+_BY_ACCOUNT: Final = _HOLDINGS.where(
+    or_(ACCOUNTS.c.number == bindparam("number"), CARDS.c.pan == bindparam("number"))
+).order_by(CARDS.c.pan != bindparam("number"), *_IN_USE_FIRST)
 _SET_CARD: Final = CARDS.update().where(CARDS.c.pan == bindparam("card"))
 
 
@@ -136,7 +140,7 @@ def find(connection: Connection, pan: str) -> Holding | None:
 
 
 def find_account(connection: Connection, number: str) -> Holding | None:
-    """The holding of an account number or a card number."""
+    """The holding of a card number, or that of an account number: then with the card in use."""
     row = connection.execute(_BY_ACCOUNT, {"number": number}).mappings().first()
     return None if row is None else _holding(row)
 
@@ -147,15 +151,22 @@ def every(connection: Connection) -> list[Holding]:
 
 
 def find_person(connection: Connection, id_number: str) -> Holding | None:
-    """The holding of a person by social-security number, the first one where there are several."""
-    query = _HOLDINGS.where(ACCOUNTS.c.id_number == id_number).order_by(ACCOUNTS.c.number)
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _holding(row)
+    """The holding of a person by social-security number, that with a card in use where there are several."""
+    return next(iter(of_persons(connection, (id_number,)).get(id_number, ())), None)
 
 
 def _holding(row: RowMapping) -> Holding:
     states = {"card_state": CardState(row["card_state"]), "account_state": AccountState(row["account_state"])}
     return Holding(**{**row, **states})
+
+
+def of_persons(connection: Connection, id_numbers: Collection[str]) -> dict[str, list[Holding]]:
+    """The holdings of persons by social-security number, the card in use first; who has none is not in it."""
+    found: dict[str, list[Holding]] = {}
+    query = _HOLDINGS.where(ACCOUNTS.c.id_number.in_(id_numbers)).order_by(*_IN_USE_FIRST)
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["id_number"], []).append(_holding(row))
+    return found
 
 
 def open_account(connection: Connection, new: NewAccount, keys: IssuerKeys, day: str) -> None:
@@ -166,32 +177,50 @@ def open_account(connection: Connection, new: NewAccount, keys: IssuerKeys, day:
     """
     if find_account(connection, new.number) is not None or find(connection, new.pan) is not None:
         raise AccountError(f"account {new.number} or card {new.pan[:6]}…{new.pan[-4:]} is there already")
-    LEDGER.ensure_accounts(connection, INTERNAL_ACCOUNTS)
-    ledger, cash = holder_code(new.number), cash_code(new.pan)
-    LEDGER.open_account(connection, ledger)
-    LEDGER.open_account(connection, cash, floor=0)
-    state = AccountState.NOT_ACTIVATED if new.initial else AccountState.ACTIVE
-    connection.execute(
-        ACCOUNTS.insert(),
-        {
-            "number": new.number, "name": new.name, "id_number": new.id_number, "state": state.value, "points": 0,
-            "withholding": 0, "ledger": ledger,
-        },
-    )  # fmt: skip
-    value = None if new.pin is None else keys.pin_value(new.pan, new.pin)
-    connection.execute(
-        CARDS.insert(),
-        {
-            "pan": new.pan, "psn": new.psn, "account": new.number, "expires": new.expires,
-            "state": CardState.ACTIVE.value, "pin": value, "pin_initial": int(new.initial),
-            "pin_tries": PARAMETERS.pin_tries, "offline_pin": int(new.offline_pin), "atc": 0,
-            "cash_limit": PARAMETERS.cash_limit, "told": None, "told_atc": 0, "ledger": cash,
-        },
-    )  # fmt: skip
+    open_accounts(connection, (new,), keys)
     total = new.balance + new.cash_balance
     if total:
-        legs = {ledger: new.balance, cash: new.cash_balance, OPENING: -total}
+        legs = {holder_code(new.number): new.balance, cash_code(new.pan): new.cash_balance, OPENING: -total}
         LEDGER.post(connection, f"opening {new.number}", legs, day=day, text="opening balance")
+
+
+def open_accounts(connection: Connection, new: Sequence[NewAccount], keys: IssuerKeys) -> None:
+    """Open accounts with a card each in bulk, all of them empty (批量开户).
+
+    Raises:
+        IntegrityError: an account or card number is taken.
+    """
+    LEDGER.ensure_accounts(connection, INTERNAL_ACCOUNTS)
+    LEDGER.open_accounts(connection, {holder_code(one.number): None for one in new})
+    rows = [
+        {
+            "number": one.number, "name": one.name, "id_number": one.id_number,
+            "state": (AccountState.NOT_ACTIVATED if one.initial else AccountState.ACTIVE).value, "points": 0,
+            "withholding": 0, "ledger": holder_code(one.number),
+        }
+        for one in new
+    ]  # fmt: skip
+    connection.execute(ACCOUNTS.insert(), rows)
+    add_cards(connection, new, keys)
+
+
+def add_cards(connection: Connection, new: Sequence[NewAccount], keys: IssuerKeys) -> None:
+    """Add a card to each of these accounts, which are there.
+
+    Raises:
+        IntegrityError: a card number is taken, or another card of the account is in use (SCHEME-108).
+    """
+    LEDGER.open_accounts(connection, {cash_code(one.pan): 0 for one in new})
+    rows = [
+        {
+            "pan": one.pan, "psn": one.psn, "account": one.number, "expires": one.expires,
+            "state": CardState.ACTIVE.value, "pin": None if one.pin is None else keys.pin_value(one.pan, one.pin),
+            "pin_initial": int(one.initial), "pin_tries": PARAMETERS.pin_tries, "offline_pin": int(one.offline_pin),
+            "atc": 0, "cash_limit": PARAMETERS.cash_limit, "told": None, "told_atc": 0, "ledger": cash_code(one.pan),
+        }
+        for one in new
+    ]  # fmt: skip
+    connection.execute(CARDS.insert(), rows)
 
 
 def set_account_state(connection: Connection, number: str, state: AccountState) -> None:

@@ -3,7 +3,18 @@
 import enum
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, MetaData, String, Table, TypedColumns
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypedColumns,
+    text,
+)
 
 from terminal.hosts.books import Ledger
 
@@ -90,11 +101,11 @@ class AccountColumns(TypedColumns):
 
 
 class CardColumns(TypedColumns):
-    """Cards; one to an account, for there are no supplementary cards (SCHEME-108)."""
+    """Cards; an account has one in use, for there are no supplementary cards (SCHEME-108). Those before it stay."""
 
     pan = Column(String(19), primary_key=True)
     psn = Column(String(2), nullable=False)
-    account = Column(String(32), nullable=False, unique=True)
+    account = Column(String(32), nullable=False)
     expires = Column(String(8), nullable=False)
     """YYYYMMDD; "": not known."""
     state = Column(String(16), nullable=False)
@@ -182,8 +193,22 @@ class IssuingLogColumns(TypedColumns):
     text = Column(String(256), nullable=False)
 
 
+class SequenceColumns(TypedColumns):
+    """The last sequence number (顺序号) that was given for card numbers of an institution (PERSO-162)."""
+
+    institution = Column(String(9), primary_key=True)
+    """BIN and institution: the first nine digits of a card number."""
+    last = Column(Integer, nullable=False)
+
+
+_IN_USE: Final = text("state = 'active'")
+
 ACCOUNTS: Final = Table(
-    "bank_account", METADATA, AccountColumns, ForeignKeyConstraint(["ledger"], ["bank_ledger_account.code"])
+    "bank_account",
+    METADATA,
+    AccountColumns,
+    ForeignKeyConstraint(["ledger"], ["bank_ledger_account.code"]),
+    Index("bank_account_person", "id_number"),
 )
 CARDS: Final = Table(
     "bank_card",
@@ -191,6 +216,8 @@ CARDS: Final = Table(
     CardColumns,
     ForeignKeyConstraint(["account"], ["bank_account.number"]),
     ForeignKeyConstraint(["ledger"], ["bank_ledger_account.code"]),
+    Index("bank_card_in_use", "account", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+    Index("bank_card_account", "account"),
 )
 TRANSACTIONS: Final = Table(
     "bank_transaction",
@@ -206,3 +233,4 @@ SCRIPTS: Final = Table("bank_script", METADATA, ScriptColumns, Index("bank_scrip
 SETTLEMENTS: Final = Table("bank_settlement", METADATA, SettlementColumns)
 TRANSFER_LOG: Final = Table("bank_transfer_log", METADATA, TransferLogColumns)
 ISSUING_LOG: Final = Table("bank_issuing_log", METADATA, IssuingLogColumns)
+SEQUENCES: Final = Table("bank_card_sequence", METADATA, SequenceColumns)
