@@ -13,8 +13,9 @@ from cardsim.cos.environment import Environment
 from cardsim.cos.files import ROOT, File, FileFlag, FileType
 from cardsim.cos.keys import NO_LIMIT, KeyStore
 from cardsim.cos.masterkey import MasterKeySlot
-from cardsim.cos.record import CardState, EnvironmentEntry, Switch
+from cardsim.cos.record import EnvironmentEntry, Switch
 from cardsim.cos.records import Records
+from cardsim.cos.states import CardState
 from cardsim.cos.table import Phase
 from cardsim.crypto.social import Suite
 from cardsim.decode.values import yuan

@@ -20,12 +20,12 @@ from cardsim.cos.record import (
     MAX_HISTORICAL,
     PAGE,
     CardRecord,
-    CardState,
     EnvironmentEntry,
     EnvironmentKind,
     EnvironmentState,
     Switch,
 )
+from cardsim.cos.states import BLOCKED, CardState, Presence
 from cardsim.cos.table import Command, Phase
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
@@ -38,7 +38,7 @@ _MIN_PAGES: Final = 8
 _KNOWN_SWITCHES: Final = 0x000F
 _ALGORITHMS: Final = frozenset({(EnvironmentKind.SSSE, 1), (EnvironmentKind.SSSE, 3), (EnvironmentKind.PSE, 1)})
 """Kind and algorithm identifier (01 3DES, 03 SM4) that go together: PSE is 3DES in PBOC 2.0."""
-_PRESENCE: Final = {Phase.CREATED: 1, Phase.SET_UP: 2, Phase.ISSUED: 3}
+_PRESENCE: Final = {Phase.CREATED: Presence.CREATED, Phase.SET_UP: Presence.KEYED, Phase.ISSUED: Presence.ISSUED}
 
 
 class EnvironmentFactory(Protocol):
@@ -379,7 +379,7 @@ class MasterFile:
         for entry in self._record.environments():
             environment = self._environments[entry.slot]
             name = environment.files.index.files[ROOT].name
-            state = bytes((_PRESENCE[environment.phase] | (0x80 if environment.blocked else 0),))
+            state = bytes((_PRESENCE[environment.phase] | (BLOCKED if environment.blocked else 0),))
             parts.append(ber(0xA1, ber(0x83, entry.fid.to_bytes(2, "big")) + ber(0x84, name) + ber(0x8A, state)))
         return ber(0x70, b"".join(parts))
 

@@ -17,6 +17,7 @@ from cardsim.chip.eeprom import ERASED
 from cardsim.chip.partition import Partition
 from cardsim.cos.masterkey import MasterKeySlot
 from cardsim.cos.meters import Meter
+from cardsim.cos.states import CardState
 from cardsim.iso7816 import status
 from cardsim.iso7816.status import StatusError
 
@@ -39,15 +40,6 @@ _ENVIRONMENT: Final = struct.Struct(">BBHHHB")
 _REGISTRY_AT: Final = 7 * PAGE
 _NAME_SIZE: Final = 24
 _NAMES: Final = 28
-
-
-class CardState(enum.IntEnum):
-    """States of the card (D1). OPERATIONAL follows from the environments and is never stored."""
-
-    VIRGIN = 0
-    ACTIVATED = 1
-    INITIALISED = 2
-    OPERATIONAL = 3
 
 
 class EnvironmentState(enum.IntEnum):

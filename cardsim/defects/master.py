@@ -7,7 +7,8 @@ from typing import Any, Final
 from cardsim.assembly import CardModel
 from cardsim.cos.environment import Handler
 from cardsim.cos.masterkey import Algorithm, MasterKeySet, MasterKeySlot
-from cardsim.cos.record import CardState, EnvironmentEntry, EnvironmentState
+from cardsim.cos.record import EnvironmentEntry, EnvironmentState
+from cardsim.cos.states import CardState
 from cardsim.cos.table import Phase
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite

@@ -8,6 +8,7 @@ from cardsim.crypto.social import Suite, suite_named
 from cardsim.iso7816.status import StatusError
 from cardsim.making.table import ProfileError, Table, parse_toml
 from cardsim.psam.keys import CITY, NATIONAL, KeyType, check_usage, levels_of, type_of
+from cardsim.psam.master import MF_NAME
 from cardsim.psam.switches import SamSwitch
 from cardsim.resources import resource
 
@@ -47,6 +48,10 @@ class EnvironmentPlan:
     suite: Suite
 
 
+MF: Final = EnvironmentPlan(0x3F00, MF_NAME, Suite.DES)
+"""The first environment is the MF itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class PsamProfile:
     """A PSAM."""
@@ -58,6 +63,11 @@ class PsamProfile:
     """Which generation of the authentication keys it holds."""
     keys: tuple[KeyPlan, ...]
     second: EnvironmentPlan | None
+
+    @property
+    def environments(self) -> tuple[EnvironmentPlan, ...]:
+        """The environments in the order in which they are made."""
+        return (MF,) if self.second is None else (MF, self.second)
 
     def generations_of(self, plan: KeyPlan) -> range:
         """The generations of a key that the PSAM holds: all of a purchase key, of the others the profile's."""
@@ -85,7 +95,7 @@ def load_psam_profile(name: str) -> PsamProfile:
         raise ProfileError(f"{name} is neither a PSAM profile ({', '.join(psam_profile_names())}) nor a file")
     table.known("description", "switches", "generation", "key", "second")
     second = table.table("second")
-    return PsamProfile(
+    profile = PsamProfile(
         name,
         table.text("description"),
         _switches(table),
@@ -93,6 +103,19 @@ def load_psam_profile(name: str) -> PsamProfile:
         tuple(_key(entry) for entry in table.tables("key")),
         None if second is None else _environment(second),
     )
+    _once(table, profile)
+    return profile
+
+
+def _once(table: Table, profile: PsamProfile) -> None:
+    """An application has one key of a type and id (PSAM-093)."""
+    seen: set[tuple[KeyType, int]] = set()
+    for plan in profile.keys:
+        for place, _ in enumerate(profile.generations_of(plan)):
+            name = (plan.type, plan.identifier + place)
+            if name in seen:
+                table.fail(f"{plan.name}: id {name[1]:02X} is that of another {plan.type.words} key")
+            seen.add(name)
 
 
 def _switches(table: Table) -> SamSwitch:

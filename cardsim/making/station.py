@@ -17,6 +17,9 @@ _CHUNK = 239
 class MakingError(Exception):
     """A step of making a card was refused: which, with what status word."""
 
+    word: int = 0
+    """The status word, where a card has refused it."""
+
 
 class Station:
     """A card that is being made."""
@@ -42,8 +45,11 @@ class Station:
             answer = self._card.transmit(b"\x00\xc0\x00\x00" + answer[-1:])
             data += answer[:-2]
         if answer[-2:] != expect.to_bytes(2, "big"):
-            word = StatusWord(int.from_bytes(answer[-2:], "big"))
-            raise MakingError(f"{step}: the card answers {word} ({word.meaning})" if answer else f"{step}: no answer")
+            word = int.from_bytes(answer[-2:], "big")
+            told = f"{StatusWord(word)} ({StatusWord(word).meaning})"
+            refused = MakingError(f"{step}: the card answers {told}" if answer else f"{step}: no answer")
+            refused.word = word
+            raise refused
         return data
 
     def select(self, name: bytes) -> bytes:

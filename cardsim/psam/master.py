@@ -6,7 +6,8 @@ from typing import Final
 from cardsim.cos.files import ROOT, FileType, NewFile
 from cardsim.cos.masterkey import Algorithm, MasterKeySet, MasterKeySlot
 from cardsim.cos.mf import MF_FID, MasterFile
-from cardsim.cos.record import CardRecord, CardState, EnvironmentEntry, EnvironmentKind, EnvironmentState
+from cardsim.cos.record import CardRecord, EnvironmentEntry, EnvironmentKind, EnvironmentState
+from cardsim.cos.states import CardState
 from cardsim.cos.table import Phase
 from cardsim.crypto.social import Suite
 from cardsim.iso7816 import status

@@ -8,7 +8,7 @@
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,9 +19,11 @@ from cardsim.crypto.social import Suite
 from cardsim.keyfile import KeyFile, PsamEnvironmentKeys, PsamKeys, generation_name
 from cardsim.making import demo
 from cardsim.making import psam as making
-from cardsim.making.samplan import PsamProfile
+from cardsim.making.keyservice import TRANSPORT, HeldKeys
+from cardsim.making.samkeys import APPLICATION, KEY_FILES, kid_name, master_name
+from cardsim.making.samplan import MF, PsamProfile
+from cardsim.making.samstation import base_turn, level_turn
 from cardsim.making.ssse import key_length
-from cardsim.making.station import Station
 from cardsim.psam.keys import KeyRecord, algorithm_of
 from cardsim.psam.switches import SamSwitch
 from tests.psams import FIELD, NO_SWITCH, made_psam
@@ -194,28 +196,28 @@ def psam(profile: str = FIELD, switches: SamSwitch = NO_SWITCH) -> Desk:
     return of_cells(*made_psam(profile, switches=switches))
 
 
-VECTOR_SECRETS: Final = making.SamSecrets(
-    bytes.fromhex("303132333435363738393A3B3C3D3E3F"),
-    bytes.fromhex("404142434445464748494A4B4C4D4E4F"),
-    (bytes.fromhex("505152535455565758595A5B5C5D5E5F"),) * 3,
-)
+VECTOR_KEYS: Final[Mapping[str, bytes]] = {
+    TRANSPORT: PERSON.secret("psam transport"),
+    master_name(MF): bytes.fromhex("303132333435363738393A3B3C3D3E3F"),
+    APPLICATION: bytes.fromhex("404142434445464748494A4B4C4D4E4F"),
+    **{kid_name(number): bytes.fromhex("505152535455565758595A5B5C5D5E5F") for number in (1, 2, 3)},
+}
 
 
 @functools.cache
 def _vectors() -> tuple[bytes, KeyFile]:
     model = new_psam(seed=1)
     making.activate_psam(model, None)
-    station = Station(model)
-    station.reset()
-    transport = PERSON.secret("psam transport")
-    station.authenticate("transport key", Suite.DES, transport)
-    making._write_master(station, making.MF, Suite.DES, transport, VECTOR_SECRETS.master)
-    profile = PsamProfile("vectors", "", SamSwitch(0), 1, (), None)
-    making.SamMaker(station, making.MF, profile, PERSON, VECTOR_SECRETS).run()
-    own = VECTOR_SECRETS
-    environment = PsamEnvironmentKeys("3F00", Suite.DES, own.master, own.application, *own.kids)
-    keys = KeyFile(psam=PsamKeys("519900", making.terminal_number(PERSON), transport, (environment,)))
-    return model.eeprom.snapshot().cells, keys
+    order = making.psam_order(PERSON, PsamProfile("vectors", "", SamSwitch(0), 1, (), None))
+    keys = {MF.fid: HeldKeys(MF.suite, VECTOR_KEYS)}
+    base_turn(model, order, keys)
+    for party in KEY_FILES:
+        level_turn(model, order, party, keys)
+    national, provincial, city = (VECTOR_KEYS[kid_name(number)] for number in (1, 2, 3))
+    master, application = VECTOR_KEYS[master_name(MF)], VECTOR_KEYS[APPLICATION]
+    own = PsamEnvironmentKeys("3F00", Suite.DES, master, application, national, provincial, city)
+    keyfile = KeyFile(psam=PsamKeys("519900", making.terminal_number(PERSON), VECTOR_KEYS[TRANSPORT], (own,)))
+    return model.eeprom.snapshot().cells, keyfile
 
 
 def blank_vectors() -> Desk:

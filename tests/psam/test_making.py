@@ -176,6 +176,11 @@ def test_a_profile_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ('["mac_9302"]', '["mac"]', "mac is no switch of a PSAM"),
         ("generation = 2", "", "generation is missing"),
         ('name = "IRK" }', 'name = "IRK", generations = 3 }', "only purchase keys"),
+        (
+            'name = "IRK" }',
+            'name = "IRK" }, { file = "12", usage = "47", id = "08", name = "RK" }',
+            "RK: id 08 is that of another encryption key",
+        ),
         ("generation = 2", "generation = 4", "generation is 1 to 3, not 4"),
         ("generation = 2", "generations = 2", "generations is not known here"),
     ],
