@@ -1,6 +1,7 @@
 """What the bank's host approves and declines, and with which response code."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from cardsim.iso7816.tlv import find
 from terminal.hosts.bank import BankHost, Code, Enrolment, accounts
 from terminal.hosts.bank.accounts import NewAccount
 from terminal.hosts.bank.audit import audit
-from terminal.hosts.bank.parameters import PARAMETERS
+from terminal.hosts.bank.parameters import PARAMETERS, Counted, WatchRule
 from terminal.hosts.bank.tables import METADATA, TRANSACTIONS, AccountState, CardState
 from terminal.messages.bank import CryptogramCheck, HostMessage, MessageKind
-from tests.terminal.bankcard import CIPHER, DAY, KEYS, PIN, TYPES, PlasticCard, reverse
+from tests.terminal.bankcard import CIPHER, DAY, KEYS, NOW, PIN, TYPES, PlasticCard, reverse
 
 OTHER = "6214672500000000064"
 
@@ -201,6 +202,72 @@ def test_the_limit_of_a_day() -> None:
         logged = connection.scalars(select(TRANSACTIONS.c.code).order_by(TRANSACTIONS.c.id)).all()
     assert logged == codes
     assert code(host, replace(card.message(TYPES.CASH, 500_000), time=card.message().time.replace(day=22))) == "00"
+
+
+def _at(card: PlasticCard, minute: float, kind: Any = TYPES.PURCHASE, amount: int = 100, **changes: Any) -> HostMessage:
+    return replace(card.message(kind, amount), time=NOW + timedelta(minutes=minute), **changes)
+
+
+def _rule(counts: Counted) -> WatchRule:
+    return next(rule for rule in PARAMETERS.watch if rule.counts is counts)
+
+
+def test_many_quick_purchases_are_stopped() -> None:
+    """SCHEME-235: the purchase that would be one more than the watch rule allows in its time is declined, and the log
+    has the rule; once the time is over the card pays again, and other kinds of transaction were never stopped."""
+    host, card, rule = bank(), PlasticCard(), _rule(Counted.APPROVED)
+    step = rule.minutes / (2 * rule.most)
+    assert [host.handle(_at(card, n * step)).arc for n in range(rule.most)] == ["00"] * rule.most
+    end = rule.most * step
+    assert code(host, _at(card, end)) == Code.SUSPECTED
+    assert code(host, _at(card, end, TYPES.CASH)) == "00"
+    with host.books.begin() as connection:
+        rows = connection.execute(select(TRANSACTIONS.c.code, TRANSACTIONS.c.reason).order_by(TRANSACTIONS.c.id)).all()
+    assert [tuple(row) for row in rows if row.code == Code.SUSPECTED] == [(Code.SUSPECTED, rule.text)]
+    assert code(host, _at(card, rule.minutes - 0.1)) == Code.SUSPECTED
+    assert code(host, _at(card, rule.minutes)) == "00"
+    assert balance(host) == 1_000_000 - 100 * (rule.most + 2)
+
+
+def test_what_is_taken_back_or_another_cards_is_not_watched() -> None:
+    host, card, rule = bank(), PlasticCard(), _rule(Counted.APPROVED)
+    other = PlasticCard(pan=OTHER, terminal="ATM00002")
+    host.handle(other.message(TYPES.DEPOSIT, 10_000))
+    for _ in range(rule.most):
+        message = _at(card, 0)
+        assert host.handle(message).arc == "00"
+        assert host.handle(reverse(message)).arc == "00"
+        assert host.handle(_at(other, 0, amount=1)).arc == "00"
+    assert code(host, _at(card, 0)) == "00"
+    assert code(host, _at(other, 0)) == Code.SUSPECTED
+
+
+def test_cash_at_many_machines_is_stopped() -> None:
+    """SCHEME-235: machines are counted, not transactions; one that was used already is no new one."""
+    host, card, rule = bank(), PlasticCard(), _rule(Counted.TERMINALS)
+    machines = [f"ATM{number:05d}" for number in range(rule.most + 1)]
+    codes = [code(host, _at(card, 0, TYPES.CASH, terminal=machine)) for machine in machines]
+    assert codes == ["00"] * rule.most + [Code.SUSPECTED]
+    assert code(host, _at(card, 0, TYPES.CASH, terminal=machines[0])) == "00"
+
+
+def test_many_declined_requests_stop_the_next_one() -> None:
+    """SCHEME-235: after too many declines in a short time nothing is approved until the time is over."""
+    host, card, rule = bank(), PlasticCard(), _rule(Counted.DECLINED)
+    assert {host.handle(_at(card, 0, amount=5_000_001)).arc for _ in range(rule.most)} == {Code.OVER_LIMIT}
+    assert code(host, _at(card, 0)) == "00"
+    assert code(host, _at(card, 0, amount=5_000_001)) == Code.OVER_LIMIT
+    assert code(host, _at(card, 0)) == Code.SUSPECTED
+    assert code(host, _at(card, rule.minutes)) == "00"
+
+
+def test_a_stripe_pays_nothing() -> None:
+    """SCHEME-225: the host takes requests with the data of a chip alone, so that a payment by stripe is declined, at
+    home and abroad; what the chip may do is debit in China (SCHEME-094 to SCHEME-097)."""
+    host, card = bank(), PlasticCard()
+    for track in ("6214672500000000056D34016200000", ""):
+        assert code(host, replace(card.message(chip=b""), track2=track)) == Code.FORMAT_ERROR
+    assert balance(host) == 1_000_000
 
 
 def test_what_is_taken_back_counts_for_no_limit() -> None:

@@ -111,6 +111,11 @@ class Case:
         return records.used_today(self.connection, self.message)
 
     @cached_property
+    def recent(self) -> list[records.Recent]:
+        """The card's requests in the time that the watch rules look at."""
+        return records.recent(self.connection, self.message, max(rule.minutes for rule in PARAMETERS.watch))
+
+    @cached_property
     def cash_balance(self) -> int | None:
         """The balance of electronic cash that the card tells under its MAC."""
         return None if self.session is None else self.session.cash_balance()

@@ -23,6 +23,7 @@ class Code(enum.StrEnum):
     WRONG_PIN = "55"
     NOT_FOR_HOLDER = "57"
     NOT_FOR_TERMINAL = "58"
+    SUSPECTED = "59"
     OVER_LIMIT = "61"
     RESTRICTED_CARD = "62"
     OTHER_AMOUNT = "64"

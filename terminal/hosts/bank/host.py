@@ -18,6 +18,7 @@ from terminal.hosts.bank.parameters import PARAMETERS
 from terminal.hosts.bank.records import Record
 from terminal.hosts.bank.scripts import Order
 from terminal.hosts.bank.tables import LEDGER, METADATA, AccountState, TransactionState
+from terminal.hosts.bank.watch import WATCH
 from terminal.hosts.books import BooksError, open_books, transact
 from terminal.messages.bank import CryptogramCheck, HostAnswer, HostMessage, MessageKind, TransactionType
 from terminal.security import PinCipher
@@ -140,7 +141,7 @@ class BankHost:
         message, known = case.message, records.find(case.connection, case.message, case.message.kind)
         case.holding = cash.reconcile(case.connection, message, case.card, case.chip.atc, case.cash_balance)
         tables = {
-            MessageKind.AUTHORISE: (USE, MONEY),
+            MessageKind.AUTHORISE: (USE, MONEY, WATCH),
             MessageKind.CHANGE_PIN: (USE,),
             MessageKind.SERVE: (),
         }[message.kind]

@@ -1,12 +1,13 @@
 """What the bank's host goes by: limits, fees, response codes (`vectors/terminals/bank.toml`)."""
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cardsim.resources import resource
 from terminal.messages.bank import TransactionType
-from terminal.tables import read_tables
+from terminal.tables import read_tables, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,26 @@ class Product:
     years: int
 
 
+class Counted(enum.Enum):
+    """What a watch rule counts of a card's requests."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    TERMINALS = "terminals"
+    """Terminals at which there were approved ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRule:
+    """A watch rule (交易监控规则): at most so many in so many minutes, the request that is asked about included."""
+
+    text: str
+    counts: Counted
+    transactions: tuple[TransactionType, ...]
+    minutes: int
+    most: int
+
+
 @dataclass(frozen=True, slots=True)
 class BankParameters:
     """Everything that stands in the file."""
@@ -54,6 +75,7 @@ class BankParameters:
     limits: Mapping[TransactionType, Limit]
     fees: tuple[Fee, ...]
     codes: Mapping[str, str]
+    watch: tuple[WatchRule, ...] = ()
 
     def fee(self, transaction: TransactionType, amount: int, *, other_bank: bool) -> int:
         """The usual fee in fen, before preferential terms."""
@@ -81,6 +103,7 @@ def read(content: Mapping[str, Any]) -> BankParameters:
         limits={types[name.upper()]: Limit(**limit) for name, limit in content["limits"].items()},
         fees=tuple(Fee(**{**fee, "transaction": types[fee["transaction"].upper()]}) for fee in content["fee"]),
         codes={code: row["text"] for code, row in content["codes"].items()},
+        watch=rows(content, "watch", WatchRule, "bank.toml"),
     )
 
 

@@ -1,11 +1,12 @@
 """The log of transaction management: what was asked and decided, reversals, and the terminal's totals."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from terminal.hosts.bank.tables import LEDGER, SETTLEMENTS, TRANSACTIONS, TransactionState
+from terminal.hosts.bank.tables import LEDGER, MOMENTS, SETTLEMENTS, TRANSACTIONS, TransactionState
 from terminal.messages.bank import HostMessage, MessageKind, Totals, TransactionType
 
 _T: Final = TRANSACTIONS.c
@@ -39,7 +40,13 @@ _UPLOADED_AFTER: Final = (
         LEDGER.entries.c.account == bindparam("ledger"),
     )
 )
+_RECENT: Final = (
+    select(MOMENTS.c.time, _T.type, _T.state, _T.terminal)
+    .join(TRANSACTIONS, _T.id == MOMENTS.c.transaction)
+    .where(MOMENTS.c.pan == bindparam("pan"), MOMENTS.c.time.between(bindparam("begin"), bindparam("end")))
+)
 _NEW: Final = TRANSACTIONS.insert()
+_NEW_MOMENT: Final = MOMENTS.insert()
 _SET: Final = TRANSACTIONS.update().where(_T.id == bindparam("number"))
 
 
@@ -102,7 +109,33 @@ def note(
     }  # fmt: skip
     key = connection.execute(_NEW, row).inserted_primary_key
     assert key is not None
-    return int(key[0])
+    number = int(key[0])
+    if message.kind is MessageKind.AUTHORISE:
+        connection.execute(
+            _NEW_MOMENT, {"transaction": number, "pan": message.pan, "time": f"{message.time:%Y-%m-%dT%H:%M:%S}"}
+        )
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A request for an authorisation of the same card, not long before another one."""
+
+    time: str
+    """ISO 8601."""
+    transaction: TransactionType
+    state: TransactionState
+    terminal: str
+
+
+def recent(connection: Connection, message: HostMessage, minutes: int) -> list[Recent]:
+    """The requests of a card in the minutes before one of its messages."""
+    begin = message.time - timedelta(minutes=minutes)
+    row = {"pan": message.pan, "begin": f"{begin:%Y-%m-%dT%H:%M:%S}", "end": f"{message.time:%Y-%m-%dT%H:%M:%S}"}
+    return [
+        Recent(time, TransactionType(kind), TransactionState(state), terminal)
+        for time, kind, state, terminal in connection.execute(_RECENT, row)
+    ]
 
 
 def load_at(connection: Connection, pan: str, atc: int) -> Record | None:

@@ -152,6 +152,15 @@ class TransactionColumns(TypedColumns):
     """1 for a load that the card has taken for certain: a balance that it told later shows it."""
 
 
+class MomentColumns(TypedColumns):
+    """When requests for an authorisation came, for the watch rules."""
+
+    transaction = Column(Integer, primary_key=True)
+    pan = Column(String(19), nullable=False)
+    time = Column(String(19), nullable=False)
+    """ISO 8601, by the terminal's clock."""
+
+
 class ScriptColumns(TypedColumns):
     """Issuer scripts: what is to reach a card, and what became of it."""
 
@@ -228,6 +237,13 @@ TRANSACTIONS: Final = Table(
     Index("bank_transaction_card", "pan", "day", "type", "state", "amount"),
     Index("bank_transaction_counter", "pan", "atc", "kind"),
     Index("bank_transaction_batch", "terminal", "batch", "state"),
+)
+MOMENTS: Final = Table(
+    "bank_moment",
+    METADATA,
+    MomentColumns,
+    ForeignKeyConstraint(["transaction"], ["bank_transaction.id"]),
+    Index("bank_moment_card", "pan", "time"),
 )
 SCRIPTS: Final = Table("bank_script", METADATA, ScriptColumns, Index("bank_script_card", "pan"))
 SETTLEMENTS: Final = Table("bank_settlement", METADATA, SettlementColumns)

@@ -14,8 +14,8 @@ from terminal.management.product.words import Refusal
 from terminal.perso.records import Application, OrderKind
 
 
-class Standing(enum.Enum):
-    """How a card stands that a person has, as far as the next order is concerned."""
+class Earlier(enum.Enum):
+    """How an earlier card of a person stands, as far as the next order is concerned."""
 
     ON_ITS_WAY = "on its way"
     """Ordered, and not handed over."""
@@ -28,10 +28,10 @@ class Standing(enum.Enum):
     """Replaced, exchanged, cancelled, destroyed, or never finished."""
 
 
-_SUPERSEDES: Final[Mapping[OrderKind, frozenset[Standing]]] = {
+_SUPERSEDES: Final[Mapping[OrderKind, frozenset[Earlier]]] = {
     OrderKind.FIRST: frozenset(),
-    OrderKind.REPLACEMENT: frozenset({Standing.WRITTEN_LOSS}),
-    OrderKind.EXCHANGE: frozenset({Standing.DAMAGED, Standing.EXPIRED}),
+    OrderKind.REPLACEMENT: frozenset({Earlier.WRITTEN_LOSS}),
+    OrderKind.EXCHANGE: frozenset({Earlier.DAMAGED, Earlier.EXPIRED}),
 }
 """Which card an order takes the place of: there is exactly one, and no other; a first issue has none."""
 _RULES: Final[Mapping[OrderKind, str]] = {
@@ -41,17 +41,17 @@ _RULES: Final[Mapping[OrderKind, str]] = {
 }
 
 
-def may_issue(kind: OrderKind, cards: Iterable[Standing]) -> Refusal | None:
+def may_issue(kind: OrderKind, cards: Iterable[Earlier]) -> Refusal | None:
     """Whether a person may get a card, by the cards that he has or had (一人一卡, SCHEME-115).
 
     A first issue needs that there is none. A replacement takes the place of a card that was reported lost in writing,
     an exchange that of one that is damaged or expired; nothing else may stand beside it.
     """
-    standing = [card for card in cards if card is not Standing.ENDED]
+    standing = [card for card in cards if card is not Earlier.ENDED]
     fitting = [card for card in standing if card in _SUPERSEDES[kind]]
     for card in standing:
         if card not in _SUPERSEDES[kind]:
-            rule = "SCHEME-115" if card in (Standing.VALID, Standing.ON_ITS_WAY) else _RULES[kind]
+            rule = "SCHEME-115" if card in (Earlier.VALID, Earlier.ON_ITS_WAY) else _RULES[kind]
             return Refusal(rule, f"the person has a card that is {card.value}")
     if len(fitting) > 1:
         return Refusal("SCHEME-115", f"the person has {len(fitting)} cards")
@@ -61,7 +61,7 @@ def may_issue(kind: OrderKind, cards: Iterable[Standing]) -> Refusal | None:
     return None
 
 
-def may_attach(kind: OrderKind, holder: str, applicant: str, cards: Iterable[Standing]) -> Refusal | None:
+def may_attach(kind: OrderKind, holder: str, applicant: str, cards: Iterable[Earlier]) -> Refusal | None:
     """Whether a card may be made for an account: for its holder alone, and never a second one (单卡使用, PERSO-165).
 
     Args:

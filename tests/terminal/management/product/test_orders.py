@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from terminal.management.product.orders import (
-    Standing,
+    Earlier,
     in_time,
     may_attach,
     may_issue,
@@ -19,25 +19,25 @@ from tests.terminal.management.product.support import rules
 
 _FITTING = {
     OrderKind.FIRST: set(),
-    OrderKind.REPLACEMENT: {Standing.WRITTEN_LOSS},
-    OrderKind.EXCHANGE: {Standing.DAMAGED, Standing.EXPIRED},
+    OrderKind.REPLACEMENT: {Earlier.WRITTEN_LOSS},
+    OrderKind.EXCHANGE: {Earlier.DAMAGED, Earlier.EXPIRED},
 }
 PERSON, OTHER = "510101199001011234", "510101198505055678"
 
 
 @pytest.mark.parametrize("kind", list(OrderKind))
-@pytest.mark.parametrize("standing", [card for card in Standing if card is not Standing.ENDED])
-def test_which_card_an_order_takes_the_place_of(kind: OrderKind, standing: Standing) -> None:
+@pytest.mark.parametrize("standing", [card for card in Earlier if card is not Earlier.ENDED])
+def test_which_card_an_order_takes_the_place_of(kind: OrderKind, standing: Earlier) -> None:
     """SCHEME-115: as long as a card is valid or on its way there is no other; each kind of order has its own case."""
-    refused = may_issue(kind, [Standing.ENDED, standing])
+    refused = may_issue(kind, [Earlier.ENDED, standing])
     assert (refused is None) == (standing in _FITTING[kind])
-    if standing in (Standing.VALID, Standing.ON_ITS_WAY):
+    if standing in (Earlier.VALID, Earlier.ON_ITS_WAY):
         assert refused is not None
         assert refused.rule == "SCHEME-115"
 
 
 def test_a_first_card_and_nothing_else_without_an_old_one() -> None:
-    assert may_issue(OrderKind.FIRST, [Standing.ENDED, Standing.ENDED]) is None
+    assert may_issue(OrderKind.FIRST, [Earlier.ENDED, Earlier.ENDED]) is None
     for kind in (OrderKind.REPLACEMENT, OrderKind.EXCHANGE):
         refused = may_issue(kind, [])
         assert refused is not None
@@ -45,15 +45,15 @@ def test_a_first_card_and_nothing_else_without_an_old_one() -> None:
 
 
 def test_a_lost_card_beside_another_one_is_not_replaced() -> None:
-    for other in (Standing.VALID, Standing.WRITTEN_LOSS, Standing.ON_ITS_WAY):
-        assert may_issue(OrderKind.REPLACEMENT, [Standing.WRITTEN_LOSS, other]) is not None
+    for other in (Earlier.VALID, Earlier.WRITTEN_LOSS, Earlier.ON_ITS_WAY):
+        assert may_issue(OrderKind.REPLACEMENT, [Earlier.WRITTEN_LOSS, other]) is not None
 
 
 def test_no_supplementary_card() -> None:
     """PERSO-165: a second card for an account is refused, for its holder and for anybody else."""
     assert may_attach(OrderKind.FIRST, PERSON, PERSON, []) is None
-    assert may_attach(OrderKind.REPLACEMENT, PERSON, PERSON, [Standing.WRITTEN_LOSS]) is None
-    for applicant, cards in ((PERSON, [Standing.VALID]), (OTHER, []), (OTHER, [Standing.VALID])):
+    assert may_attach(OrderKind.REPLACEMENT, PERSON, PERSON, [Earlier.WRITTEN_LOSS]) is None
+    for applicant, cards in ((PERSON, [Earlier.VALID]), (OTHER, []), (OTHER, [Earlier.VALID])):
         refused = may_attach(OrderKind.FIRST, PERSON, applicant, cards)
         assert refused is not None
         assert refused.rule == "PERSO-165"
