@@ -70,16 +70,25 @@ def activate(card: Card, seed: int | demo.Demo | None, *, switches: int = 0, cho
     """
     person = _person(seed)
     secrets = secrets_of(person)
+    activate_with(card, secrets.transport, person.historical, switches=switches, choices=choices)
+    return KeyFile(card=CardKeys(secrets.transport, secrets.master))
+
+
+def activate_with(card: Card, transport: bytes, historical: bytes, *, switches: int = 0, choices: int = 0) -> None:
+    """What the card's manufacturer does: transport key of the batch, profile switches, historical bytes of the ATR.
+
+    Raises:
+        MakingError: a step was refused.
+    """
     station = Station(card)
     station.reset()
-    data = secrets.transport + bytes((_TRIES,)) + switches.to_bytes(2, "big")
+    data = transport + bytes((_TRIES,)) + switches.to_bytes(2, "big")
     if choices:
         data += choices.to_bytes(4, "big")
-    data += person.historical
+    data += historical
     header = bytes((0x80, 0xF0, 0x01 if choices else 0x00, 0x00))
     station.send("ACTIVATE", header + bytes((len(data),)) + data)
     card.power_off()
-    return KeyFile(card=CardKeys(secrets.transport, secrets.master))
 
 
 def make_card(card: Card, profile: Profile, seed: int | demo.Demo | None) -> KeyFile:

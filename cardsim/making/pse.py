@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cardsim.iso7816 import status
 from cardsim.iso7816.tlv import ber, find, parse_dol
 from cardsim.making.keyservice import RSA_SECRETS, PaymentKeys, PaymentSecret
-from cardsim.making.station import Channel, MakingError, Station
+from cardsim.making.station import Channel, MakingError, Refused, Station
 from cardsim.pse.application import (
     AIP_CDA,
     AIP_DDA,
@@ -60,9 +61,13 @@ class PseMaker:
         station: the card, with PSE created and keyed.
         structure: the data of `vectors/structures/pse-*.toml`.
         keys: the bank's key service for this card.
+        again: the job was begun before and broken off, so that the application and its log may be there.
     """
 
-    def __init__(self, station: Station, structure: Mapping[str, Any], keys: PaymentKeys) -> None:
+    def __init__(
+        self, station: Station, structure: Mapping[str, Any], keys: PaymentKeys, *, again: bool = False
+    ) -> None:
+        self._again = again
         self._station = station
         self._data = structure
         self._keys = keys
@@ -73,7 +78,7 @@ class PseMaker:
         aid, name = self._hex("aid"), PSE_NAME
         channel = self._open(name)
         data = b"\x38" + int(self._data["space"]).to_bytes(2, "big") + bytes.fromhex("000000FFFF") + aid
-        channel.send("CREATE application", 0xE0, _ADF >> 8, _ADF & 0xFF, data)
+        self._create(channel, "CREATE application", _ADF, data)
         channel.store(DGI_FCI, ber(0xA5, self._hex("pse_proprietary")))
         label = str(self._data["label"]).encode("ascii")
         entry = ber(0x4F, aid) + ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
@@ -85,6 +90,13 @@ class PseMaker:
         self._station.select(name)
         self._sessions += 1
         return Channel(self._station, self._keys, b"cardsim" + bytes((self._sessions,)))
+
+    def _create(self, channel: Channel, step: str, fid: int, data: bytes) -> None:
+        try:
+            channel.send(step, 0xE0, fid >> 8, fid & 0xFF, data)
+        except Refused as error:
+            if not self._again or error.word != status.FILE_EXISTS:
+                raise
 
     @property
     def _paths(self) -> tuple[str, ...]:
@@ -111,7 +123,7 @@ class PseMaker:
         """
         size = sum(length for _, length in parse_dol(self._hex("log_format")))
         log = bytes((0x2E, self._data["log_records"], size)) + bytes.fromhex("00000000FF000000")
-        channel.send("CREATE log file", 0xE0, _LOG >> 8, _LOG & 0xFF, log + bytes((self._data["log_sfi"],)))
+        self._create(channel, "CREATE log file", _LOG, log + bytes((self._data["log_sfi"],)))
         discretionary = ber(0x9F4D, bytes((self._data["log_sfi"], self._data["log_records"])))
         fci = ber(0x50, label) + ber(0x87, bytes((self._data["priority"],)))
         fci += ber(0x9F38, self._hex("pdol")) if self._data["pdol"] else b""

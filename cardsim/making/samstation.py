@@ -22,7 +22,7 @@ from cardsim.making.keyservice import TRANSPORT, LoadingKeys
 from cardsim.making.samkeys import APPLICATION, KEY_FILES, SamKeys, SamParty, delivered_name, kid_name, master_name
 from cardsim.making.samplan import MF, EnvironmentPlan, KeyPlan, PsamProfile
 from cardsim.making.ssse import key_length, master_head
-from cardsim.making.station import MakingError, Station
+from cardsim.making.station import MakingError, Refused, Station
 from cardsim.psam.keys import CHANGE_HEAD, CITY, HEAD, NATIONAL, PROVINCIAL, KeyRecord, KeyType, algorithm_of
 from cardsim.psam.loading import OPENS
 from cardsim.psam.master import DIRECTORY_SFI
@@ -105,7 +105,7 @@ def status_of(station: Station) -> CardStatus | None:
     """
     try:
         data = station.send("GET STATUS", GET_STATUS)
-    except MakingError as error:
+    except Refused as error:
         if error.word == status.INS_NOT_SUPPORTED:
             return None
         raise
@@ -229,7 +229,7 @@ class SamMaker:
         step, file = f"CREATE KEY {plan.name}", bytes((plan.file,))
         try:
             self._station.load(step, self._keys, _CREATE_KEY + file, APPLICATION, head, name)
-        except MakingError as refused:
+        except Refused as refused:
             if refused.word != status.WRONG_DATA:
                 raise
             self._again(refused, _CHANGE_KEY + file, head[:CHANGE_HEAD], name)
@@ -247,7 +247,7 @@ class SamMaker:
     def _create(self, fid: int, data: bytes) -> None:
         try:
             self._station.send(f"CREATE {fid:04X}", _command(0xE0, fid, data))
-        except MakingError as error:
+        except Refused as error:
             if error.word != status.FILE_EXISTS:
                 raise
 

@@ -17,8 +17,17 @@ _CHUNK = 239
 class MakingError(Exception):
     """A step of making a card was refused: which, with what status word."""
 
-    word: int = 0
-    """The status word, where a card has refused it."""
+
+class Refused(MakingError):
+    """The card answered with another status word than expected."""
+
+    def __init__(self, step: str, word: StatusWord) -> None:
+        super().__init__(f"{step}: the card answers {word} ({word.meaning})")
+        self.word = word.value
+
+
+class Mute(MakingError):
+    """The card did not answer: it, its reader or its power is gone."""
 
 
 class Station:
@@ -45,11 +54,9 @@ class Station:
             answer = self._card.transmit(b"\x00\xc0\x00\x00" + answer[-1:])
             data += answer[:-2]
         if answer[-2:] != expect.to_bytes(2, "big"):
-            word = int.from_bytes(answer[-2:], "big")
-            told = f"{StatusWord(word)} ({StatusWord(word).meaning})"
-            refused = MakingError(f"{step}: the card answers {told}" if answer else f"{step}: no answer")
-            refused.word = word
-            raise refused
+            if not answer:
+                raise Mute(f"{step}: no answer")
+            raise Refused(step, StatusWord(int.from_bytes(answer[-2:], "big")))
         return data
 
     def select(self, name: bytes) -> bytes:

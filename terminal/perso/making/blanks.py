@@ -1,0 +1,40 @@
+"""Card bodies as they come from their manufacturer, on the model: activated, with the transport key of their batch."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cardsim.making.blank import write_blank
+from cardsim.making.structure import Profile
+from terminal.perso.records import SocialRecord
+
+_CHIP: Final = bytes.fromhex("00814A4446")
+_MAKER: Final = bytes.fromhex("8660")
+
+
+@dataclass(frozen=True, slots=True)
+class Manufacturer:
+    """The manufacturer of blank cards: he chose the transport key of the batch, and told it to the personaliser."""
+
+    profile: Profile
+    transport: bytes = field(repr=False)
+    region: str
+    """First four digits of the area code, which stand in the historical bytes (SSC part 2 §8.4)."""
+
+    def historical(self, serial: int) -> bytes:
+        """Historical bytes of a chip: chip, COS, maker, region, serial number."""
+        return _CHIP + _MAKER + bytes.fromhex(self.region) + serial.to_bytes(4, "big")
+
+    def blank(self, path: Path, serial: int) -> None:
+        """Write the image of a blank card; it is there whole or not at all. The same serial gives the same bytes.
+
+        Raises:
+            ImageError: the file exists, or cannot be written.
+        """
+        switches, choices = self.profile.switches, int(self.profile.choices)
+        write_blank(path, self.transport, self.historical(serial), seed=serial, switches=switches, choices=choices)
+
+
+def serial_of(social: SocialRecord, attempt: int) -> int:
+    """Serial number of the chip that the machine takes for an order: another one for each attempt after waste."""
+    return (social.serial + attempt * 0x0100_0000) & 0xFFFF_FFFF
