@@ -182,14 +182,37 @@ class HeldKeys:
         return self._keys[name]
 
 
+class IssuerKeys(Protocol):
+    """What certifies a card: the issuer's key and its certificate; certificates of cards have `serial`, 3 bytes."""
+
+    @property
+    def issuer(self) -> RsaPrivateKey:
+        """The issuer's key."""
+
+    @property
+    def serial(self) -> bytes:
+        """Serial number of certificates."""
+
+    def certificate(self, issuer_id: str, expiry: str) -> IssuerCertificate:
+        """The issuer's key as the certification authority signed it.
+
+        Raises:
+            KeyRefused: there is no certificate for that identifier and month.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Certifying:
-    """What certifies a card: the authority's key with its index, the issuer's key; `serial` has 3 bytes."""
+    """`IssuerKeys` of one who has the authority's key as well, with its index; `serial` has 3 bytes."""
 
     ca: RsaPrivateKey = field(repr=False)
     ca_index: int
     issuer: RsaPrivateKey = field(repr=False)
     serial: bytes = b"\x00\x00\x01"
+
+    def certificate(self, issuer_id: str, expiry: str) -> IssuerCertificate:
+        """As in `IssuerKeys`."""
+        return oda.build_issuer_certificate(self.ca, self.ca_index, self.issuer.public, issuer_id, expiry, self.serial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +221,7 @@ class HeldPaymentKeys:
 
     kmc: bytes = field(repr=False)
     udks: bytes = field(repr=False)
-    certifying: Certifying
+    certifying: IssuerKeys
     icc: RsaPrivateKey | None = field(default=None, repr=False)
     pin: str | None = field(default=None, repr=False)
 
@@ -212,8 +235,7 @@ class HeldPaymentKeys:
 
     def issuer_certificate(self, issuer_id: str, expiry: str) -> IssuerCertificate:
         """As in `PaymentKeys`."""
-        own = self.certifying
-        return oda.build_issuer_certificate(own.ca, own.ca_index, own.issuer.public, issuer_id, expiry, own.serial)
+        return self.certifying.certificate(issuer_id, expiry)
 
     def sign_static(self, dac: bytes, data: bytes) -> bytes:
         """As in `PaymentKeys`."""

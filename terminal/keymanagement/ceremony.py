@@ -73,8 +73,8 @@ class Ceremony:
             left: the time of leaving; that of the HSM's clock if missing.
 
         Raises:
-            ComponentRefused: the person has been here before or leads the ceremony, the medium is somebody else's or for
-                another key, or the PIN is wrong.
+            ComponentRefused: the person has been here before or leads the ceremony, the medium is somebody else's or
+                for another key, or the PIN is wrong.
         """
         time_in = self._hsm.now()
         outcome = "component taken"
@@ -113,17 +113,21 @@ class Ceremony:
             KeyManagementError: the store does not take the key.
         """
         try:
-            if len(self._components) < 2:
-                raise ComponentRefused(f"{self._spec.name} is loaded under dual control: one custodian is not enough")
-            value = combine(tuple(self._components.values()))
-            if expected is not None and check_value(self._spec.algorithm, value) != expected.upper():
-                raise ComponentRefused(f"the check value of {self._spec.name} is not {expected.upper()}")
+            value = self._combined(expected)
         except ComponentRefused as error:
             self._refused(str(error))
             raise
         finally:
             self._components.clear()
         return self._hsm.load(self._officer, self._spec, value, self._purpose)
+
+    def _combined(self, expected: str | None) -> bytes:
+        if len(self._components) < 2:
+            raise ComponentRefused(f"{self._spec.name} is loaded under dual control: one custodian is not enough")
+        value = combine(tuple(self._components.values()))
+        if expected is not None and check_value(self._spec.algorithm, value) != expected.upper():
+            raise ComponentRefused(f"the check value of {self._spec.name} is not {expected.upper()}")
+        return value
 
     def _refused(self, reason: str) -> None:
         register, now = self._hsm.register, self._hsm.now()

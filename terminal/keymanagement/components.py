@@ -163,7 +163,8 @@ class Medium:
         try:
             value = unseal(Passphrase(pin).key(document["opener"]), bytes.fromhex(document["sealed"]), _header(public))
         except WrongSecret:
-            raise ComponentRefused(f"wrong PIN for the medium of {self.owner}; {document['tries']} tries left") from None
+            left = document["tries"]
+            raise ComponentRefused(f"wrong PIN for the medium of {self.owner}; {left} tries left") from None
         document["tries"] = TRIES
         self._save()
         return Component(self.key, Algorithm(document["algorithm"]), self.number, self.count, value)

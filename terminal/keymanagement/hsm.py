@@ -1,11 +1,11 @@
 """A party's HSM for key management: it serves its own role alone, writes every request down, and shows no value.
 
-Who asks is an `Officer`; a request of another role is refused and registered (SCHEME-185 to 187). Keys leave only as key
-blocks under a transport key that both stores share, and only on the ways of `WAYS`: department and bank share none.
+Who asks is an `Officer`; a request of another role is refused and registered (SCHEME-185 to 187). Keys leave only as
+key blocks under a transport key that both stores share, and only on the ways of `WAYS`: department and bank share none.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NoReturn, TypeVar
@@ -31,6 +31,9 @@ from terminal.keymanagement.register import Action, Register
 from terminal.keymanagement.sealing import Random
 from terminal.keymanagement.store import KeyStore, NewKey
 
+NATIONAL: Final = "national"
+"""Name of the department's store with the roots; the others have area codes of two or six digits."""
+PROVINCE_DIGITS: Final = 2
 TRANSPORT_YEARS: Final = 5
 """Life of keys that protect transport (PERSO-059)."""
 LEAST_BITS: Final = 128
@@ -54,8 +57,8 @@ _ALGORITHMS: Final = {
 """Codes in a key block (TR-31 table 7); digits are proprietary, for TR-31 has no code for SM4."""
 _MODES: Final = {Usage.SIGNATURE: "S", Usage.TRANSPORT: "B", Usage.DATA: "B", Usage.PIN: "N"}
 _DERIVES: Final = "X"
-_LABEL, _CHECK, _WAY, _SERIAL, _EXPIRES = "LB", "KC", "10", "11", "12"
-"""Optional blocks: label and check value as in X9.143 §6.3.6; way, serial number and end of life are proprietary."""
+_LABEL, _CHECK, _WAY, _SERIAL, _EXPIRES, _SESSION = "LB", "KC", "10", "11", "12", "13"
+"""Optional blocks: label and check value as in X9.143; way, serial number, end of life and session are proprietary."""
 _CHECK_KINDS: Final = {Algorithm.AES: "01"}
 _Result = TypeVar("_Result")
 
@@ -276,15 +279,14 @@ class PartyHsm:
         Raises:
             KeyManagementError: the role is another one, or there is no such key.
         """
-        return self.asked(
-            officer, Action.COMPUTE, (name,), purpose, lambda: self._store.use(name, step, version)
-        )
+        return self.asked(officer, Action.COMPUTE, (name,), purpose, lambda: self._store.use(name, step, version))
 
     # --- transport
 
     def export(
-        self, officer: Officer, names: Sequence[str], peer: Place, purpose: str, factor: bytes | None = None
-    ) -> list[str]:
+        self, officer: Officer, names: Sequence[str], peer: Place, purpose: str, *, factor: bytes | None = None,
+        session: str = "",
+    ) -> list[str]:  # fmt: skip
         """Active keys as key blocks for another store, under the transport key that both share.
 
         Args:
@@ -293,6 +295,7 @@ class PartyHsm:
             peer: where they go.
             purpose: for the register.
             factor: 8 bytes; social keys go one level down by it (STD-9 §7.3).
+            session: what the other side says for this time; its blocks are good for nothing afterwards.
 
         Raises:
             KeyManagementError: the role is another one, keys of this role never go there, no transport key is shared or
@@ -301,11 +304,9 @@ class PartyHsm:
 
         def wrap() -> list[tuple[KeyInfo, str]]:
             if (self.place.role, peer.role) not in WAYS:
-                raise KeyRequestRefused(
-                    f"keys of the {self.place.role.value} never go to the {peer.role.value}"
-                )
+                raise KeyRequestRefused(f"keys of the {self.place.role.value} never go to the {peer.role.value}")
             protection = self._transport(peer)
-            return [self._wrap(name, peer, protection, factor) for name in names]
+            return [self._wrap(name, peer, protection, factor, session) for name in names]
 
         blocks = self.asked(officer, Action.EXPORT, names, f"{purpose}, for {peer}", wrap)
         self.register.keep_traffic(self._clock(), self.place, peer, purpose, blocks)
@@ -325,7 +326,33 @@ class PartyHsm:
             protection = self._transport(peer)
             return tuple(self._unwrap(block, peer, protection, activate=activate) for block in blocks)
 
-        return self.asked(officer, Action.IMPORT, [_label(block) for block in blocks], f"{purpose}, from {peer}", unwrap)
+        names = [_label(block) for block in blocks]
+        return self.asked(officer, Action.IMPORT, names, f"{purpose}, from {peer}", unwrap)
+
+    def compute_with(
+        self,
+        officer: Officer,
+        blocks: Sequence[str],
+        peer: Place,
+        session: str,
+        purpose: str,
+        step: Callable[[Mapping[str, bytes]], _Result],
+    ) -> _Result:
+        """Compute with keys of key blocks that do not stay: they are for this session alone.
+
+        Raises:
+            KeyManagementError: as `import_blocks`; a block of another session came before.
+        """
+
+        def work() -> _Result:
+            protection = self._transport(peer)
+            opened = [self._opened(block, peer, protection) for block in blocks]
+            for block in opened:
+                if block.options.get(_SESSION) != session:
+                    raise KeyRequestRefused(f"the key block of {block.options.get(_LABEL)} is of another session")
+            return step({block.options[_LABEL]: block.value for block in opened})
+
+        return self.asked(officer, Action.COMPUTE, (), f"{purpose}, {len(blocks)} keys from {peer}", work)
 
     def _transport(self, peer: Place) -> "_Protection":
         name = transport_name(self.place, peer)
@@ -336,7 +363,9 @@ class PartyHsm:
             raise KeyManagementError(f"{info} is older than {TRANSPORT_YEARS} years; renew it")
         return _Protection(self._store.use(name, bytes))
 
-    def _wrap(self, name: str, peer: Place, protection: "_Protection", factor: bytes | None) -> tuple[KeyInfo, str]:
+    def _wrap(
+        self, name: str, peer: Place, protection: "_Protection", factor: bytes | None, session: str
+    ) -> tuple[KeyInfo, str]:
         info = self._store.find(name)
         if info is None:
             raise KeyManagementError(f"{self.place} has no active key {name}")
@@ -351,24 +380,33 @@ class PartyHsm:
         }
         if info.expires:
             options[_EXPIRES] = info.expires
+        if session:
+            options[_SESSION] = session
         block = KeyBlock(
             info.usage.value, _ALGORITHMS[info.algorithm], _MODES.get(info.usage, _DERIVES), f"{info.version:02d}",
             "E" if peer.role is self.place.role else "N", value, options,
         )  # fmt: skip
         return info, block.wrap(protection.key, self._random)
 
-    def _unwrap(self, text: str, peer: Place, protection: "_Protection", *, activate: bool) -> KeyInfo:
+    def _opened(self, text: str, peer: Place, protection: "_Protection") -> KeyBlock:
+        """A block for this store from that one, whose key is what its check value says."""
         block = KeyBlock.unwrap(text, protection.key)
+        name = block.options.get(_LABEL, "")
+        if block.options.get(_WAY) != f"{peer}>{self.place}":
+            raise KeyRequestRefused(f"the key block of {name} is not from {peer} for {self.place}")
+        if block.options.get(_CHECK, "")[2:] != check_value(_algorithm(block), block.value):
+            raise KeyBlockError(f"the check value of {name} is wrong")
+        return block
+
+    def _unwrap(self, text: str, peer: Place, protection: "_Protection", *, activate: bool) -> KeyInfo:
+        block = self._opened(text, peer, protection)
         options = block.options
-        if options.get(_WAY) != f"{peer}>{self.place}":
-            raise KeyRequestRefused(f"the key block of {options.get(_LABEL)} is not from {peer} for {self.place}")
+        if _SESSION in options:
+            raise KeyRequestRefused(f"the key block of {options[_LABEL]} is for a session and does not stay")
         if not self._store.first_time(f"{peer} {options.get(_SERIAL)}"):
             raise KeyRequestRefused(f"the key block of {options[_LABEL]} came before")
-        algorithm = next(one for one, code in _ALGORITHMS.items() if code == block.algorithm)
-        if options.get(_CHECK, "")[2:] != check_value(algorithm, block.value):
-            raise KeyBlockError(f"the check value of {options[_LABEL]} is wrong")
         spec = KeySpec(
-            options[_LABEL], level_of(self.place), Usage(block.usage), algorithm, len(block.value),
+            options[_LABEL], level_of(self.place), Usage(block.usage), _algorithm(block), len(block.value),
             version=int(block.version),
         )  # fmt: skip
         return self._put(spec, block.value, activate=activate, expires=options.get(_EXPIRES, ""))
@@ -383,13 +421,22 @@ def level_of(place: Place) -> Level:
     """The level of keys in a store."""
     match place.role:
         case Role.DEPARTMENT:
-            return {8: Level.NATIONAL, 2: Level.PROVINCIAL}.get(len(place.name), Level.CITY)
+            if place.name == NATIONAL:
+                return Level.NATIONAL
+            return Level.PROVINCIAL if len(place.name) == PROVINCE_DIGITS else Level.CITY
         case Role.BANK:
             return Level.BANK
         case Role.MAKER:
             return Level.MAKER
         case Role.AUTHORITY:
             return Level.AUTHORITY
+
+
+def _algorithm(block: KeyBlock) -> Algorithm:
+    found = next((one for one, code in _ALGORITHMS.items() if code == block.algorithm), None)
+    if found is None:
+        raise KeyBlockError(f"a key block for algorithm {block.algorithm} is not known here")
+    return found
 
 
 def _derived(name: str, key: bytes, factor: bytes | None) -> bytes:

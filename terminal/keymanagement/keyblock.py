@@ -1,7 +1,7 @@
 """Key blocks: how a key leaves a store (ANSI X9.143, formerly TR-31, version D: AES, derived keys, one MAC over all).
 
-A block is ASCII: 16 characters of header, optional blocks, enciphered key and MAC in hex. Header and optional blocks stand
-in clear and are under the MAC, so that a block says of itself what it is for and cannot be used for anything else.
+A block is ASCII: 16 characters of header, optional blocks, enciphered key and MAC in hex. Header and optional blocks
+stand in clear and are under the MAC, so that a block says of itself what it is for and is good for nothing else.
 """
 
 import hmac
@@ -38,8 +38,8 @@ class KeyBlockError(KeyManagementError):
 class KeyBlock:
     """What a block says, and the key.
 
-    Usage has two characters (TR-31 table 6), algorithm and mode one, version two; `exportability` is E, N or S. `options`
-    are optional blocks by their two-character names, ASCII.
+    Usage has two characters (TR-31 table 6), algorithm and mode one, version two; `exportability` is E, N or S.
+    `options` are optional blocks by their two-character names, ASCII.
     """
 
     usage: str

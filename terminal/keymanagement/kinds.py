@@ -192,7 +192,7 @@ def suite_of(name: str) -> tuple[Suite, str] | None:
 
 
 def check_value(algorithm: Algorithm, value: bytes) -> str:
-    """Key check value (校验值) in hex: of ciphers as `CHECK_LENGTH` says; of RSA the beginning of the modulus's SHA-256.
+    """Key check value (校验值) in hex: of ciphers as `CHECK_LENGTH` says; of RSA the first bytes of the modulus's hash.
 
     Digits have none, for there are too few of them: whoever knew it would find the PIN.
 

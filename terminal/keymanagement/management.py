@@ -1,10 +1,10 @@
 """The key management of a workshop: which stores there are, how they open, and in whose books their registers stand.
 
-    keys/ROLE/NAME.store    a store
-    keys/ROLE/NAME.key      its store key, where no passphrase opens it; it stands for what a device keeps in itself
-    keys/ROLE/NAME.off      there while the HSM is switched off
-    keys/ROLE/media/        media of components
-    keys/runs/              channels of runs that are open
+keys/ROLE/NAME.store    a store
+keys/ROLE/NAME.key      its store key, where no passphrase opens it; it stands for what a device keeps in itself
+keys/ROLE/NAME.off      there while the HSM is switched off
+keys/ROLE/media/        media of components
+keys/runs/              channels of runs that are open
 """
 
 import secrets
@@ -25,7 +25,11 @@ from terminal.keymanagement.tables import METADATA
 from terminal.perso.workshop import Workshop
 
 FOLDER: Final = "keys"
-_STORE, _KEY, _OFF = ".store", ".key", ".off"
+_STORE, _KEY = ".store", ".key"
+OFF: Final = ".off"
+"""Suffix of the mark that an HSM is switched off."""
+CERTIFICATE: Final = ".certificate"
+"""Suffix of the issuer certificate beside a bank's store."""
 
 
 class KeyManagement(Closing):
@@ -118,7 +122,7 @@ class KeyManagement(Closing):
 
     def is_on(self, place: Place) -> bool:
         """Whether the HSM of a store is on."""
-        return not self.path(place, _OFF).exists()
+        return not self.path(place, OFF).exists()
 
     def switch(self, officer: Officer, place: Place, *, on: bool, purpose: str) -> None:
         """Switch an HSM on or off; off, it ends the channels of runs, too (`terminal.keymanagement.service`).
@@ -129,7 +133,7 @@ class KeyManagement(Closing):
         """
         if place not in self.places(place.role):
             raise KeyManagementError(f"there is no key store {place}")
-        path = self.path(place, _OFF)
+        path = self.path(place, OFF)
         hsm = self._hsms.get(place) or self._keep(KeyStore.open(self.path(place), self._opener(place), self.random))
 
         def turn() -> None:

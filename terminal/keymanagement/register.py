@@ -1,4 +1,4 @@
-"""The register of a party's keys (密钥使用登记): every request, granted or refused, and what is kept and purged of it."""
+"""The register of a party's keys (密钥使用登记): every request, granted or refused; what is kept of it, and purged."""
 
 import enum
 from collections.abc import Iterable, Sequence
@@ -114,4 +114,3 @@ class Register:
         count = transact(self.books, work)
         self.note(now, officer, place, Action.PURGE, (), f"{count} key blocks from before {limit}")
         return count
-

@@ -1,4 +1,4 @@
-"""A party's key store: one enciphered, authenticated file for its owner alone (mode 0600). No value leaves it in a repr."""
+"""A party's key store: one enciphered, authenticated file for its owner alone (mode 0600); no value is in a repr."""
 
 import json
 import secrets

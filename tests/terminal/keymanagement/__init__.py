@@ -1,0 +1,1 @@
+"""Key management: stores, ceremonies, transport, runs."""
