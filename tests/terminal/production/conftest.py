@@ -1,0 +1,13 @@
+"""A site for each test."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.production.floor import Floor
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Floor:
+    """An empty site."""
+    return Floor(tmp_path)
