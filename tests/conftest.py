@@ -25,7 +25,7 @@ _PROCESSES = (
     "tests/conformance/test_ci.py",
     "tests/defects/test_registry.py",
     "tests/terminal/fuzz/test_fuzz_processes.py",
-    "tests/terminal/production/test_crew.py",
+    "tests/terminal/perso/production/test_crew.py",
     "tests/live/test_page.py",
     "tests/terminal/test_cli.py",
     "tests/terminal/test_host_command.py",

@@ -13,9 +13,9 @@ from terminal.perso.production.packing import pack
 from terminal.perso.production.run import run_batch
 from terminal.perso.production.task import Good, Step, Task
 from terminal.perso.production.waste import release_all
-from tests.terminal.production.floor import Floor, record
-from tests.terminal.production.machine import BREAK, KILL, Machine
-from tests.terminal.production.test_run import states
+from tests.terminal.perso.production.floor import Floor, record
+from tests.terminal.perso.production.machine import BREAK, KILL, Machine
+from tests.terminal.perso.production.test_run import states
 
 
 def everything(floor: Floor) -> dict[str, bytes]:

@@ -14,8 +14,8 @@ from terminal.perso.production.rules import ProductionRefused
 from terminal.perso.production.run import run_batch
 from terminal.perso.production.tables import ATTEMPTS, JOBS, RUNS, BatchState, JobState
 from terminal.perso.records import Batch, CardRecord
-from tests.terminal.production.floor import Floor, batch, record
-from tests.terminal.production.machine import BREAK, MISSING, STEPS, UNPLUG
+from tests.terminal.perso.production.floor import Floor, batch, record
+from tests.terminal.perso.production.machine import BREAK, MISSING, STEPS, UNPLUG
 
 
 def states(plant: Plant, name: str = "B1") -> dict[str, str]:

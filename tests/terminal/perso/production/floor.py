@@ -11,7 +11,7 @@ from terminal.perso.production.plant import Plant, open_plant
 from terminal.perso.production.run import Workforce
 from terminal.perso.records import BankRecord, Batch, CardRecord, Order, OrderKind, SocialRecord
 from terminal.perso.workshop import Workshop
-from tests.terminal.production.machine import Machine
+from tests.terminal.perso.production.machine import Machine
 
 NOW = datetime(2026, 11, 22, 9, 0, 0)
 UNITS = ("unit 1", "unit 2", "unit 3")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal.production.floor import Floor
+from tests.terminal.perso.production.floor import Floor
 
 
 @pytest.fixture
