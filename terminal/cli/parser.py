@@ -10,6 +10,7 @@ from terminal.cli.options.diff import add_diff
 from terminal.cli.options.explore import add_explore
 from terminal.cli.options.fuzz import add_fuzz
 from terminal.cli.options.hosts import add_hosts
+from terminal.cli.options.perso import add_perso
 from terminal.cli.options.recordings import add_recording_commands
 from terminal.cli.options.terminals import add_apdu, add_terminals
 from terminal.cli.options.tracing import add_shell_command, add_trace_command
@@ -42,4 +43,5 @@ def build_parser() -> Parser:
     add_trace_command(add)
     add_shell_command(add, psam)
     add_explore(add)
+    add_perso(add)
     return parser

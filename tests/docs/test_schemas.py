@@ -117,6 +117,24 @@ def test_desk(card: Path, words: str, tmp_path: Path) -> None:
     check("cardterm-desk", json.loads(output))
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("show", 0),
+        ("fee --county 510101 --kind exchange", 0),
+        ("check --county 510101", 0),
+        ("check --county 510101 --historical 00", 1),
+        ("report --quarter 2026Q3 --now 2026-11-22", 0),
+    ],
+)
+def test_perso_product(words: str, status: int, tmp_path: Path) -> None:
+    """cardterm perso product --json."""
+    word, *options = words.split()
+    ended, output = run(["cardterm", "perso", "product", word, str(tmp_path), *options, "--json"])
+    assert ended == status
+    check("cardterm-product", json.loads(output))
+
+
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])
 def test_apdu(card: Path, options: list[str]) -> None:
     """cardterm apdu --json."""

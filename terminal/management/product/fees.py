@@ -32,6 +32,6 @@ def fee(rules: Rules, kind: OrderKind, county: str, waiver: str = "") -> Charge:
         return Charge(tariff)
     if not any(row.reason == waiver and kind in row.kinds for row in rules.waivers):
         known = ", ".join(row.reason for row in rules.waivers if kind in row.kinds) or "none"
-        reason = f"{waiver} is no reason to waive the fee of a {kind.value} card; there are: {known}"
+        reason = f"{waiver} is no reason to waive the fee of a card of kind {kind.value}; there are: {known}"
         raise NotAllowed(Refusal("SCHEME-232", reason))
     return Charge(tariff, waiver)

@@ -56,16 +56,17 @@ def mode(rules: Rules) -> Mode:
 def jobs(rules: Rules, chosen: Mode | None = None, first: Side = Side.SOCIAL) -> tuple[Job, ...]:
     """The passes in which a card is made (SCHEME-200 to SCHEME-203).
 
-    Centralised there is one, which does all. Stepwise there are two: each leaves feedback; the face is printed in the
-    first, and the second, which finds its record by the card or by the first one's feedback, adds mailing and packing.
+    Centralised there is one, which does all. Stepwise there are two, and each leaves feedback. The second finds its
+    record by the card or by the first one's feedback; it prints the face, which has the numbers of both sides
+    (PERSO-110), and adds mailing and packing.
     """
     if (mode(rules) if chosen is None else chosen) is Mode.CENTRALISED:
         return (Job(tuple(Side), _ALL, _LAST),)
     second = Side.FINANCE if first is Side.SOCIAL else Side.SOCIAL
     unprinted = tuple(work for work in _ALL if work is not Work.FACE)
     return (
-        Job((first,), _ALL, (Output.FEEDBACK,)),
-        Job((second,), unprinted, _LAST, rules.personalisation.link),
+        Job((first,), unprinted, (Output.FEEDBACK,)),
+        Job((second,), _ALL, _LAST, rules.personalisation.link),
     )
 
 

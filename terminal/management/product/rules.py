@@ -13,6 +13,7 @@ from terminal.errors import UsageError
 from terminal.management.product.words import Authority, Link, Mode, Side, Stripe
 from terminal.perso.parties import Party
 from terminal.perso.records import OrderKind
+from terminal.perso.workshop import Settings
 from terminal.tables import read_tables, row_of, rows
 
 _NAME: Final = "product.toml"
@@ -292,6 +293,15 @@ def read_rules(own: Mapping[str, Any], where: str) -> Rules:
     )
     _check(rules, where)
     return rules
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The rules that hold in a workshop: the project's, with the sections of [product] in workshop.toml.
+
+    Raises:
+        UsageError: as for `read_rules`.
+    """
+    return read_rules(settings.section("product"), f"{settings.path}: product")
 
 
 def _section(tables: Mapping[str, Any], name: str, kind: type[_Row], where: str) -> _Row:

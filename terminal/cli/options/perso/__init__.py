@@ -6,6 +6,7 @@ from typing import Final
 
 from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
+from terminal.cli.options.perso.product import add_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,14 @@ class Word:
     options: Callable[[Parser], None]
 
 
-WORDS: Final[tuple[Word, ...]] = ()
+WORDS: Final[tuple[Word, ...]] = (
+    Word(
+        "product",
+        "the rules of the product: fees, approvals, whether cards may be made, the quarterly report",
+        "product show work",
+        add_product,
+    ),
+)
 
 
 def add_perso(add: Add) -> None:

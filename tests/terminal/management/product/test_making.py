@@ -43,7 +43,7 @@ def test_stepwise_is_two_jobs(first: Side, link: Link) -> None:
     assert one.outputs == (Output.FEEDBACK,)
     assert set(two.outputs) == set(Output)
     assert (one.link, two.link) == (None, link)
-    assert [work for work in one.work if work not in two.work] == [Work.FACE]
+    assert [work for work in two.work if work not in one.work] == [Work.FACE]
     assert jobs(default_rules(), Mode.STEPWISE, first)[0] == one
 
 
