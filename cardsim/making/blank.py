@@ -1,10 +1,13 @@
-"""A blank card as an image file: what the card's manufacturer delivers."""
+"""A blank card or PSAM as an image file: what its manufacturer delivers."""
 
 from pathlib import Path
 
-from cardsim.assembly import new_card
-from cardsim.chip.image import create_image
+from cardsim.assembly import new_card, new_psam
+from cardsim.chip.image import ImageError, create_image
 from cardsim.making.card import activate_with
+from cardsim.making.demo import Demo
+from cardsim.making.psam import activate_psam
+from cardsim.making.station import MakingError
 
 
 def write_blank(
@@ -27,3 +30,17 @@ def write_blank(
     card = new_card(seed=seed)
     activate_with(card, transport, historical, switches=switches, choices=choices)
     create_image(path, card.eeprom.snapshot().cells, wear=list(card.eeprom.wear))
+
+
+def write_blank_psam(path: Path, person: Demo, switches: int = 0) -> None:
+    """The same for a PSAM of a seed's person, with the transport key of the seed.
+
+    Raises:
+        MakingError: a step was refused, or the file exists or cannot be written.
+    """
+    card = new_psam(seed=person.serial)
+    activate_psam(card, person, switches)
+    try:
+        create_image(path, card.eeprom.snapshot().cells, wear=list(card.eeprom.wear))
+    except ImageError as error:
+        raise MakingError(str(error)) from error

@@ -48,6 +48,8 @@ class Demo:
     pan: str
     values: Mapping[str, str]
     """Values of the data items that differ from card to card, by the names that structures use."""
+    area: str = AREA
+    """Area code of the city that issues the card."""
 
     def secret(self, name: str, length: int = 16) -> bytes:
         """A root key by name. Root keys depend on the seed alone, so every card and PSAM of one seed fit each other."""
@@ -58,7 +60,7 @@ class Demo:
     @property
     def historical(self) -> bytes:
         """Historical bytes: chip 0081, COS, maker 8660, region, serial (SSC part 2 §8.4)."""
-        region = bytes.fromhex(AREA[:4])
+        region = bytes.fromhex(self.area[:4])
         return bytes.fromhex("00814A4446") + bytes.fromhex("8660") + region + self.serial.to_bytes(4, "big")
 
     def rsa(self, role: str) -> RsaPrivateKey:

@@ -34,7 +34,7 @@ def psam_historical(person: demo.Demo) -> bytes:
 
 def terminal_number(person: demo.Demo) -> str:
     """Terminal number: area code of the issuing city, and six digits of its own (SSC part 9 §7.3.3)."""
-    return f"{demo.AREA}{person.serial % 10**6:06d}"
+    return f"{person.area}{person.serial % 10**6:06d}"
 
 
 def psam_order(person: demo.Demo, profile: PsamProfile) -> SamOrder:
@@ -55,7 +55,7 @@ def activate_psam(card: Card, seed: int | demo.Demo | None, switches: int = 0) -
     data = transport + bytes((_TRIES,)) + switches.to_bytes(2, "big") + psam_historical(person)
     station.send("ACTIVATE", bytes.fromhex("80F00000") + bytes((len(data),)) + data)
     card.power_off()
-    return KeyFile(psam=PsamKeys(demo.AREA, terminal_number(person), transport))
+    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), transport))
 
 
 def make_psam(card: Card, profile: PsamProfile, seed: int | None) -> KeyFile:
@@ -89,7 +89,7 @@ def make_psam(card: Card, profile: PsamProfile, seed: int | None) -> KeyFile:
 def psam_key_file(person: demo.Demo, profile: PsamProfile) -> KeyFile:
     """All keys of the PSAM of a seed, and the roots of what it holds for user cards."""
     keys = tuple(_environment(person, plan, profile) for plan in profile.environments)
-    return KeyFile(psam=PsamKeys(demo.AREA, terminal_number(person), person.secret("psam transport"), keys))
+    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), person.secret("psam transport"), keys))
 
 
 def _environment(person: demo.Demo, plan: EnvironmentPlan, profile: PsamProfile) -> PsamEnvironmentKeys:

@@ -124,8 +124,8 @@ def _derived(person: demo.Demo, suite: Suite, plan: KeyPlan, root: bytes) -> byt
     """A national root, derived as far as the plan's levels say."""
     key = root
     factors = (
-        social.factor_province(demo.AREA),
-        social.factor_city(demo.AREA),
+        social.factor_province(person.area),
+        social.factor_city(person.area),
         social.factor_card(person.historical),
     )
     for factor in factors[: len(factors) - plan.levels]:

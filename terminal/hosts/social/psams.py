@@ -21,6 +21,8 @@ class PsamAction(enum.Enum):
     RETURNED = "returned"
     CHECKED = "checked"
     DEVICE_SCRAPPED = "device scrapped"
+    LOST = "lost"
+    DESTROYED = "destroyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,16 @@ class PsamRegister:
             raise Refusal(Code.CONFLICT, f"PSAM {serial} is in its cabinet")
         self._set(serial, holder="", device="", scrapped=False)
         self._note(serial, PsamAction.RETURNED, person, row.device)
+
+    def strike(self, serial: str, person: str, *, lost: bool) -> None:
+        """Strike a PSAM off that is lost or destroyed; its entries stay.
+
+        Raises:
+            Refusal: it is not in the register.
+        """
+        row = self._need(serial)
+        self._books.execute(PSAMS.delete().where(PSAMS.c.serial == serial))
+        self._note(serial, PsamAction.LOST if lost else PsamAction.DESTROYED, person, row.holder or row.cabinet)
 
     def check(self, serial: str, person: str, note: str = "") -> None:
         """Note that a PSAM was looked at.

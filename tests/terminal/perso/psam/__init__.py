@@ -1,0 +1,1 @@
+"""PSAMs of a workshop."""
