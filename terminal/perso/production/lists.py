@@ -138,7 +138,8 @@ def _write_files(plant: Plant, connection: Connection, batch: BatchRow, paper: P
         content = write_feedback(_feedback(connection, batch, paper, Step(side)))
         plant.write(connection, batch.name, f"{batch.name}.feedback-{side}.json", content, personal=True)
     if batch.last:
-        mailing = document(MAILING, {"cards": _mailing(connection, batch)})
+        notice = {"number": plant.notice.number, "lines": plant.notice.lines}
+        mailing = document(MAILING, {"notice": notice, "cards": _mailing(connection, batch)})
         plant.write(connection, batch.name, f"{batch.name}.mailing.json", mailing, personal=True)
     audits = "".join(json.dumps(card) + "\n" for card in audit_documents(connection, batch.name))
     plant.report(connection, batch.name, f"{batch.name}.audit.jsonl", audits.encode())

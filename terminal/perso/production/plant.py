@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 
 from terminal.hosts.books import transact
+from terminal.management.product.rules import Notice, rules_of
 from terminal.perso.parties import Party
 from terminal.perso.production.log import LogReceiver, note, send_log
 from terminal.perso.production.platform import BankPlatform, open_platform
@@ -31,13 +32,14 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """The site. `folder` has cards, lists and reports."""
+    """The site. `folder` has cards, lists and reports; `notice` goes with each card to its holder."""
 
     books: Engine
     clock: Callable[[], datetime]
     rules: Rules
     folder: Path
     bank: BankPlatform
+    notice: Notice
 
     def now(self) -> str:
         """The time as it is written into books."""
@@ -85,7 +87,8 @@ def open_plant(workshop: Workshop) -> Plant:
         UsageError: books or rules cannot be read.
     """
     books = workshop.books(Party.MAKER, METADATA)
-    return Plant(books, workshop.clock, load_rules(workshop.settings), workshop.folder, open_platform(workshop))
+    notice = rules_of(workshop.settings).notice
+    return Plant(books, workshop.clock, load_rules(workshop.settings), workshop.folder, open_platform(workshop), notice)
 
 
 def batch_row(connection: Connection, name: str) -> BatchRow:
