@@ -1,6 +1,7 @@
 """What is written into the files of the social-security environment: items and records as bytes (V2 §7)."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 
 from cardsim.cos.files import FileType
 from cardsim.iso7816.tlv import simple
@@ -40,6 +41,19 @@ def records_of(file: FilePlan, values: Mapping[str, Value]) -> Iterator[bytes]:
     else:
         for item in file.items:
             yield _tlv(item, item.copy, values)
+
+
+def check_content(files: Iterable[FilePlan], values: Mapping[str, Value]) -> None:
+    """Whether everything that these files are to hold is there and fits; no card is needed for that.
+
+    Raises:
+        MakingError: a value is missing, or does not fit.
+    """
+    for file in files:
+        if file.type is FileType.TRANSPARENT:
+            transparent_of(file, values)
+        else:
+            deque(records_of(file, values), maxlen=0)
 
 
 def transparent_of(file: FilePlan, values: Mapping[str, Value]) -> bytes:

@@ -26,6 +26,10 @@ class Refused(MakingError):
         self.word = word.value
 
 
+class ServiceRefused(MakingError):
+    """The key service refused a step; the card is as it was."""
+
+
 class Mute(MakingError):
     """The card did not answer: it, its reader or its power is gone."""
 
@@ -108,7 +112,7 @@ def _told(step: str) -> Iterator[None]:
     try:
         yield
     except KeyRefused as error:
-        raise MakingError(f"{step}: the key service refuses: {error}") from error
+        raise ServiceRefused(f"{step}: the key service refuses: {error}") from error
 
 
 class Channel:

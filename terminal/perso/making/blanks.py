@@ -1,5 +1,6 @@
 """Card bodies as they come from their manufacturer, on the model: activated, with the transport key of their batch."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,14 @@ class Manufacturer:
     transport: bytes = field(repr=False)
     region: str
     """First four digits of the area code, which stand in the historical bytes (SSC part 2 §8.4)."""
+    faulty_one_in: int = 0
+    """One body of so many has a memory that cannot be written, to try out what becomes of waste; 0: none."""
+
+    def faulty(self, serial: int) -> bool:
+        """Whether the memory of that chip cannot be written: always the same chips."""
+        if not self.faulty_one_in:
+            return False
+        return int.from_bytes(hashlib.sha256(serial.to_bytes(4, "big")).digest()[:4], "big") % self.faulty_one_in == 0
 
     def historical(self, serial: int) -> bytes:
         """Historical bytes of a chip: chip, COS, maker, region, serial number."""

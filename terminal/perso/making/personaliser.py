@@ -11,11 +11,12 @@ key and written anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from cardsim.cos.states import CardState, Presence
 from cardsim.iso7816.card import Card
 from cardsim.making.card import create_pse, create_ssse, load_card_master, prove_card_master
+from cardsim.making.content import check_content
 from cardsim.making.holder import FILE_VALUES
 from cardsim.making.keyservice import SSSE_FIRST, SSSE_MASTER, LoadingKeys
 from cardsim.making.plan import Value
@@ -30,6 +31,8 @@ from terminal.perso.records import BankRecord, CardRecord, CardResult, Feedback,
 _ERASE: Final = bytes.fromhex("800E000000")
 _END: Final = bytes.fromhex("800A000000")
 _WRONG: Final = 0x63C0
+_CODE_DIGITS: Final = 32
+_Half = TypeVar("_Half", SocialRecord, BankRecord)
 _BOTH: Final = (Side.SOCIAL, Side.FINANCE)
 
 
@@ -83,6 +86,33 @@ class Personaliser:
         """
         return look(Station(card), self._plan.aid)
 
+    def check(self, record: CardRecord, sides: tuple[Side, ...] = _BOTH) -> None:
+        """Whether a record suffices for these sides; no card is needed for that (PERSO-053, PERSO-092).
+
+        Raises:
+            MakingError: a half or a value is missing, or a value does not fit.
+        """
+        profile = self._plan.profile
+        for side in sides:
+            if side not in self._plan.sides:
+                continue
+            if side is Side.FINANCE:
+                _required(record.bank, "bank", record)
+                continue
+            social = _required(record.social, "social-security", record)
+            assert profile.ssse is not None
+            code = social.text("identification_code")[:24]
+            check_content(profile.ssse.files, self._values(social, code.ljust(_CODE_DIGITS, "0")))
+
+    def _values(self, social: SocialRecord, code: str) -> dict[str, Value]:
+        """Everything that the social-security side holds, by the names of its items."""
+        profile = self._plan.profile
+        assert profile.ssse is not None
+        own: dict[str, Value] = {"specification_version": profile.ssse.version, "identification_code": code}
+        if social.photo:
+            own["photo"] = social.photo
+        return {**self._plan.sample, **social.values, **own, **profile.ssse.values}
+
     def make(self, card: Card, record: CardRecord, sides: tuple[Side, ...] = _BOTH) -> Feedback:
         """Write these sides, as far as they are not written yet, and tell whose card it is now.
 
@@ -132,13 +162,9 @@ class Personaliser:
     def _write(self, station: Station, side: Side, body: Body, record: CardRecord, before: BodyState) -> None:
         again = before.presence(side) == Presence.KEYED
         if side is Side.SOCIAL:
-            if record.social is None:
-                raise MakingError(f"the record of order {record.order} has no social-security data")
-            self._write_social(station, body, record.social, again=again)
+            self._write_social(station, body, _required(record.social, "social-security", record), again=again)
         else:
-            if record.bank is None:
-                raise MakingError(f"the record of order {record.order} has no bank data")
-            self._write_payment(station, body, record.bank, again=again)
+            self._write_payment(station, body, _required(record.bank, "bank", record), again=again)
 
     def _write_social(self, station: Station, body: Body, social: SocialRecord, *, again: bool) -> None:
         profile, keys = self._plan.profile, self._keys.social(body)
@@ -147,12 +173,7 @@ class Personaliser:
             return
         code = social.text("identification_code")[:24]
         certified = code + keys.certificate_code(bytes.fromhex(code)).hex().upper()
-        own: dict[str, Value] = {
-            "specification_version": profile.ssse.version,
-            "identification_code": certified,
-            **({"photo": social.photo} if social.photo else {}),
-        }
-        SsseMaker(station, profile.ssse, profile.suite, keys).run({**self._plan.sample, **social.values, **own})
+        SsseMaker(station, profile.ssse, profile.suite, keys).run(self._values(social, certified))
 
     @staticmethod
     def _emptied(station: Station, keys: LoadingKeys) -> bool:
@@ -185,6 +206,12 @@ class Personaliser:
             offline_pin=profile.offline_pin,
         )
         PseMaker(station, profile.pse, keys, again=again).run(card)
+
+
+def _required(half: _Half | None, name: str, record: CardRecord) -> _Half:
+    if half is None:
+        raise MakingError(f"the record of order {record.order} has no {name} data")
+    return half
 
 
 def check_body(body: BodyState, record: CardRecord) -> None:
