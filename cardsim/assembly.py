@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cardsim.chip.eeprom import DEFAULT_SIZE, ERASED, Eeprom
-from cardsim.chip.image import ImageError, open_image, read_image
+from cardsim.chip.image import ImageError as ImageError
+from cardsim.chip.image import open_image, read_image
 from cardsim.chip.partition import Partition
 from cardsim.cos.card import CardOs
 from cardsim.cos.environment import CardServices, Environment

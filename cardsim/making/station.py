@@ -23,6 +23,7 @@ class Refused(MakingError):
 
     def __init__(self, step: str, word: StatusWord) -> None:
         super().__init__(f"{step}: the card answers {word} ({word.meaning})")
+        self.step = step
         self.word = word.value
 
 

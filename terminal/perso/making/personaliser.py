@@ -86,6 +86,10 @@ class Personaliser:
         """
         return look(Station(card), self._plan.aid)
 
+    def sides_of(self, wanted: tuple[Side, ...]) -> tuple[Side, ...]:
+        """Those of these sides that cards of this plan have."""
+        return tuple(side for side in wanted if side in self._plan.sides)
+
     def check(self, record: CardRecord, sides: tuple[Side, ...] = _BOTH) -> None:
         """Whether a record suffices for these sides; no card is needed for that (PERSO-053, PERSO-092).
 
@@ -93,9 +97,7 @@ class Personaliser:
             MakingError: a half or a value is missing, or a value does not fit.
         """
         profile = self._plan.profile
-        for side in sides:
-            if side not in self._plan.sides:
-                continue
+        for side in self.sides_of(sides):
             if side is Side.FINANCE:
                 _required(record.bank, "bank", record)
                 continue
@@ -121,7 +123,7 @@ class Personaliser:
             WrongBody: the body has somebody else's data.
         """
         station = Station(card)
-        sides = tuple(side for side in sides if side in self._plan.sides)
+        sides = self.sides_of(sides)
         before = look(station, self._plan.aid)
         check_body(before, record)
         body = Body(before.historical, area_of(record), record.order)
