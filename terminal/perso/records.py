@@ -56,8 +56,8 @@ class SocialRecord:
 
     @property
     def name(self) -> str:
-        """The holder's name."""
-        return self.text("name")
+        """The holder's name, whole: what goes beyond 30 bytes of GBK stands in the extension (PERSO-106)."""
+        return self.text("name") + self.text("name_extension")
 
     @property
     def card_number(self) -> str:

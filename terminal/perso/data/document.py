@@ -6,11 +6,11 @@ pass each other these documents, sealed (`terminal.perso.transfer`).
 
 import re
 from collections.abc import Iterable
-from datetime import date
 from typing import Final
 
 from terminal.perso.data.codec import all_from_json, dump, from_json, load, to_json
 from terminal.perso.data.errors import DataError
+from terminal.perso.data.numbers import is_date
 from terminal.perso.records import Application, Batch, Feedback
 
 VERSION: Final = 1
@@ -84,14 +84,3 @@ def read_feedback(data: bytes, name: str = "feedback") -> tuple[Feedback, ...]:
     """
     content = load(data, name, _FEEDBACK, VERSION, "feedback")["feedback"]
     return all_from_json(Feedback, content, f"{name}: ")
-
-
-def is_date(text: str) -> bool:
-    """Whether a text is a day as YYYYMMDD."""
-    if not re.fullmatch(r"[0-9]{8}", text, re.ASCII):
-        return False
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return False
-    return True
