@@ -26,7 +26,7 @@ class Item:
 
 def full_name(record: SocialRecord) -> str:
     """The holder's name with what stands in the item for the rest of long names (tag 4E)."""
-    return record.name + record.text("name_extension")
+    return record.name
 
 
 ITEMS: Final = (
