@@ -15,6 +15,8 @@ from terminal.perso.records import CardResult
 
 _FORMAT: Final = "cardterm-card-audit"
 _VERSION: Final = 1
+_WRITTEN: Final = APPLICATIONS.c.began, APPLICATIONS.c.application.desc()
+"""Within one pass the social-security side is written first."""
 
 
 def audit_documents(connection: Connection, batch: str) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def _document(connection: Connection, row: RowMapping) -> dict[str, Any]:
     order, attempt = row["order"], row["attempt"]
     run = connection.execute(select(RUNS).where(RUNS.c.number == row["run"])).mappings().one()
     mine = APPLICATIONS.c.order == order, APPLICATIONS.c.attempt == attempt
-    applications = connection.execute(select(APPLICATIONS).where(*mine).order_by(APPLICATIONS.c.began)).mappings()
+    applications = connection.execute(select(APPLICATIONS).where(*mine).order_by(*_WRITTEN)).mappings()
     packed = connection.execute(select(PACKED).where(PACKED.c.order == order)).mappings().one_or_none()
     where = {"unit": packed["unit"], "package": packed["package"], "box": packed["box"]} if packed is not None else {}
     return {

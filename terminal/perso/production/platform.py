@@ -110,7 +110,7 @@ class BankPlatform:
 
     def __init__(self, books: Engine, department: DepartmentDesk, clock: Callable[[], datetime]) -> None:
         self._books = books
-        self._department = department
+        self.department = department
         self._clock = clock
 
     def take_log(self, entries: Sequence[Entry]) -> None:
@@ -155,7 +155,7 @@ class BankPlatform:
         wanted = select(PAPERS).where(PAPERS.c.forwarded == 0).order_by(PAPERS.c.time, PAPERS.c.batch, PAPERS.c.kind)
         rows = transact(self._books, lambda connection: connection.execute(wanted).all())
         for row in rows:
-            self._department.take(row.batch, row.kind, row.time, row.content)
+            self.department.take(row.batch, row.kind, row.time, row.content)
             done = PAPERS.update().where(PAPERS.c.batch == row.batch, PAPERS.c.kind == row.kind).values(forwarded=1)
             transact(self._books, lambda connection, done=done: connection.execute(done))  # type: ignore[misc]
         return len(rows)
