@@ -11,10 +11,8 @@ _MODULUS = 10**19
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package: records in the order of the received file, under its name."""
+    """A package: records in the order of the received file, under its name; of several each has a number behind it."""
 
-    number: int
-    """From 1."""
     batch: Batch
     count: int
     total: str
@@ -22,8 +20,13 @@ class Package:
 
     @property
     def name(self) -> str:
-        """Of the file that it goes out in."""
-        return f"{self.batch.name}-{self.number:02d}"
+        """Its name: to the maker it is a batch."""
+        return self.batch.name
+
+
+def package_name(batch: str, number: int, packages: int) -> str:
+    """The name of a package, which is that of the batch where it is the only one (PERSO-145)."""
+    return batch if packages == 1 else f"{batch}-{number:02d}"
 
 
 def hash_total(pans: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from terminal.hosts.bank.tables import TRANSFER_LOG
 from terminal.hosts.books import transact
 from terminal.perso.batches import store
 from terminal.perso.batches.customers import CustomerCheck
-from terminal.perso.batches.packages import Package, hash_total, sizes
+from terminal.perso.batches.packages import Package, hash_total, package_name, sizes
 from terminal.perso.batches.reconcile import BatchReport, reconcile
 from terminal.perso.batches.registry import DrawnRegistry, PoliceRegistry
 from terminal.perso.batches.rules import BatchRules, default_rules
@@ -167,25 +167,26 @@ class BankBatches:
     def _pack(self, connection: Connection, name: str) -> int:
         self._finished(connection, name, RecordState.MATCHED)
         rows = store.load(connection, name, RecordState.MATCHED)
-        left = iter(rows)
-        last = connection.execute(select(PACKAGES.c.number).where(PACKAGES.c.batch == name)).scalars().all()
-        for number, size in enumerate(sizes(len(rows), self.rules.packages.largest), len(last) + 1):
+        if not rows:
+            return len(connection.scalars(select(PACKAGES.c.number).where(PACKAGES.c.batch == name)).all())
+        left, packages = iter(rows), sizes(len(rows), self.rules.packages.largest)
+        for number, size in enumerate(packages, 1):
             own = [next(left) for _ in range(size)]
-            package = {
+            head = {
                 "batch": name, "number": number, "made": self._now, "count": size,
                 "total": hash_total(row.pan for row in own),
             }  # fmt: skip
-            connection.execute(PACKAGES.insert(), package)
+            connection.execute(PACKAGES.insert(), head)
             connection.execute(
                 PACKED.insert(),
                 [{"batch": name, "place": row.place, "package": number, "order": row.order} for row in own],
             )
-            self._note_transfer(connection, f"{name}-{number:02d}", f"packed for the maker: {size} records")
+            package = package_name(name, number, len(packages))
+            self._note_transfer(connection, package, f"packed for the maker: {size} records")
         matched = (RECORDS.c.batch == name, RECORDS.c.state == RecordState.MATCHED.value)
         connection.execute(RECORDS.update().where(*matched).values(state=RecordState.PACKED.value))
-        if rows:
-            store.note(connection, self._now, name, Step.PACK, len(rows))
-        return len(last) + len(sizes(len(rows), self.rules.packages.largest))
+        store.note(connection, self._now, name, Step.PACK, len(rows))
+        return len(packages)
 
     # --- what goes out
 
@@ -216,19 +217,19 @@ class BankBatches:
         head = self._head(connection, name)
         rows = {row.place: row for row in store.load(connection, name, RecordState.PACKED)}
         packed: dict[int, list[Row]] = {}
-        query = select(PACKED.c.place, PACKED.c.package).where(PACKED.c.batch == name).order_by(PACKED.c.place)
-        for place, package in connection.execute(query):
+        which = select(PACKED.c.place, PACKED.c.package).where(PACKED.c.batch == name).order_by(PACKED.c.place)
+        for place, package in connection.execute(which):
             packed.setdefault(package, []).append(rows[place])
-        notes = select(PACKAGES).where(PACKAGES.c.batch == name).order_by(PACKAGES.c.number)
-        return tuple(
-            Package(
-                note["number"],
-                Batch(name, head.applied, head.city, head.county, self._records(connection, packed[note["number"]])),
-                note["count"],
-                note["total"],
+        query = select(PACKAGES).where(PACKAGES.c.batch == name).order_by(PACKAGES.c.number)
+        notes = connection.execute(query).mappings().all()
+        made = []
+        for note in notes:
+            records = self._records(connection, packed[note["number"]])
+            own = package_name(name, note["number"], len(notes))
+            made.append(
+                Package(Batch(own, head.applied, head.city, head.county, records), note["count"], note["total"])
             )
-            for note in connection.execute(notes).mappings()
-        )
+        return tuple(made)
 
     def _records(self, connection: Connection, rows: list[Row]) -> tuple[CardRecord, ...]:
         social = store.content(connection, rows[0].batch, rows)

@@ -271,7 +271,7 @@ class TestPackages:
         own.receive(batch(*given))
         own.process(batch().name)
         (package,) = own.packages(batch().name)
-        assert (package.name, package.count) == (f"{batch().name}-01", 97)
+        assert (package.name, package.count) == (batch().name, 97)
         good = [record for who, record in enumerate(given, 1) if f"p{who}" not in failed]
         assert [record.social for record in package.batch.records] == good
         assert all(record.bank and record.bank.person == record.social.order.person
@@ -314,7 +314,7 @@ class TestPackages:
         own.receive(batch(*people(10)))
         own.process(batch().name)
         packages = own.packages(batch().name)
-        assert [package.count for package in packages] == [4, 4, 2]
+        assert [(package.name[-3:], package.count) for package in packages] == [("-01", 4), ("-02", 4), ("-03", 2)]
         assert packed(own, batch().name) == [f"K{who:08d}" for who in range(1, 11)]
         own.process(batch().name)
         assert own.packages(batch().name) == packages
