@@ -12,6 +12,7 @@ is applied exactly once, and what one party did is never undone because the othe
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,8 +43,14 @@ PACKET: Final = 200
 LONGEST: Final = 1 << 22
 """Bytes of a packet."""
 
+_log: Final = logging.getLogger(__name__)
+
 Line = Callable[[bytes], bytes | None]
 """The way to the other party: a packet there, its acknowledgement back; None where none came."""
+
+
+class NotYet(Exception):
+    """A message is about something that has not come yet; it waits."""
 
 
 class ExchangeError(ValueError):
@@ -140,9 +147,9 @@ class Exchange:
             if answer is None:
                 return len(waiting)
             self.acknowledge(books, answer)
-            left = len(transact(books, self.pending))
-            if left == len(waiting):  # the other end has it, and waits for an earlier one that is on its way
-                return left
+            left = transact(books, self.pending)
+            if left and left[0].number == waiting[0].number:  # the other end keeps it, and cannot apply it yet
+                return len(left)
 
     def packet(self, books: Engine) -> bytes | None:
         """What is pending, as it goes over the line; None where nothing is."""
@@ -176,15 +183,18 @@ class Exchange:
             books: the receiver's.
             packet: as it came.
             apply: does what a message asks for, in the transaction that remembers it, and says what came of it. What
-                it raises leaves the message waiting.
+                it raises leaves the message waiting; `NotYet` is no error of its own.
 
         Raises:
             ExchangeError: this is no packet of the other party, or a number comes again with another content.
         """
         messages = self._messages(packet)
         transact(books, lambda connection: self._keep(connection, messages))
-        while transact(books, lambda connection: self._apply_next(connection, apply)):
-            pass
+        try:
+            while transact(books, lambda connection: self._apply_next(connection, apply)):
+                pass
+        except NotYet as error:
+            _log.info("%s: %s", self.party.value, error)
         return self._written({"through": transact(books, self._through)})
 
     def _messages(self, packet: bytes) -> list[Message]:

@@ -68,6 +68,8 @@ class CardState(enum.Enum):
     LOST = "lost"
     CANCELLED = "cancelled"
     BLACKLISTED = "blacklisted"
+    INACTIVE = "inactive"
+    """Made, and not handed over yet (SCHEME-126)."""
     UNKNOWN = "unknown"
 
 

@@ -11,7 +11,7 @@ from terminal.messages.social import CardChecked, CardState, CheckCard
 from terminal.outcome import Cause
 
 _STEP = "validity"
-_REFUSED = frozenset({CardState.LOST, CardState.CANCELLED, CardState.BLACKLISTED})
+_REFUSED = frozenset({CardState.LOST, CardState.CANCELLED, CardState.BLACKLISTED, CardState.INACTIVE})
 
 
 def check_validity(session: SocialSession) -> Flow[None]:

@@ -25,6 +25,7 @@ class Code(enum.StrEnum):
     NO_BANK = "S17"
     NOT_SUPPORTED = "S18"
     BUSY = "S19"
+    INACTIVE = "S20"
 
 
 class Refusal(Exception):

@@ -45,6 +45,7 @@ _REFUSED: Final = {
     CardState.LOST: (Code.LOST, "the card is reported lost"),
     CardState.CANCELLED: (Code.CANCELLED, "the card is cancelled"),
     CardState.BLACKLISTED: (Code.BLACKLISTED, "the card is on the blacklist"),
+    CardState.INACTIVE: (Code.INACTIVE, "the card was not handed over yet"),
     CardState.UNKNOWN: (Code.UNKNOWN_CARD, "the card is not in the register"),
 }
 
@@ -232,8 +233,8 @@ def open_with(desk: Desk, code: str, amount: int) -> None:
     LEDGER.post(desk.books, f"opening {code}", {OPENING: -amount, code: amount}, day=desk.day, text="opening balance")
 
 
-def enrol_card(desk: Desk, card: SocialCard, *, batch: str = "") -> None:
-    """Take a card into the register (SCHEME-034), valid, and its holder where he is named."""
+def enrol_card(desk: Desk, card: SocialCard, *, batch: str = "", state: CardState = CardState.VALID) -> None:
+    """Take a card into the register (SCHEME-034), and its holder where he is named."""
     if card.person:
         enrol_person(desk, card.person, card.name, card.area)
     identification = card.identification.hex().upper()
@@ -243,7 +244,7 @@ def enrol_card(desk: Desk, card: SocialCard, *, batch: str = "") -> None:
             "identification": identification,
             "number": card.number,
             "person": card.person or None,
-            "state": CardState.VALID.value,
+            "state": state.value,
             "historical": card.historical.hex().upper(),
             "algorithm": card.algorithm,
             "batch": batch,

@@ -136,23 +136,20 @@ class SocialSecurityHost:
             Refusal: as the step says.
             BooksError: the books are in use for too long.
         """
-        now = self._clock()
+        return transact(self.books, lambda connection: step(self.desk(connection)))
 
-        def at_desk(connection: Connection) -> _Result:
-            return step(
-                Desk(
-                    connection,
-                    self.rules,
-                    self.hsm,
-                    self._catalogue,
-                    now,
-                    self._random,
-                    self._update_key,
-                    self._admit,
-                )
-            )
-
-        return transact(self.books, at_desk)
+    def desk(self, connection: Connection) -> Desk:
+        """What a step has at hand in a transaction that is open."""
+        return Desk(
+            connection,
+            self.rules,
+            self.hsm,
+            self._catalogue,
+            self._clock(),
+            self._random,
+            self._update_key,
+            self._admit,
+        )
 
     def _pay_benefit(self, message: PayBenefit) -> PaidOut | Refused:
         """Order, ask the bank, book. The bank does an order once: a repeat after a lost answer moves nothing."""

@@ -1,0 +1,107 @@
+"""What must live here: what both services are: work in one transaction, then what is to be told goes out at once."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from terminal.hosts.books import transact
+from terminal.management.exchange import ExchangeError, Line, Message
+from terminal.management.keeper import Keeper, Office
+from terminal.management.kinds import Kind
+from terminal.management.records import Card
+
+_Result = TypeVar("_Result")
+_log: Final = logging.getLogger(__name__)
+
+
+class Service:
+    """A party's service for the card's life.
+
+    Args:
+        keeper: the party's books of cards.
+        books: engine of `open_books` with the party's tables.
+        clock: the time.
+    """
+
+    def __init__(self, keeper: Keeper, books: Engine, clock: Callable[[], datetime]) -> None:
+        self.keeper = keeper
+        self.books = books
+        self.clock = clock
+        self._line: Line | None = None
+        self._sending = False
+
+    def connect(self, line: Line | None) -> None:
+        """Give the service its line to the other party; None: it is down."""
+        self._line = line
+
+    def work(self, step: Callable[[Office], _Result]) -> _Result:
+        """Do something in one transaction, after oral losses whose time is over have ended; then tell what is new.
+
+        Raises:
+            LifeError: as the step says; nothing of its work stays, and nothing is told.
+            BooksError: the books are in use for too long.
+        """
+        self._transact(self.keeper.release_due)
+        result = self._transact(step)
+        self.send()
+        return result
+
+    def look(self, step: Callable[[Connection], _Result]) -> _Result:
+        """Read something, as it is now."""
+        return self.work(lambda office: step(office.books))
+
+    def send(self) -> int:
+        """Tell the other party what is pending; how many messages still are (SCHEME-143)."""
+        if self._line is not None and not self._sending:
+            self._sending = True
+            try:
+                return self.keeper.exchange.deliver(self.books, self._line)
+            except ExchangeError as error:
+                _log.warning("%s: %s", self.keeper.party.value, error)
+            finally:
+                self._sending = False
+        return len(self.pending())
+
+    def pending(self) -> tuple[Message, ...]:
+        """What the other party has not acknowledged: visible as long as it lasts (SCHEME-143, SCHEME-175)."""
+        return transact(self.books, self.keeper.exchange.pending)
+
+    def take(self, packet: bytes) -> bytes:
+        """Take a packet of the other party; the acknowledgement.
+
+        Raises:
+            ExchangeError: it is none.
+        """
+        answer = self.keeper.exchange.take(self.books, packet, self._apply)
+        self.send()
+        return answer
+
+    def _apply(self, connection: Connection, message: Message) -> str:
+        office = self.office(connection)
+        self.keeper.release_due(office)
+        return self.hear(office, message)
+
+    def hear(self, office: Office, message: Message) -> str:
+        """Do what a message asks for; what came of it, in words."""
+        match message.kind:
+            case Kind.CARD:
+                card, done, _ = self.keeper.hear(office, message)
+                return f"{card.order}: {'noted' if done is None else done.value}"
+            case Kind.STAGE:
+                self.keeper.hear_stage(office, message)
+                return "noted"
+        raise ExchangeError(f"there are no messages of kind {message.kind}")
+
+    def _transact(self, step: Callable[[Office], _Result]) -> _Result:
+        return transact(self.books, lambda connection: step(self.office(connection)))
+
+    def office(self, connection: Connection) -> Office:
+        """What a step has at hand in its transaction."""
+        return Office(connection, self.clock(), lambda card: self.show(connection, card))
+
+    def show(self, connection: Connection, card: Card) -> None:
+        """Let the party's host see how a card stands, in the same transaction."""
+        raise NotImplementedError
