@@ -35,11 +35,7 @@ NATIONAL: Final = "national"
 """Name of the department's store with the roots; the others have area codes of two or six digits."""
 PROVINCE_DIGITS: Final = 2
 TRANSPORT_YEARS: Final = 5
-"""Life of keys that protect transport (PERSO-059)."""
-LEAST_BITS: Final = 128
-LEAST_RSA_BITS: Final = 1025
-"""Of keys that protect transport: symmetric 128 bits, RSA more than 1024 (PERSO-058)."""
-_PROTECTING: Final = (Usage.TRANSPORT, Usage.DATA)
+"""Life of a transport key (PERSO-059). Its 128 bits at least (PERSO-058) are those of AES."""
 WAYS: Final = frozenset(
     {
         (Role.DEPARTMENT, Role.DEPARTMENT),
@@ -55,10 +51,10 @@ _ALGORITHMS: Final = {
     Algorithm.DIGITS: "9",
 }  # fmt: skip
 """Codes in a key block (TR-31 table 7); digits are proprietary, for TR-31 has no code for SM4."""
-_MODES: Final = {Usage.SIGNATURE: "S", Usage.TRANSPORT: "B", Usage.DATA: "B", Usage.PIN: "N"}
+_MODES: Final = {Usage.SIGNATURE: "S", Usage.PIN: "N"}
 _DERIVES: Final = "X"
-_LABEL, _CHECK, _WAY, _SERIAL, _EXPIRES, _SESSION = "LB", "KC", "10", "11", "12", "13"
-"""Optional blocks: label and check value as in X9.143; way, serial number, end of life and session are proprietary."""
+_LABEL, _CHECK, _WAY, _SERIAL, _SESSION = "LB", "KC", "10", "11", "12"
+"""Optional blocks: label and check value as in X9.143; way, serial number and session are proprietary."""
 _CHECK_KINDS: Final = {Algorithm.AES: "01"}
 _Result = TypeVar("_Result")
 
@@ -90,20 +86,6 @@ def renewal(now: datetime) -> str:
     """When a key that is made now and protects transport must have been renewed."""
     day = min(now.day, 28) if now.month == 2 else now.day
     return now.replace(year=now.year + TRANSPORT_YEARS, day=day).isoformat(timespec="seconds")
-
-
-def check_strength(usage: Usage, algorithm: Algorithm, bits: int) -> None:
-    """Judge a key that is to protect transport.
-
-    Raises:
-        KeyManagementError: it is too short (PERSO-058), or not for key blocks.
-    """
-    if usage is Usage.TRANSPORT and algorithm is not Algorithm.AES:
-        raise KeyManagementError(f"a transport key is for aes, not {algorithm.value}")
-    if usage in _PROTECTING and bits < (LEAST_RSA_BITS if algorithm is Algorithm.RSA else LEAST_BITS):
-        raise KeyManagementError(
-            f"a key of {bits} bits protects no transport: symmetric ones have at least {LEAST_BITS}, RSA more than 1024"
-        )
 
 
 class PartyHsm:
@@ -256,18 +238,43 @@ class PartyHsm:
 
         return write_rsa(generate_rsa(spec.length * 8, 3, self._random))
 
-    def _put(self, spec: KeySpec, value: bytes, *, activate: bool, expires: str = "") -> KeyInfo:
-        if spec.usage in _PROTECTING:
-            expires = expires or renewal(self._clock())
+    def _put(self, spec: KeySpec, value: bytes, *, activate: bool) -> KeyInfo:
+        expires = ""
+        if spec.usage is Usage.TRANSPORT:
+            if spec.algorithm is not Algorithm.AES:
+                raise KeyManagementError(f"a transport key is for aes, not {spec.algorithm.value}")
+            expires = renewal(self._clock())
         new = NewKey(
             spec.name, spec.level, spec.usage, spec.algorithm, value, spec.version, expires=expires, peer=spec.peer
         )
         info = self._store.add(new, self._text())
-        check_strength(info.usage, info.algorithm, info.bits)
         return self._store.change(info.name, info.version, KeyState.ACTIVE, self._text()) if activate else info
 
     def _text(self) -> str:
         return self._clock().isoformat(timespec="seconds")
+
+    # --- faults (`terminal.keymanagement.incidents`)
+
+    def content(self) -> bytes:
+        """All that is in the store, for a backup that is sealed at once; inside something that was asked for."""
+        return self._store.content()
+
+    def drop(self, name: str, version: int) -> None:
+        """The device loses a key.
+
+        Raises:
+            KeyManagementError: there is no such key.
+        """
+        with self._store.changing():
+            self._store.lose(name, version)
+
+    def take_back(self, content: bytes, name: str, version: int) -> None:
+        """A lost key from a backup; inside something that was asked for.
+
+        Raises:
+            KeyManagementError: it is not in the backup.
+        """
+        self._store.take_back(content, name, version)
 
     # --- use
 
@@ -280,6 +287,16 @@ class PartyHsm:
             KeyManagementError: the role is another one, or there is no such key.
         """
         return self.asked(officer, Action.COMPUTE, (name,), purpose, lambda: self._store.use(name, step, version))
+
+    def show(self, officer: Officer, names: Sequence[str], purpose: str) -> dict[str, bytes]:
+        """Active keys in clear: for key files of tests alone, and registered as what it is.
+
+        Raises:
+            KeyManagementError: the role is another one, or there is no such key.
+        """
+        return self.asked(
+            officer, Action.SHOW, names, purpose, lambda: {name: self._store.use(name, bytes) for name in names}
+        )
 
     # --- transport
 
@@ -378,8 +395,6 @@ class PartyHsm:
             _WAY: f"{self.place}>{peer}",
             _SERIAL: self._random(8).hex().upper(),
         }
-        if info.expires:
-            options[_EXPIRES] = info.expires
         if session:
             options[_SESSION] = session
         block = KeyBlock(
@@ -409,7 +424,7 @@ class PartyHsm:
             options[_LABEL], level_of(self.place), Usage(block.usage), _algorithm(block), len(block.value),
             version=int(block.version),
         )  # fmt: skip
-        return self._put(spec, block.value, activate=activate, expires=options.get(_EXPIRES, ""))
+        return self._put(spec, block.value, activate=activate)
 
 
 @dataclass(frozen=True, slots=True)

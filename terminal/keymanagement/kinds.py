@@ -94,8 +94,6 @@ class Usage(enum.Enum):
     """Master keys under which cards are set up: KMC, transport key, card master key."""
     TRANSPORT = "K1"
     """Key-transport key (密钥传输密钥): protects key blocks between two stores."""
-    DATA = "K0"
-    """Data transport key (数据传输密钥): enciphers files between two parties."""
     SIGNATURE = "S1"
     """Private key that signs certificates and static data."""
     PIN = "P0"

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select
 
 from terminal.hosts.books import transact
 from terminal.keymanagement.kinds import KeyInfo, Officer, Place
 from terminal.keymanagement.tables import REGISTER, TRAFFIC
 
 TEXT_LENGTH: Final = 200
+_EVER: Final = "9999"
 
 
 class Action(enum.Enum):
@@ -96,21 +97,12 @@ class Register:
         if rows:
             transact(self.books, lambda connection: connection.execute(TRAFFIC.insert(), rows))
 
-    def traffic(self) -> int:
-        """How many key blocks are kept."""
-        asked = select(func.count()).select_from(TRAFFIC)
+    def traffic(self, before: str = _EVER) -> int:
+        """How many key blocks are kept, or how many of them are older than a time."""
+        asked = select(func.count()).select_from(TRAFFIC).where(TRAFFIC.c.at < before)
         return transact(self.books, lambda connection: connection.execute(asked).scalar_one())
 
-    def purge(self, now: datetime, officer: Officer, place: Place, before: datetime) -> int:
-        """Destroy the traffic that is older, and write that down (PERSO-125); how many key blocks it was.
-
-        The role is judged by whoever calls.
-        """
-        limit = before.isoformat(timespec="seconds")
-
-        def work(connection: Connection) -> int:
-            return connection.execute(delete(TRAFFIC).where(TRAFFIC.c.at < limit)).rowcount
-
-        count = transact(self.books, work)
-        self.note(now, officer, place, Action.PURGE, (), f"{count} key blocks from before {limit}")
-        return count
+    def purge(self, before: str) -> int:
+        """Destroy the key blocks that are older; how many they were."""
+        asked = delete(TRAFFIC).where(TRAFFIC.c.at < before)
+        return transact(self.books, lambda connection: connection.execute(asked).rowcount)

@@ -36,6 +36,10 @@ class _Entry:
     value: bytes = field(repr=False)
 
 
+_Entries = dict[str, dict[int, _Entry]]
+"""Versions by number, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key that is to stand in a store."""
@@ -65,11 +69,11 @@ class KeyStore:
         self._about = about
         self._key = key
         self._random = random
-        self._entries: dict[tuple[str, int], _Entry] = {}
+        self._entries: _Entries = {}
         self._seen: set[str] = set()
 
     def __repr__(self) -> str:
-        return f"<KeyStore {self.place}: {len(self._entries)} keys>"
+        return f"<KeyStore {self.place}: {sum(map(len, self._entries.values()))} keys>"
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError("a key store cannot be copied")
@@ -101,7 +105,8 @@ class KeyStore:
                 raise KeyManagementError(f"{path}: this is no key store of version {VERSION}")
             place, about = Place.read(document["place"]), document["opener"]
             key = opener.key(about)
-            content = json.loads(unseal(key, bytes.fromhex(document["sealed"]), _header(place, about)))
+            content = unseal(key, bytes.fromhex(document["sealed"]), _header(place, about))
+            entries, seen = _read(content)
         except OSError as error:
             raise KeyManagementError(f"{path}: there is no key store that can be read ({error.strerror})") from error
         except WrongSecret as error:
@@ -109,11 +114,7 @@ class KeyStore:
         except (ValueError, KeyError, TypeError) as error:
             raise KeyManagementError(f"{path}: this is no key store") from error
         store = cls(path, place, about, key, random)
-        for row in content["keys"]:
-            value = bytes.fromhex(row.pop("value"))
-            info = KeyInfo(**row | {name: kind(row[name]) for name, kind in _ENUMS.items()})
-            store._entries[info.name, info.version] = _Entry(info, value)
-        store._seen = set(content["seen"])
+        store._entries, store._seen = entries, seen
         return store
 
     def save(self) -> None:
@@ -122,14 +123,7 @@ class KeyStore:
         Raises:
             KeyManagementError: it cannot be written.
         """
-        rows = [
-            asdict(entry.info)
-            | {name: getattr(entry.info, name).value for name in _ENUMS}
-            | {"value": entry.value.hex()}
-            for entry in self._entries.values()
-        ]
-        content = json.dumps({"keys": rows, "seen": sorted(self._seen)}).encode()
-        sealed = seal(self._key, content, _header(self.place, self._about), self._random)
+        sealed = seal(self._key, self.content(), _header(self.place, self._about), self._random)
         document = {
             "format": FORMAT, "version": VERSION, "place": str(self.place), "opener": self._about,
             "sealed": sealed.hex(),
@@ -139,13 +133,25 @@ class KeyStore:
         except OSError as error:
             raise KeyManagementError(f"{self.path}: the key store cannot be written ({error.strerror})") from error
 
+    def content(self) -> bytes:
+        """All that is in it, in clear: to be sealed at once."""
+        rows = [
+            asdict(entry.info)
+            | {name: getattr(entry.info, name).value for name in _ENUMS}
+            | {"value": entry.value.hex()}
+            for versions in self._entries.values()
+            for entry in versions.values()
+        ]
+        return json.dumps({"keys": rows, "seen": sorted(self._seen)}).encode()
+
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Changes that are saved together at the end, or do not happen at all."""
-        entries, seen = dict(self._entries), set(self._seen)
+        entries, seen = {name: dict(versions) for name, versions in self._entries.items()}, set(self._seen)
         try:
             yield
-            self.save()
+            if (self._entries, self._seen) != (entries, seen):
+                self.save()
         except BaseException:
             self._entries, self._seen = entries, seen
             raise
@@ -157,14 +163,17 @@ class KeyStore:
 
     def __iter__(self) -> Iterator[KeyInfo]:
         """All versions of all keys, by name and version."""
-        return (self._entries[key].info for key in sorted(self._entries))
+        for _, versions in sorted(self._entries.items()):
+            for _, entry in sorted(versions.items()):
+                yield entry.info
 
     def find(self, name: str, version: int | None = None) -> KeyInfo | None:
         """A version of a key, or the active one."""
+        versions = self._entries.get(name, {})
         if version is not None:
-            entry = self._entries.get((name, version))
+            entry = versions.get(version)
             return None if entry is None else entry.info
-        return next((info for info in self if info.name == name and info.state is KeyState.ACTIVE), None)
+        return next((one.info for one in versions.values() if one.info.state is KeyState.ACTIVE), None)
 
     def add(self, new: NewKey, now: str) -> KeyInfo:
         """Put a key in, pending.
@@ -172,7 +181,7 @@ class KeyStore:
         Raises:
             KeyManagementError: the value does not fit its algorithm, or that version is there.
         """
-        versions = [version for name, version in self._entries if name == new.name]
+        versions = self._entries.setdefault(new.name, {})
         version = new.version or max(versions, default=0) + 1
         if version in versions:
             raise KeyManagementError(f"{self.place}: there is a key {new.name} version {version} already")
@@ -180,7 +189,7 @@ class KeyStore:
             new.name, version, new.level, new.usage, new.algorithm, bits_of(new.algorithm, new.value),
             check_value(new.algorithm, new.value), KeyState.PENDING, now, expires=new.expires, peer=new.peer,
         )  # fmt: skip
-        self._entries[info.name, version] = _Entry(info, new.value)
+        versions[version] = _Entry(info, new.value)
         return info
 
     def change(self, name: str, version: int, state: KeyState, now: str) -> KeyInfo:
@@ -189,7 +198,7 @@ class KeyStore:
         Raises:
             KeyManagementError: there is no such key, or that state does not follow.
         """
-        entry = self._entries.get((name, version))
+        entry = self._entries.get(name, {}).get(version)
         if entry is None:
             raise KeyManagementError(f"{self.place}: there is no key {name} version {version}")
         if state not in NEXT_STATES[entry.info.state]:
@@ -203,12 +212,28 @@ class KeyStore:
                 changed = _Entry(replace(entry.info, state=state, retired=now), entry.value)
             case _:
                 changed = _Entry(replace(entry.info, state=state, destroyed=now), b"")
-        self._entries[name, version] = changed
+        self._entries[name][version] = changed
         return changed.info
 
     def lose(self, name: str, version: int) -> None:
-        """Take a key out: what a fault of the device does (PERSO-126)."""
-        del self._entries[name, version]
+        """Take a key out: what a fault of the device does (PERSO-126).
+
+        Raises:
+            KeyManagementError: there is no such key.
+        """
+        if self._entries.get(name, {}).pop(version, None) is None:
+            raise KeyManagementError(f"{self.place}: there is no key {name} version {version}")
+
+    def take_back(self, content: bytes, name: str, version: int) -> None:
+        """Put a key in as it was in an earlier content of this store.
+
+        Raises:
+            KeyManagementError: there it was not.
+        """
+        entries, _ = _read(content)
+        if version not in entries.get(name, {}):
+            raise KeyManagementError(f"the backup of {self.place} has no key {name} version {version}")
+        self._entries.setdefault(name, {})[version] = entries[name][version]
 
     def use(self, name: str, step: Callable[[bytes], _Result], version: int | None = None) -> _Result:
         """Compute with a value inside: of the active version, or of a named one that is not destroyed.
@@ -220,7 +245,7 @@ class KeyStore:
         if info is None or info.state is KeyState.DESTROYED:
             which = "no active key" if version is None else f"no version {version} of"
             raise KeyManagementError(f"{self.place} has {which} {name}")
-        return step(self._entries[info.name, info.version].value)
+        return step(self._entries[info.name][info.version].value)
 
     def first_time(self, token: str) -> bool:
         """Note something that may come once; whether this was the first time."""
@@ -228,6 +253,17 @@ class KeyStore:
             return False
         self._seen.add(token)
         return True
+
+
+def _read(content: bytes) -> tuple[_Entries, set[str]]:
+    """Keys, and what came before, of a store's content."""
+    document = json.loads(content)
+    entries: _Entries = {}
+    for row in document["keys"]:
+        value = bytes.fromhex(row.pop("value"))
+        info = KeyInfo(**row | {name: kind(row[name]) for name, kind in _ENUMS.items()})
+        entries.setdefault(info.name, {})[info.version] = _Entry(info, value)
+    return entries, set(document["seen"])
 
 
 def _header(place: Place, about: dict[str, Any]) -> bytes:
