@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from terminal.perso.batches.packages import Package, check_package
 from terminal.perso.data.codec import all_from_json, dump, load, to_json
-from terminal.perso.data.document import is_date
 from terminal.perso.data.errors import DataError
+from terminal.perso.data.numbers import is_date
 from terminal.perso.records import Batch, CardMakingList, Rejection
 
 VERSION: Final = 1
