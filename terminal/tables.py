@@ -8,11 +8,14 @@ from dataclasses import MISSING, fields
 from datetime import date
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from terminal.errors import UsageError
 
 _Row = TypeVar("_Row")
+_KINDS: Final = {
+    str: "text", int: "a whole number", float: "a number with a decimal point", bool: "true or false", date: "a date",
+}  # fmt: skip
 
 
 def read_tables(source: Traversable | Path) -> Mapping[str, Any]:
@@ -77,8 +80,7 @@ def _value(value: object, kind: Any, where: str) -> object:
             raise UsageError(f"{where}: {value} is none of {', '.join(names)}")
         return names[value]
     if type(value) is not kind:
-        expected = {str: "text", int: "a whole number", bool: "true or false", date: "a date"}[kind]
-        raise UsageError(f"{where} is {expected}")
+        raise UsageError(f"{where} is {_KINDS[kind]}")
     if isinstance(value, int) and value < 0:
         raise UsageError(f"{where} is not below zero")
     return value

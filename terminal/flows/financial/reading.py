@@ -17,14 +17,15 @@ from terminal.outcome import Cause
 _PSE = Environment.PSE
 _TEMPLATES_ONLY: Final = 10
 """Records of files 1 to 10 are templates 70; those of others may have any form."""
-_MANDATORY: Final = (0x5F24, 0x5A, 0x8C, 0x8D)
-_LENGTHS: Final = {
+MANDATORY: Final = (0x5F24, 0x5A, 0x8C, 0x8D)
+"""Items without which no transaction goes on (EMV Book 3 §7.2)."""
+LENGTHS: Final = {
     0x57: (1, 19), 0x5A: (1, 10), 0x5F24: (3, 3), 0x5F25: (3, 3), 0x5F28: (2, 2), 0x5F34: (1, 1), 0x8F: (1, 1),
     0x9F07: (2, 2), 0x9F08: (2, 2), 0x9F0D: (5, 5), 0x9F0E: (5, 5), 0x9F0F: (5, 5), 0x9F14: (1, 1), 0x9F23: (1, 1),
     0x9F42: (2, 2),
 }  # fmt: skip
 """Items on which a decision rests, with least and greatest length in bytes; another length ends the transaction."""
-_OF_NO_CONSEQUENCE: Final = {
+LENGTHS_OF_NO_CONSEQUENCE: Final = {
     0x5F20: (2, 26), 0x5F2D: (2, 8), 0x5F30: (2, 2), 0x9F0B: (27, 45), 0x9F11: (1, 1), 0x9F12: (1, 16),
     0x9F4D: (2, 2), 0x9F61: (1, 40), 0x9F62: (1, 1), 0x9F63: (16, 16),
 }  # fmt: skip
@@ -144,10 +145,10 @@ def card_date(value: bytes) -> date | None:
 def _check_lengths(tx: Transaction) -> None:
     """Items of a wrong length end the transaction, or are dropped where nothing depends on them."""
     data = tx.app.data
-    for tag, (least, greatest) in _OF_NO_CONSEQUENCE.items():
+    for tag, (least, greatest) in LENGTHS_OF_NO_CONSEQUENCE.items():
         if tag in data and not least <= len(data[tag]) <= greatest:
             del data[tag]
-    for tag, (least, greatest) in _LENGTHS.items():
+    for tag, (least, greatest) in LENGTHS.items():
         if tag in data and not least <= len(data[tag]) <= greatest:
             stop(Cause.CARD_DATA, "application data", f"{item_of(tag).name} ({tag:X}) has {len(data[tag])} bytes")
 
@@ -155,7 +156,7 @@ def _check_lengths(tx: Transaction) -> None:
 def _check_mandatory(tx: Transaction) -> None:
     """KRN-REC-012 to 014."""
     step, data = "application data", tx.app.data
-    if missing := [item_of(tag).name for tag in _MANDATORY if tag not in data]:
+    if missing := [item_of(tag).name for tag in MANDATORY if tag not in data]:
         stop(Cause.CARD_DATA, step, f"the card lacks {', '.join(missing)}")
     if card_date(data[0x5F24]) is None:
         stop(Cause.CARD_DATA, step, f"the expiry date {data[0x5F24].hex().upper()} is no date")

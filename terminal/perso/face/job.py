@@ -1,0 +1,102 @@
+"""The print job (图形数据文件): what the printing station gets for a batch, one document for all its cards."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from terminal.errors import UsageError
+from terminal.perso.face.fields import printed, unprinted
+from terminal.perso.face.model import Face, Field, Medium, PrintMethod
+from terminal.perso.face.svg import render
+from terminal.perso.face.template import Template
+
+FORMAT: Final = "cardterm-print-job"
+VERSION: Final = 1
+_BATCH, _CARDS = "batch", "cards"
+
+
+@dataclass(frozen=True, slots=True)
+class PrintJob:
+    """The faces of a batch, in the order in which they are printed."""
+
+    batch: str
+    faces: tuple[Face, ...]
+
+    def face(self, order: str) -> Face:
+        """The face of an order.
+
+        Raises:
+            UsageError: the job has none.
+        """
+        for face in self.faces:
+            if face.order == order:
+                return face
+        raise UsageError(f"the print job of batch {self.batch} has no face for order {order}")
+
+
+def file_name(face: Face) -> str:
+    """The name of the rendered face beside the job."""
+    return f"{face.order}.svg"
+
+
+def write_job(job: PrintJob, template: Template) -> bytes:
+    """The job as JSON; each card has the digest of its rendered face."""
+    cards = [
+        {
+            "order": face.order,
+            "design": face.design,
+            "medium": face.medium.value,
+            "method": face.method.value,
+            "elements": {field.value: printed(field, text) for field, text in face.fields.items()},
+            "photo": base64.b64encode(face.photo).decode(),
+            "face": file_name(face),
+            "sha256": hashlib.sha256(render(face, template)).hexdigest(),
+        }
+        for face in job.faces
+    ]
+    document = {"format": FORMAT, "version": VERSION, "verdict": "written", _BATCH: job.batch, _CARDS: cards}
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def read_job(document: bytes, template: Template, name: str = "print job") -> PrintJob:
+    """The job of a document.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        content = json.loads(document)
+    except ValueError as error:
+        raise UsageError(f"{name}: this is no JSON: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
+        raise UsageError(f"{name}: this is no print job of version {VERSION}")
+    cards = content.get(_CARDS)
+    if not isinstance(content.get(_BATCH), str) or not isinstance(cards, list):
+        raise UsageError(f"{name}: the print job has no batch or no cards")
+    return PrintJob(content[_BATCH], tuple(_faces(cards, template, name)))
+
+
+def _faces(cards: Iterable[Any], template: Template, name: str) -> Iterable[Face]:
+    for number, card in enumerate(cards, 1):
+        where = f"{name}: card {number}"
+        try:
+            yield _face(card, template)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{where}: {error} is missing or has another form") from error
+        except (ValueError, binascii.Error) as error:
+            raise UsageError(f"{where}: {error}") from error
+
+
+def _face(card: Mapping[str, Any], template: Template) -> Face:
+    elements = {Field(word): text for word, text in card["elements"].items()}
+    fields = {field: unprinted(field, text) for field, text in elements.items()}
+    medium = Medium(card["medium"])
+    return Face(
+        card["order"], card["design"], medium, PrintMethod(card["method"]), fields,
+        base64.b64decode(card["photo"], validate=True),
+        template.stripe.box if medium is Medium.HIDDEN_STRIPE else None,
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""The template of faces: vectors/perso/face.toml, and what a workshop changes of it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cardsim.resources import resource
+from terminal.errors import UsageError
+from terminal.perso.face.model import Box, Field, Medium, Side
+from terminal.tables import row_of, rows
+
+_SECTIONS: Final = ("card", "chip", "design", "stripe", "blank", "element")
+
+
+@dataclass(frozen=True, slots=True)
+class CardShape:
+    """The body of a card in millimetres."""
+
+    width: float
+    height: float
+    radius: float
+
+    @property
+    def box(self) -> Box:
+        """The whole of it."""
+        return Box(0, 0, self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """Where the hidden stripe of the transition form lies: edges in millimetres (SCHEME-228)."""
+
+    left: float
+    right: float
+    near: float
+    far: float
+
+    @property
+    def box(self) -> Box:
+        """The stripe, along the upper edge of the card."""
+        return Box(self.left, self.near, round(self.right - self.left, 2), round(self.far - self.near, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """An approved design (SCHEME-221)."""
+
+    id: str
+    title: str
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A text of the blank card."""
+
+    id: str
+    side: Side
+    x: float
+    y: float
+    size: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element of the holder: of a text, x and y of its base line; of the photo, of its upper left corner."""
+
+    field: Field
+    label: str
+    side: Side
+    x: float
+    y: float
+    size: float
+    width: float
+
+    @property
+    def box(self) -> Box:
+        """The room that it may take."""
+        top = self.y if self.field is Field.PHOTO else self.y - self.size
+        return Box(self.x, round(top, 2), self.width, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """All of it."""
+
+    card: CardShape
+    chip: Box
+    designs: tuple[Design, ...]
+    stripe: Stripe
+    blanks: tuple[Blank, ...]
+    elements: tuple[Element, ...]
+
+    def design(self, name: str) -> Design:
+        """An approved design by its id.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        for design in self.designs:
+            if design.id == name:
+                return design
+        raise UsageError(f"design {name} is not approved; approved are {', '.join(d.id for d in self.designs)}")
+
+
+def template(changes: Mapping[str, Any] | None = None) -> Template:
+    """The template.
+
+    Args:
+        changes: sections of the [face] table of a workshop, each in the place of the built-in one.
+
+    Raises:
+        UsageError: a section is unknown or has another form.
+    """
+    tables: dict[str, Any] = tomllib.loads(resource("perso", "face.toml").read_text(encoding="utf8"))
+    where = "face"
+    for name, value in (changes or {}).items():
+        if name not in _SECTIONS:
+            raise UsageError(f"{where}: {name} is not known; known are {', '.join(_SECTIONS)}")
+        tables[name] = value
+    made = Template(
+        row_of(_table(tables, "card"), CardShape, f"{where}: card"),
+        row_of(_table(tables, "chip"), Box, f"{where}: chip"),
+        rows(tables, "design", Design, where),
+        row_of(_table(tables, "stripe"), Stripe, f"{where}: stripe"),
+        rows(tables, "blank", Blank, where),
+        rows(tables, "element", Element, where),
+    )
+    _check(made, where)
+    return made
+
+
+def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = tables[name]
+    if not isinstance(found, dict):
+        raise UsageError(f"face: {name} is no table")
+    return found
+
+
+def _check(made: Template, where: str) -> None:
+    fields = [element.field for element in made.elements]
+    if len(fields) != len(Field) or set(fields) != set(Field):
+        raise UsageError(f"{where}: each of {', '.join(field.value for field in Field)} is there as an element, once")
+    for element in made.elements:
+        if not element.box.inside(made.card.box):
+            raise UsageError(f"{where}: {element.field.value} does not lie on the card")
+        if element.side is Side.FRONT and element.box.meets(made.chip):
+            raise UsageError(f"{where}: {element.field.value} lies on the chip")
