@@ -97,6 +97,11 @@ class KeyPlan:
     limit: int
     generations: int = 1
 
+    @property
+    def external(self) -> bool:
+        """Whether EXTERNAL AUTHENTICATE proves it, and files may ask for it."""
+        return self.use is KeyUse.EXTERNAL
+
 
 @dataclass(frozen=True, slots=True)
 class DfPlan:

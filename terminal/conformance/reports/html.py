@@ -3,68 +3,30 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from terminal.conformance.reports.document import Run, document
+from terminal.conformance.reports.page import COLOURED, page, pairs, table, verdict_mark
 from terminal.conformance.reports.plots import times_plot
 from terminal.conformance.reports.record import ORDER, Record
 from terminal.conformance.reports.transcript import transcript
-
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-_COLOURED: Final = ("passed", "failed", "error", "weak", "interrupted")
 
 
 def html(run: Run) -> str:
     """The page."""
     content = document(run)
-    assets = files("terminal.conformance.reports")
-    style = assets.joinpath("page.css").read_text(encoding="utf8")
-    script = assets.joinpath("page.js").read_text(encoding="utf8")
+    script = files("terminal.conformance.reports").joinpath("page.js").read_text(encoding="utf8")
     sections: tuple[Iterable[str], ...] = (
         _head(content), _comparison(content["comparison"]), _groups(run), _search(run), _cases(run),
         _traceability(content), _coverage(content["coverage"]), _times(content["coverage"]["times"]), _about(content),
     )  # fmt: skip
-    body = "\n".join(line for section in sections for line in section)
     title = f"Conformance: {content['verdict']} — {content['target']['name']}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n"
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
-    )
-
-
-def _v(verdict: str) -> str:
-    kind = verdict if verdict in _COLOURED else "other"
-    return f'<span class="v {kind}">{escape(verdict)}</span>'
-
-
-def _pairs(values: Mapping[str, object]) -> str:
-    shown = {name: value for name, value in values.items() if value not in ("", None, [], {})}
-    return "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{escape(str(v))}</dd>" for n, v in shown.items()) + "</dl>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], name: str = "", values: Sequence[str] = ()) -> str:
-    """A table of cells that are HTML already; `values` are the rows' verdicts."""
-    top = "".join(f"<th>{escape(text)}</th>" for text in head)
-    lines = []
-    for number, row in enumerate(rows):
-        data = f' data-v="{escape(values[number])}"' if values else ""
-        cells = "".join(f'<td data-l="{escape(label)}">{cell}</td>' for label, cell in zip(head, row, strict=True))
-        lines.append(f"<tr{data}>{cells}</tr>")
-    mark = f' id="{name}"' if name else ""
-    return (
-        f'<div class="wide"><table{mark}><thead><tr>{top}</tr></thead><tbody>\n'
-        + "\n".join(lines)
-        + "\n</tbody></table></div>"
-    )
+    return page(title, (line for section in sections for line in section), script)
 
 
 def _head(content: Mapping[str, Any]) -> Iterator[str]:
     target, counts = content["target"], content["summary"]
-    yield f"<h1>Conformance: {_v(content['verdict'])}</h1>"
+    yield f"<h1>Conformance: {verdict_mark(content['verdict'])}</h1>"
     if content["reason"]:
         yield f"<p>{escape(content['reason'])}</p>"
     numbers = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts.get(word))
@@ -72,7 +34,7 @@ def _head(content: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"<p>Note: {escape(hint)}</p>" for hint in content["hints"])
     yield '<nav><a href="#verdicts">verdicts</a> · <a href="#cases">cases</a> · <a href="#traceability">traceability</a> · <a href="#coverage">coverage</a> · <a href="#times">times</a> · <a href="#about">about this run</a></nav>'  # noqa: E501
     yield "<h2>The card</h2>"
-    yield _pairs(
+    yield pairs(
         {
             "target": f"{target['name']} ({target['kind']})",
             "ATR": target["atr"],
@@ -91,7 +53,7 @@ def _comparison(found: Mapping[str, Any] | None) -> Iterator[str]:
         return
     yield f"<h2>Against {escape(found['against'])}</h2>"
     rows = [(escape(name), str(len(ids)), _links(ids)) for name, ids in found.items() if name != "against" and ids]
-    yield _table(("what", "cases", "which"), rows) if rows else "<p>Nothing changed.</p>"
+    yield table(("what", "cases", "which"), rows) if rows else "<p>Nothing changed.</p>"
 
 
 def _links(ids: Iterable[str]) -> str:
@@ -104,7 +66,7 @@ def _bar(verdicts: Sequence[str]) -> str:
         for word in ("passed", "weak", "failed", "error")
         if word in verdicts
     )
-    rest = sum(word not in _COLOURED for word in verdicts)
+    rest = sum(word not in COLOURED for word in verdicts)
     return f'<span class="bar">{"".join(parts)}<i style="flex:{rest}"></i></span>'
 
 
@@ -119,8 +81,8 @@ def _groups(run: Run) -> Iterator[str]:
     for name, found in groups.items():
         verdict = next(word for word in (*ORDER[:3], *ORDER[3:]) if word in found)
         shown = ", ".join(f"{found.count(word)} {word}" for word in ORDER if word in found)
-        rows.append((escape(name), _v(verdict), _bar(found), escape(shown)))
-    yield _table(("group", "verdict", "requirements", "numbers"), rows, "groups")
+        rows.append((escape(name), verdict_mark(verdict), _bar(found), escape(shown)))
+    yield table(("group", "verdict", "requirements", "numbers"), rows, "groups")
 
 
 def _search(run: Run) -> Iterator[str]:
@@ -147,7 +109,7 @@ def _case(record: Record, run: Run) -> str:
     text = "\n".join(transcript(record, run.requirements))
     return (
         f'<details class="case" id="case-{escape(record.id)}" data-v="{escape(record.verdict)}">'
-        f"<summary>{_v(record.verdict)} <b>{escape(record.id)}</b> {escape(record.title)}</summary>"
+        f"<summary>{verdict_mark(record.verdict)} <b>{escape(record.id)}</b> {escape(record.title)}</summary>"
         f"<pre>{escape(text)}</pre></details>"
     )
 
@@ -163,18 +125,18 @@ def _traceability(content: Mapping[str, Any]) -> Iterator[str]:
             escape(row["level"]),
             escape(row["evidence"]),
             _links(row["cases"]) + (f" (same as {escape(', '.join(row['same_as']))})" if row["same_as"] else ""),
-            _v(row["verdict"]),
+            verdict_mark(row["verdict"]),
         )
         for row in rows
     ]
     head = ("requirement", "clause", "level", "evidence", "cases", "verdict")
-    yield _table(head, cells, "trace", [row["verdict"] for row in rows])
+    yield table(head, cells, "trace", [row["verdict"] for row in rows])
 
 
 def _coverage(found: Mapping[str, Any]) -> Iterator[str]:
     needs, states = found["requirements"], found["states"]
     yield '<h2 id="coverage">Coverage</h2>'
-    yield _pairs(
+    yield pairs(
         {
             "requirements with a case": f"{needs['with_case']} of {needs['total']}",
             "commands of the tables": f"{sum(c['sent'] for c in found['commands'])} of {len(found['commands'])} sent",
@@ -192,7 +154,7 @@ def _coverage(found: Mapping[str, Any]) -> Iterator[str]:
         for command in found["commands"]
     ]  # fmt: skip
     head = ("where", "command", "sent", "status words seen", "declared, not seen", "seen, not declared")
-    yield "<details><summary>Commands and their status words</summary>" + _table(head, rows) + "</details>"
+    yield "<details><summary>Commands and their status words</summary>" + table(head, rows) + "</details>"
     if needs["without"]:
         names = escape(" ".join(needs["without"]))
         yield f"<details><summary>{len(needs['without'])} requirements without a case</summary><p>{names}</p></details>"
@@ -211,6 +173,6 @@ def _about(content: Mapping[str, Any]) -> Iterator[str]:
         "program": run["program"], "Python": run["python"], "platform": run["platform"], "started": run["started"],
         "duration": f"{run['seconds']} s, {run['cases_per_second']} cases/s",
     }  # fmt: skip
-    yield _pairs(shown | {f"option {name}": value for name, value in run["options"].items() if value})
+    yield pairs(shown | {f"option {name}": value for name, value in run["options"].items() if value})
     yield "<h3>Profile</h3>"
-    yield _pairs(profile)
+    yield pairs(profile)

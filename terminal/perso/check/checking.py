@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
+from cardsim.decode.lifecycle import GET_STATUS
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import CaKey, KeyFile
@@ -57,7 +58,7 @@ def read_card(card: Card, known: Known, draw: Callable[[int], bytes]) -> Facts:
     access = Access(known.keys.ssse, known.pin)
     try:
         atr = link.reset()
-        status = link.send(CommandApdu(0x80, 0xF2, 0x00, 0x00, le=256))
+        status = link.send(CommandApdu.parse(GET_STATUS))
         contactless = link.select(_CONTACTLESS)
         structure = structure_of(link, known.profile.ssse if known.profile is not None else None)
         social = read_social(link, structure, atr, access)

@@ -59,7 +59,7 @@ def _printed(facts: Facts) -> Iterator[str]:
     face = facts.face
     for field, found in _on_the_chip(facts).items():
         shown = face.fields.get(field)
-        if shown is not None and shown != found:
+        if shown and shown != found:
             yield f"{field.value}: {shown} is printed, and {found} is in the chip"
 
 

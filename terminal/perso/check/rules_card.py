@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.cos.states import CardState, Presence
+from cardsim.decode.lifecycle import read_status
 from cardsim.iso7816.atr import Atr, AtrError
-from cardsim.iso7816.tlv import TlvError, find, parse
 from terminal.perso.check.facts import ISSUER, Facts
 from terminal.perso.check.rule import Part, Rule, Severity, Unseen
 
 _HISTORICAL: Final = 13
 _REGION: Final = slice(7, 9)
-_OPERATIONAL: Final = b"\x03"
-_ISSUED: Final = b"\x03"
 _STRIPE_TAGS: Final = (0x56, 0x9F1F, 0x9F20)
 
 
@@ -77,21 +75,20 @@ def _structure(facts: Facts) -> Iterator[str]:
 
 def _life_cycle(facts: Facts) -> Iterator[str]:
     """GET STATUS is a command of our own cards; others do not tell."""
-    status = facts.content.status
-    if not status.ok:
-        raise Unseen(f"the card does not tell its state (GET STATUS answers {status})")
-    try:
-        state = find(status.data, 0x70, 0x80)
-        parts = [item for item in parse(find(status.data, 0x70) or b"") if item.tag == 0xA1]
-        environments = {find(part.value, 0x84): find(part.value, 0x8A) for part in parts}
-    except TlvError as error:
-        yield f"the answer to GET STATUS is malformed: {error}"
+    answer = facts.content.status
+    if not answer.ok:
+        raise Unseen(f"the card does not tell its state (GET STATUS answers {answer})")
+    status = read_status(answer.data)
+    if status is None:
+        yield "the answer to GET STATUS says nothing about a life cycle"
         return
-    if state != _OPERATIONAL:
-        yield f"the card is in state {(state or b'').hex()}, not operational (03)"
-    for name, words in ((SSSE_NAME, "social-security"), (PSE_NAME, "payment")):
-        if name in environments and environments[name] != _ISSUED:
-            yield f"the {words} environment is in state {(environments[name] or b'').hex()}, not issued (03)"
+    if status.card != CardState.OPERATIONAL:
+        yield f"the card is in state {status.card:02X}, not operational (03)"
+    for environment in status.environments:
+        if environment.blocked:
+            yield f"the environment {environment.fid:04X} is blocked"
+        if environment.presence != Presence.ISSUED:
+            yield f"the environment {environment.fid:04X} is in state {environment.presence:02X}, not issued (03)"
 
 
 def _contact_only(facts: Facts) -> Iterator[str]:

@@ -20,6 +20,7 @@ _TEST_CODE: Final = b"\xff" * 4
 _CARD_CLASSES: Final = "1234"
 _NAME_TAGS: Final = frozenset({0x09, 0x4E})
 _NAME_LENGTH: Final = 30
+_DATE_LENGTH: Final = 4
 _PHOTO: Final = (SSSE_DF, 0xEF08)
 _LARGEST_PHOTO: Final = 4096
 _JPEG: Final = b"\xff\xd8\xff"
@@ -92,7 +93,8 @@ def _not_expired(facts: Facts) -> Iterator[str]:
 
 def _dates(facts: Facts) -> Iterator[str]:
     for place, item, value in facts.items():
-        if item.tag is None or item_of(item.tag, simple=True).format is not Format.DATE8:
+        dated = item.tag is not None and item_of(item.tag, simple=True).format is Format.DATE8
+        if not dated or item.length != _DATE_LENGTH:  # 39 of a 1.00 card is another item
             continue
         digits = value.hex().upper().rstrip("F")
         if digits and _day(digits) is None:

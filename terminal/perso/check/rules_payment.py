@@ -1,7 +1,7 @@
 """Rules of the payment application: selection, records, mandatory data, numbers, dates, limits, electronic cash."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
 
@@ -32,6 +32,8 @@ _CASH_AMOUNTS: Final = {0x9F77: "balance limit", 0x9F78: "transaction limit", 0x
 _OFFLINE_PIN: Final = frozenset({0x01, 0x03, 0x04, 0x05})
 """CVM codes under which the card itself checks a PIN."""
 _PERSON_KINDS: Final = range(6)
+_COUNTERS: Final = frozenset({0x9F13, 0x9F36, 0x9F79})
+"""What a card counts itself (GET DATA)."""
 
 
 def _selection(facts: Facts) -> Iterator[str]:
@@ -273,7 +275,11 @@ def _log(facts: Facts) -> Iterator[str]:
 
 
 def _cash(facts: Facts) -> Iterator[str]:
-    """Contact electronic cash is present, in yuan, and holds nothing yet (PERSO-166)."""
+    """Contact electronic cash is present, and holds nothing yet (PERSO-166)."""
+    _ = facts.paths
+    profile = facts.profile
+    if profile is not None and profile.pse is not None and not profile.pse["afl_cash"]:
+        raise Unseen("the profile has no electronic cash")
     amounts: dict[int, int] = {}
     for tag, words in _CASH_AMOUNTS.items():
         value = facts.payment.value(tag)
@@ -288,20 +294,6 @@ def _cash(facts: Facts) -> Iterator[str]:
             yield f"electronic cash holds {amounts[0x9F79]} fen already"
     if not any(path.name == CASH and path.records for path in facts.payment.paths):
         yield "the card has no path for electronic cash"
-
-
-def _has_cash(facts: Facts) -> bool:
-    profile = facts.profile
-    if profile is not None and profile.pse is not None:
-        return bool(profile.pse["afl_cash"])
-    return True
-
-
-def _cash_where_wanted(facts: Facts) -> Iterator[str]:
-    _ = facts.paths
-    if not _has_cash(facts):
-        raise Unseen("the profile has no electronic cash")
-    yield from _cash(facts)
 
 
 def _data(facts: Facts) -> Iterator[str]:
@@ -320,6 +312,37 @@ def _data(facts: Facts) -> Iterator[str]:
         if objects.get(tag) != value:
             found = objects.get(tag, b"").hex().upper() or "missing"
             yield f"{tag:X} ({item_of(tag).name}) is {found}, the data say {value.hex().upper()}"
+
+
+def _profile(facts: Facts) -> Iterator[str]:
+    """What the structure of the profile fixes for all cards."""
+    if facts.profile is None or facts.profile.pse is None:
+        raise Unseen("no profile with a payment environment was given (--profile)")
+    wanted, payment = facts.profile.pse, facts.payment
+    for path in facts.paths:
+        kind = "cash" if path.name == CASH else "debit"
+        pin = facts.profile.offline_pin and kind == "debit"
+        codes = wanted["action_codes"][kind]
+        values = {
+            0x8C: wanted["cdol1"], 0x8D: wanted["cdol2"], 0x9F07: wanted["application_usage"],
+            0x9F08: wanted["version"], 0x5F28: wanted["country"], 0x9F42: wanted["country"],
+            0x8E: wanted["cvm_offline_pin" if pin else f"cvm_{kind}"], 0x5F30: f"0{wanted['service_code']}",
+            0x9F0D: codes["default"], 0x9F0E: codes["denial"], 0x9F0F: codes["online"],
+        }  # fmt: skip
+        found = {tag: path.objects.get(tag, b"").hex().upper() for tag in values}
+        found |= {0x82: path.aip.hex().upper(), 0x94: path.options[1].hex().upper()}
+        values |= {0x82: wanted["aip"], 0x94: wanted[f"afl_{kind}"]}
+        yield from _differences(path.name, found, values)
+    fixed = {int(tag, 16): value for table in ("risk", "card") for tag, value in wanted[table].items()}
+    fixed |= {0x9F4F: wanted["log_format"]}
+    told = {tag: value for tag in fixed if tag not in _COUNTERS and (value := payment.value(tag)) is not None}
+    yield from _differences("GET DATA", {tag: value.hex().upper() for tag, value in told.items()}, fixed)
+
+
+def _differences(place: str, found: Mapping[int, str], wanted: Mapping[int, str]) -> Iterator[str]:
+    for tag, value in found.items():
+        if value != wanted[tag]:
+            yield f"{place}: {tag:X} ({item_of(tag).name}) is {value or 'missing'}, the profile has {wanted[tag]}"
 
 
 PAYMENT_RULES: Final = (
@@ -350,7 +373,8 @@ PAYMENT_RULES: Final = (
     Rule("payment.lists", Part.DATA, "JR/T 0025.5 annex E", "CDOL1, CDOL2 and DDOL ask for what is signed.", _lists),
     Rule("payment.log", Part.STRUCTURE, "JR/T 0025.5 annex A", "Log entry and log format are there.", _log),
     Rule("payment.electronic-cash", Part.DATA, "PERSO-166", "Electronic cash is there, with limits and no balance.",
-         _cash_where_wanted),
+         _cash),
+    Rule("payment.profile", Part.DATA, "PBOC part 10", "Data that all cards share are those of the profile.", _profile),
     Rule("payment.data", Part.DATA, "PERSO-112", "What is on the card is what the bank's data say.", _data),
 )  # fmt: skip
 """In the order of the report."""

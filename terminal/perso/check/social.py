@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cardsim.cos.files import FileType
-from cardsim.cos.keys import KeyUse
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.decode.commands import SSSE_NAME
@@ -72,8 +70,8 @@ def read_social(link: CheckLink, structure: SsseStructure | None, atr: bytes, ac
     found = SocialContent(selected, directory, dfs)
     files = {}
     for df in structure.dfs:
-        link.select(df.name)
-        files.update({(df.fid, file.fid): _plain(link, file) for file in _readable(structure, df.fid)})
+        if link.select(df.name).ok:
+            files.update({(df.fid, file.fid): _plain(link, file) for file in _readable(structure, df.fid)})
     found = replace(found, files=files)
     return _with_rights(link, structure, found, atr, access)
 
@@ -101,7 +99,7 @@ def key_of(access: Access, content: SocialContent, atr: bytes, name: str) -> byt
 
 
 def _readable(structure: SsseStructure, df: int) -> list[FilePlan]:
-    return [file for file in structure.files_of(df) if file.type is not FileType.ACCOUNT]
+    return [file for file in structure.files_of(df) if file.sfi]  # an account file has none, and is not read
 
 
 def _directory(link: CheckLink, selected: Answer) -> tuple[bytes, ...]:
@@ -150,13 +148,14 @@ def _with_rights(
     files = dict(found.files)
     pin = None
     for df in structure.dfs:
-        link.select(df.name)
+        if not link.select(df.name).ok:
+            continue
         if access.pin is not None and pin is None:
             data = bytes.fromhex(access.pin + "F" * (len(access.pin) % 2))
             pin = link.send(CommandApdu(0x00, 0x20, 0x00, 0x00, data))
         if proved and suite is not None:
             for key in structure.keys:
-                if key.df == df.fid and key.use is KeyUse.EXTERNAL:
+                if key.df == df.fid and key.external:
                     _prove(link, structure, key, suite, key_of(access, found, atr, key.name), keys)
         for file in _readable(structure, df.fid):
             if 0 not in file.read.masks and files[df.fid, file.fid].selected.ok:

@@ -43,8 +43,8 @@ def file_name(face: Face) -> str:
     return f"{face.order}.svg"
 
 
-def write_job(job: PrintJob, template: Template) -> bytes:
-    """The job as JSON; each card has the digest of its rendered face."""
+def document(job: PrintJob, template: Template) -> dict[str, Any]:
+    """The job as a document; each card has the digest of its rendered face. Its schema stands in docs/json."""
     cards = [
         {
             "order": face.order,
@@ -58,18 +58,22 @@ def write_job(job: PrintJob, template: Template) -> bytes:
         }
         for face in job.faces
     ]
-    document = {"format": FORMAT, "version": VERSION, "verdict": "written", _BATCH: job.batch, _CARDS: cards}
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+    return {"format": FORMAT, "version": VERSION, "verdict": "written", _BATCH: job.batch, _CARDS: cards}
 
 
-def read_job(document: bytes, template: Template, name: str = "print job") -> PrintJob:
+def write_job(job: PrintJob, template: Template) -> bytes:
+    """The document as JSON in UTF-8."""
+    return (json.dumps(document(job, template), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def read_job(data: bytes, template: Template, name: str = "print job") -> PrintJob:
     """The job of a document.
 
     Raises:
         UsageError: it is none.
     """
     try:
-        content = json.loads(document)
+        content = json.loads(data)
     except ValueError as error:
         raise UsageError(f"{name}: this is no JSON: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:

@@ -6,6 +6,8 @@ from typing import Final
 
 from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
+from terminal.cli.options.perso.check import add_check
+from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.product import add_product
 
 
@@ -25,6 +27,18 @@ WORDS: Final[tuple[Word, ...]] = (
         "the rules of the product: fees, approvals, whether cards may be made, the quarterly report",
         "product show work",
         add_product,
+    ),
+    Word(
+        "check",
+        "a finished card, read and held against rules, its data and its face; nothing on it changes",
+        "check --card me.card --profile dual-3.0-sm4 --data batch.json",
+        add_check,
+    ),
+    Word(
+        "face",
+        "the faces of a batch, rendered, and the print job",
+        "face workshop batch.json --method laser",
+        add_face,
     ),
 )
 

@@ -1,0 +1,36 @@
+"""`cardterm perso face`: the faces of a batch, rendered and as a print job."""
+
+import argparse
+from pathlib import Path
+
+from terminal.cli.output import Writer, to_json
+from terminal.errors import UsageError
+from terminal.perso.data.document import read_batch
+from terminal.perso.face.job import document
+from terminal.perso.face.model import PrintMethod
+from terminal.perso.face.template import template
+from terminal.perso.face.writing import job_of, write_faces
+from terminal.perso.workshop import Workshop
+
+
+def face_command(arguments: argparse.Namespace) -> int:
+    """Run `cardterm perso face`."""
+    try:
+        data = Path(arguments.data).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{arguments.data}: {error.strerror}") from error
+    batch = read_batch(data, arguments.data)
+    records = [record for record in batch.records if arguments.order in (None, record.order)]
+    if not records:
+        raise UsageError(f"{arguments.data}: there is no order {arguments.order or 'at all'}")
+    with Workshop(Path(arguments.folder)) as workshop:
+        layout = template(workshop.settings.section("face"))
+        design = arguments.design or layout.designs[0].id
+        job = job_of(batch.name, records, layout, design, PrintMethod(arguments.method))
+        path = write_faces(workshop.path("faces"), job, layout)
+    writer = Writer()
+    if arguments.json:
+        writer.line(to_json(document(job, layout)))
+    else:
+        writer.line(f"{path}: {len(job.faces)} faces, design {design}, {arguments.method}")
+    return 0
