@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import card_action
+import check_rules_page
 import draw_figures
 import draw_life_cycle
 import example_session
@@ -353,6 +354,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": lambda: open_choices.page(NOTICE),
     "card-action.md": lambda: card_action.page(NOTICE),
+    "check-rules.md": lambda: check_rules_page.page(NOTICE),
     "iso8583.md": lambda: iso8583_page.page(NOTICE),
     "card-management-example.md": lambda: example_session.page(NOTICE),
     **{page.file: functools.partial(terminal_coverage.page_text, page, NOTICE) for page in terminal_coverage.PAGES},

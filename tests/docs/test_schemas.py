@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from terminal.perso.data.document import write_batch
+from terminal.perso.records import Batch
 from tests.docs.console import ROOT
 from tests.docs.support import captured, run, tool
 from tests.docs.validator import problems
+from tests.terminal.perso import desk
+from tests.terminal.perso.check.bench import record
 
 SCHEMAS = ROOT / "docs" / "json"
 
@@ -133,6 +137,23 @@ def test_perso_product(words: str, status: int, tmp_path: Path) -> None:
     ended, output = run(["cardterm", "perso", "product", word, str(tmp_path), *options, "--json"])
     assert ended == status
     check("cardterm-product", json.loads(output))
+
+
+def test_perso_check(card: Path) -> None:
+    """cardterm perso check --json."""
+    status, output = run(["cardterm", "perso", "check", "--card", str(card), "--json"])
+    assert status == 0
+    check("cardterm-check", json.loads(output))
+
+
+def test_perso_face(tmp_path: Path) -> None:
+    """cardterm perso face --json, which is the print job."""
+    batch = tmp_path / "batch.json"
+    batch.write_bytes(write_batch(Batch("B1", "20240101", "519900", "519900", (record(), desk.record()))))
+    status, output = run(["cardterm", "perso", "face", str(tmp_path / "work"), str(batch), "--json"])
+    assert status == 0
+    check("cardterm-print-job", json.loads(output))
+    check("cardterm-print-job", json.loads((tmp_path / "work" / "faces" / "B1.job.json").read_bytes()))
 
 
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])

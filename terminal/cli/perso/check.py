@@ -16,14 +16,16 @@ from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError, output_path
 from terminal.links.target import GuardedCard, Target, open_target, private_copy
+from terminal.management.product.rules import Rules, default_rules, rules_of
 from terminal.perso.check.checking import Known, check_card
 from terminal.perso.check.report import RENDERERS, document, overall, text
 from terminal.perso.data.document import read_batch
 from terminal.perso.face.job import read_job
 from terminal.perso.face.model import Face
 from terminal.perso.face.svg import read_face
-from terminal.perso.face.template import template
+from terminal.perso.face.template import Template, template
 from terminal.perso.records import CardRecord
+from terminal.perso.workshop import Workshop
 from terminal.slots import Slot
 from terminal.terminals import built_in
 
@@ -77,9 +79,19 @@ def _known(arguments: argparse.Namespace, target: Target, today: date) -> Known:
         built_in(_TERMINAL).ca_keys,
         pin,
         _face(arguments),
-        template(),
+        *_workshop(arguments.workshop),
         arguments.destructive,
     )
+
+
+def _workshop(folder: str | None) -> tuple[Template, Rules]:
+    """Faces and rules of a workshop; our own without one."""
+    if folder is None:
+        return template(), default_rules()
+    if not Path(folder).is_dir():
+        raise UsageError(f"--workshop {folder}: there is no such folder")
+    with Workshop(Path(folder)) as workshop:
+        return template(workshop.settings.section("face")), rules_of(workshop.settings)
 
 
 def _profile(name: str | None) -> Profile | None:
@@ -117,7 +129,7 @@ def _face(arguments: argparse.Namespace) -> Callable[[str], Face | None] | None:
         return lambda _order: face
     if arguments.job is None:
         return None
-    job = read_job(_read(arguments.job), template(), arguments.job)
+    job = read_job(_read(arguments.job), arguments.job)
 
     def of_order(order: str) -> Face:
         wanted = arguments.order or order

@@ -3,9 +3,12 @@
 import argparse
 from pathlib import Path
 
+from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError
+from terminal.management.product.rules import rules_of
 from terminal.perso.data.document import read_batch
+from terminal.perso.face.fields import Style
 from terminal.perso.face.job import document
 from terminal.perso.face.model import PrintMethod
 from terminal.perso.face.template import template
@@ -25,12 +28,14 @@ def face_command(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.data}: there is no order {arguments.order or 'at all'}")
     with Workshop(Path(arguments.folder)) as workshop:
         layout = template(workshop.settings.section("face"))
-        design = arguments.design or layout.designs[0].id
-        job = job_of(batch.name, records, layout, design, PrintMethod(arguments.method))
+        rules = rules_of(workshop.settings)
+        product, design = arguments.product or rules.issuer.product, arguments.design or rules.issuer.design
+        style = Style(layout, rules, product, design, PrintMethod(arguments.method), moment(arguments.now).date())
+        job = job_of(batch.name, records, style)
         path = write_faces(workshop.path("faces"), job, layout)
     writer = Writer()
     if arguments.json:
         writer.line(to_json(document(job, layout)))
     else:
-        writer.line(f"{path}: {len(job.faces)} faces, design {design}, {arguments.method}")
+        writer.line(f"{path}: {len(job.faces)} faces, {product}, design {design}, {arguments.method}")
     return 0

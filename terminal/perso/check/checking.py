@@ -10,6 +10,7 @@ from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.card import Card
 from cardsim.keyfile import CaKey, KeyFile
 from cardsim.making.structure import Profile
+from terminal.management.product.rules import Rules, default_rules
 from terminal.perso.check.content import CardContent
 from terminal.perso.check.facts import ISSUER, Facts
 from terminal.perso.check.link import CheckLink
@@ -23,7 +24,7 @@ from terminal.perso.check.rules_keys import PAYMENT_KEY_RULES
 from terminal.perso.check.rules_payment import PAYMENT_RULES
 from terminal.perso.check.social import Access, card_value, read_social, structure_of
 from terminal.perso.face.model import Face
-from terminal.perso.face.template import Template
+from terminal.perso.face.template import Template, template
 from terminal.perso.records import CardRecord
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -47,7 +48,10 @@ class Known:
     pin: str | None = field(default=None, repr=False)
     face: Callable[[str], Face | None] | None = None
     """The face of an order; of the empty order where there are no data."""
-    template: Template | None = None
+    template: Template = field(default_factory=template)
+    """Of faces; a workshop may have one of its own."""
+    rules: Rules = field(default_factory=default_rules)
+    """Of the product."""
     destructive: bool = False
     """Whether a cryptogram may be asked for, which uses up a transaction number."""
 
@@ -75,6 +79,7 @@ def read_card(card: Card, known: Known, draw: Callable[[int], bytes]) -> Facts:
         bank_keys=bank,
         ca_keys=(*(bank.ca if bank is not None else ()), *known.ca_keys),
         template=known.template,
+        rules=known.rules,
     )
     record = _record(facts, known.records)
     face = None if known.face is None else known.face(record.order if record is not None else "")

@@ -11,11 +11,12 @@ from cardsim.keyfile import BankKeys, CaKey
 from cardsim.making.plan import FilePlan, Item, SsseStructure
 from cardsim.making.structure import Profile
 from terminal.filetable import SSSE_DF, Address, FileKind, kind_of
+from terminal.management.product.rules import Rules, default_rules
 from terminal.perso.check.content import CardContent, FileContent, PathContent, PaymentContent, SocialContent
 from terminal.perso.check.rule import Unseen
 from terminal.perso.check.social import Access
 from terminal.perso.face.model import Face
-from terminal.perso.face.template import Template
+from terminal.perso.face.template import Template, template
 from terminal.perso.records import BankRecord, CardRecord, SocialRecord
 
 ISSUER: Final = (SSSE_DF, 0xEF05)
@@ -37,8 +38,10 @@ class Facts:
     bank_keys: BankKeys | None = None
     ca_keys: tuple[CaKey, ...] = ()
     found_face: Face | None = None
-    template: Template | None = None
-    """Of faces, where a workshop has one of its own."""
+    template: Template = field(default_factory=template)
+    """Of faces."""
+    rules: Rules = field(default_factory=default_rules)
+    """Of the product."""
 
     # --- the card -----------------------------------------------------------------------------------------------------
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from terminal.flows.financial.reading import card_date
+from terminal.management.product.approvals import Issue, approved
+from terminal.management.product.transition import stripe_place
 from terminal.perso.check.facts import HOLDER, ISSUER, Facts
 from terminal.perso.check.rule import Part, Rule, Severity, Unseen
-from terminal.perso.face.model import SOCIAL_FIELDS, Box, Field, Medium
-from terminal.perso.face.template import Template, template
+from terminal.perso.face.model import SOCIAL_FIELDS, Box, Field
 
 _SHORT_NAME: Final = 26
 """Most bytes of 5F20."""
@@ -93,24 +94,30 @@ def _photo(facts: Facts) -> Iterator[str]:
 
 
 def _design(facts: Facts) -> Iterator[str]:
-    known = {design.id: design for design in _template(facts).designs}
-    face = facts.face
-    design = known.get(face.design)
-    if design is None:
-        yield f"design {face.design or 'none'} is not approved; approved are {', '.join(known)}"
-    elif design.medium is not face.medium:
-        yield f"design {design.id} is for {design.medium.value}, the card is {face.medium.value}"
+    face, rules = facts.face, facts.rules
+    if face.product not in rules.products:
+        yield f"there is no product {face.product or 'without a name'}; products are {', '.join(rules.products)}"
+        return
+    county = facts.value(ISSUER, 0x01)[:3].hex()
+    issue = Issue(rules.products[face.product], face.design, county, rules.issuer.bin)
+    refusal = approved(rules, issue, facts.today)
+    if refusal is not None:
+        yield str(refusal)
 
 
 def _stripe(facts: Facts) -> Iterator[str]:
-    face, limits = facts.face, _template(facts).stripe
-    if face.medium is Medium.SINGLE_CHIP:
+    face, rules = facts.face, facts.rules
+    product = rules.products.get(face.product)
+    if product is None:
+        raise Unseen("the product is not known")
+    place = stripe_place(rules, product)
+    if place is None:
         if face.stripe is not None:
-            yield "a single-chip card has no stripe, and the face has one"
+            yield f"{product.name} has no stripe below its print, and the face has one"
     elif face.stripe is None:
-        yield "the transition form has a hidden stripe, and the face has none"
-    elif not limits.box.inside(face.stripe):
-        yield f"the stripe {_shown(face.stripe)} does not cover {_shown(limits.box)}"
+        yield f"{product.name} has a hidden stripe, and the face has none"
+    elif not (limits := facts.template.stripe(place)).inside(face.stripe):
+        yield f"the stripe {_shown(face.stripe)} does not cover {_shown(limits)}"
 
 
 def _shown(box: Box) -> str:
@@ -118,7 +125,7 @@ def _shown(box: Box) -> str:
 
 
 def _layout(facts: Facts) -> Iterator[str]:
-    boxes, limits = facts.face.boxes, _template(facts)
+    boxes, limits = facts.face.boxes, facts.template
     if not boxes:
         raise Unseen("a print job leaves the places to the template")
     for field, box in boxes.items():
@@ -126,10 +133,6 @@ def _layout(facts: Facts) -> Iterator[str]:
             yield f"{field.value} goes beyond the card"
         if box.meets(limits.chip):
             yield f"{field.value} lies on the chip"
-
-
-def _template(facts: Facts) -> Template:
-    return facts.template or template()
 
 
 BOTH_RULES: Final = (
@@ -140,9 +143,9 @@ BOTH_RULES: Final = (
     Rule("face.elements", Part.FACE, "PERSO-109, PERSO-110", "Each element is printed.", _elements),
     Rule("face.printed", Part.FACE, "PERSO-109, PERSO-110", "What is printed is what the chip says.", _printed),
     Rule("face.photo", Part.FACE, "PERSO-109, PERSO-110", "The printed photo is the one of the chip.", _photo),
-    Rule("face.design", Part.FACE, "SCHEME-221", "The design is approved, and fits the card's form.", _design),
-    Rule("face.stripe", Part.FACE, "SCHEME-228, PERSO-167", "A stripe is there in the transition form alone, where it "
-         "is to be.", _stripe),
+    Rule("face.design", Part.FACE, "SCHEME-221", "Both authorities have approved product and design here.", _design),
+    Rule("face.stripe", Part.FACE, "SCHEME-228, PERSO-167", "A hidden stripe is there in the transition form alone, "
+         "where it is to be.", _stripe),
     Rule("face.layout", Part.FACE, "ISO/IEC 7810, 7816-2", "Elements lie on the card, and not on the chip.", _layout),
 )  # fmt: skip
 """In the order of the report."""

@@ -1,12 +1,17 @@
 """What of a card's data is printed, and how: and back from print to data."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from terminal.errors import UsageError
-from terminal.perso.face.model import Face, Field, Medium, PrintMethod
+from terminal.management.product.approvals import Issue, approved
+from terminal.management.product.rules import Product, Rules
+from terminal.management.product.transition import stripe_place
+from terminal.perso.face.model import Box, Face, Field, PrintMethod
 from terminal.perso.face.template import Template
-from terminal.perso.records import CardRecord, SocialRecord
+from terminal.perso.records import CardRecord
 
 _SEXES: Final = {"1": "男", "2": "女"}
 _GROUP: Final = 4
@@ -37,23 +42,56 @@ def fields_of(record: CardRecord) -> dict[Field, str]:
     return found
 
 
-def face_of(record: CardRecord, template: Template, design: str, method: PrintMethod) -> Face:
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the faces of a batch are made: layout, rules of the product, product, design, print method, day."""
+
+    template: Template
+    rules: Rules
+    product: str
+    design: str
+    method: PrintMethod
+    today: date
+
+    @property
+    def stripe(self) -> Box | None:
+        """The hidden stripe of the product.
+
+        Raises:
+            UsageError: there is no such product.
+        """
+        place = stripe_place(self.rules, product_of(self.rules, self.product))
+        return None if place is None else self.template.stripe(place)
+
+
+def product_of(rules: Rules, name: str) -> Product:
+    """A product by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in rules.products:
+        raise UsageError(f"there is no product {name}; products are {', '.join(rules.products)}")
+    return rules.products[name]
+
+
+def face_of(record: CardRecord, style: Style) -> Face:
     """What is to be printed on a card.
 
     Raises:
-        UsageError: the design is not approved, or the data lack an element.
+        UsageError: the design is not approved for the product in this place (SCHEME-221), or the data lack an element.
     """
-    chosen = template.design(design)
     fields = fields_of(record)
-    stripe = template.stripe.box if chosen.medium is Medium.HIDDEN_STRIPE else None
-    boxes = {element.field: element.box for element in template.elements if element.field in {*fields, Field.PHOTO}}
-    return Face(record.order, chosen.id, chosen.medium, method, fields, _photo(record.social), stripe, boxes)
-
-
-def _photo(social: SocialRecord | None) -> bytes:
-    if social is None or not social.photo:
-        return b""
-    return social.photo
+    social = record.social
+    assert social is not None
+    product = product_of(style.rules, style.product)
+    issue = Issue(product, style.design, social.order.county, style.rules.issuer.bin)
+    refusal = approved(style.rules, issue, style.today)
+    if refusal is not None:
+        raise UsageError(f"order {record.order}: {refusal}")
+    shown = {*fields, Field.PHOTO}
+    boxes = {element.field: element.box for element in style.template.elements if element.field in shown}
+    return Face(record.order, product.name, style.design, style.method, fields, social.photo, style.stripe, boxes)
 
 
 def printed(field: Field, text: str) -> str:

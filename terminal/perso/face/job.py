@@ -5,12 +5,12 @@ import binascii
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from terminal.errors import UsageError
 from terminal.perso.face.fields import printed, unprinted
-from terminal.perso.face.model import Face, Field, Medium, PrintMethod
+from terminal.perso.face.model import Box, Face, Field, PrintMethod
 from terminal.perso.face.svg import render
 from terminal.perso.face.template import Template
 
@@ -48,8 +48,9 @@ def document(job: PrintJob, template: Template) -> dict[str, Any]:
     cards = [
         {
             "order": face.order,
+            "product": face.product,
             "design": face.design,
-            "medium": face.medium.value,
+            "stripe": None if face.stripe is None else asdict(face.stripe),
             "method": face.method.value,
             "elements": {field.value: printed(field, text) for field, text in face.fields.items()},
             "photo": base64.b64encode(face.photo).decode(),
@@ -66,7 +67,7 @@ def write_job(job: PrintJob, template: Template) -> bytes:
     return (json.dumps(document(job, template), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def read_job(data: bytes, template: Template, name: str = "print job") -> PrintJob:
+def read_job(data: bytes, name: str = "print job") -> PrintJob:
     """The job of a document.
 
     Raises:
@@ -81,26 +82,23 @@ def read_job(data: bytes, template: Template, name: str = "print job") -> PrintJ
     cards = content.get(_CARDS)
     if not isinstance(content.get(_BATCH), str) or not isinstance(cards, list):
         raise UsageError(f"{name}: the print job has no batch or no cards")
-    return PrintJob(content[_BATCH], tuple(_faces(cards, template, name)))
+    return PrintJob(content[_BATCH], tuple(_faces(cards, name)))
 
 
-def _faces(cards: Iterable[Any], template: Template, name: str) -> Iterable[Face]:
+def _faces(cards: Iterable[Any], name: str) -> Iterable[Face]:
     for number, card in enumerate(cards, 1):
         where = f"{name}: card {number}"
         try:
-            yield _face(card, template)
+            yield _face(card)
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{where}: {error} is missing or has another form") from error
         except (ValueError, binascii.Error) as error:
             raise UsageError(f"{where}: {error}") from error
 
 
-def _face(card: Mapping[str, Any], template: Template) -> Face:
+def _face(card: Mapping[str, Any]) -> Face:
     elements = {Field(word): text for word, text in card["elements"].items()}
     fields = {field: unprinted(field, text) for field, text in elements.items()}
-    medium = Medium(card["medium"])
-    return Face(
-        card["order"], card["design"], medium, PrintMethod(card["method"]), fields,
-        base64.b64decode(card["photo"], validate=True),
-        template.stripe.box if medium is Medium.HIDDEN_STRIPE else None,
-    )  # fmt: skip
+    stripe = None if card["stripe"] is None else Box(**card["stripe"])
+    photo = base64.b64decode(card["photo"], validate=True)
+    return Face(card["order"], card["product"], card["design"], PrintMethod(card["method"]), fields, photo, stripe)

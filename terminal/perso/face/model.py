@@ -17,15 +17,6 @@ class PrintMethod(enum.Enum):
     """数码印刷."""
 
 
-class Medium(enum.Enum):
-    """What a card carries besides its print (000 §3.2.1, SCHEME-216)."""
-
-    SINGLE_CHIP = "single-chip"
-    """A contact chip alone: no stripe."""
-    HIDDEN_STRIPE = "hidden-stripe"
-    """The transition form: chip, and a stripe below the front print (隐藏磁条)."""
-
-
 class Side(enum.Enum):
     """A side of the card."""
 
@@ -85,11 +76,12 @@ class Face:
     """One printed card.
 
     Dates are YYYYMMDD, the sex is its code, numbers have no blanks: as the data have them, not as they are printed.
+    `product` names a product of the rules (`terminal.management.product`), `design` an approved design of its face.
     """
 
     order: str
+    product: str
     design: str
-    medium: Medium
     method: PrintMethod
     fields: Mapping[Field, str]
     photo: bytes = field(default=b"", repr=False)

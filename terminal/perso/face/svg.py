@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from terminal.errors import UsageError
 from terminal.perso.face.fields import printed, unprinted
-from terminal.perso.face.model import Box, Face, Field, Medium, PrintMethod, Side
+from terminal.perso.face.model import Box, Face, Field, PrintMethod, Side
 from terminal.perso.face.template import Element, Template
 
 _SVG: Final = "http://www.w3.org/2000/svg"
@@ -27,7 +27,7 @@ def render(face: Face, template: Template) -> bytes:
     card = template.card
     height = 2 * card.height + _GAP
     size = f'width="{card.width:.2f}mm" height="{height:.2f}mm" viewBox="0 0 {card.width:.2f} {height:.2f}"'
-    words = {"order": face.order, "design": face.design, "medium": face.medium.value, "method": face.method.value}
+    words = {"order": face.order, "product": face.product, "design": face.design, "method": face.method.value}
     about = " ".join(f"{name}={quoteattr(value)}" for name, value in words.items())
     lines = [
         f'<svg xmlns="{_SVG}" xmlns:face="{_FACE}" {size} font-family={quoteattr(_FONT)}>',
@@ -127,11 +127,11 @@ def read_face(document: bytes, name: str = "face") -> Face:
         boxes[Field.PHOTO] = _box(photo, name)
     stripe = nodes.get("stripe")
     try:
-        medium, method = Medium(card.get("medium", "")), PrintMethod(card.get("method", ""))
+        method = PrintMethod(card.get("method", ""))
     except ValueError as error:
-        raise UsageError(f"{name}: medium or print method is not known: {error}") from error
+        raise UsageError(f"{name}: the print method is not known: {error}") from error
     return Face(
-        card.get("order", ""), card.get("design", ""), medium, method, fields,
+        card.get("order", ""), card.get("product", ""), card.get("design", ""), method, fields,
         _embedded(photo, name), None if stripe is None else _box(stripe, name), boxes,
     )  # fmt: skip
 

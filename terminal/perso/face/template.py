@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from cardsim.resources import resource
 from terminal.errors import UsageError
-from terminal.perso.face.model import Box, Field, Medium, Side
+from terminal.management.product.rules import StripePlace
+from terminal.perso.face.model import Box, Field, Side
 from terminal.tables import row_of, rows
 
-_SECTIONS: Final = ("card", "chip", "design", "stripe", "blank", "element")
+_SECTIONS: Final = ("card", "chip", "blank", "element")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +26,6 @@ class CardShape:
     def box(self) -> Box:
         """The whole of it."""
         return Box(0, 0, self.width, self.height)
-
-
-@dataclass(frozen=True, slots=True)
-class Stripe:
-    """Where the hidden stripe of the transition form lies: edges in millimetres (SCHEME-228)."""
-
-    left: float
-    right: float
-    near: float
-    far: float
-
-    @property
-    def box(self) -> Box:
-        """The stripe, along the upper edge of the card."""
-        return Box(self.left, self.near, round(self.right - self.left, 2), round(self.far - self.near, 2))
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """An approved design (SCHEME-221)."""
-
-    id: str
-    title: str
-    medium: Medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +65,14 @@ class Template:
 
     card: CardShape
     chip: Box
-    designs: tuple[Design, ...]
-    stripe: Stripe
     blanks: tuple[Blank, ...]
     elements: tuple[Element, ...]
 
-    def design(self, name: str) -> Design:
-        """An approved design by its id.
-
-        Raises:
-            UsageError: there is none of that name.
-        """
-        for design in self.designs:
-            if design.id == name:
-                return design
-        raise UsageError(f"design {name} is not approved; approved are {', '.join(d.id for d in self.designs)}")
+    def stripe(self, place: StripePlace) -> Box:
+        """The hidden stripe of the rules as a box: it runs along the lower edge of the card (SCHEME-228)."""
+        left, top = place.left_most / 100, self.card.height - place.upper_least / 100
+        width, height = (place.right_least - place.left_most) / 100, (place.upper_least - place.lower_most) / 100
+        return Box(left, round(top, 2), width, height)
 
 
 def template(changes: Mapping[str, Any] | None = None) -> Template:
@@ -123,8 +93,6 @@ def template(changes: Mapping[str, Any] | None = None) -> Template:
     made = Template(
         row_of(_table(tables, "card"), CardShape, f"{where}: card"),
         row_of(_table(tables, "chip"), Box, f"{where}: chip"),
-        rows(tables, "design", Design, where),
-        row_of(_table(tables, "stripe"), Stripe, f"{where}: stripe"),
         rows(tables, "blank", Blank, where),
         rows(tables, "element", Element, where),
     )

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from terminal.errors import UsageError
-from terminal.perso.face.fields import face_of
+from terminal.perso.face.fields import Style, face_of
 from terminal.perso.face.job import PrintJob, file_name, write_job
-from terminal.perso.face.model import PrintMethod
 from terminal.perso.face.svg import render
 from terminal.perso.face.template import Template
 from terminal.perso.records import CardRecord
@@ -17,13 +16,13 @@ _NAME: Final = re.compile(r"\w[\w.-]*")
 """Names of batches and orders that make names of files."""
 
 
-def job_of(batch: str, records: Iterable[CardRecord], template: Template, design: str, method: PrintMethod) -> PrintJob:
+def job_of(batch: str, records: Iterable[CardRecord], style: Style) -> PrintJob:
     """The print job of these cards.
 
     Raises:
         UsageError: the design is not approved, or a record lacks an element.
     """
-    return PrintJob(batch, tuple(face_of(record, template, design, method) for record in records))
+    return PrintJob(batch, tuple(face_of(record, style) for record in records))
 
 
 def write_faces(folder: Path, job: PrintJob, template: Template) -> Path:

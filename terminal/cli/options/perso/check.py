@@ -16,6 +16,7 @@ def add_check(parser: Parser) -> None:
     face = known.add_mutually_exclusive_group()
     face.add_argument("--face", metavar="FILE", help="the rendered face (SVG), checked against the chip")
     face.add_argument("--job", metavar="FILE", help="the print job with the face of this card")
+    known.add_argument("--workshop", metavar="FOLDER", help="whose rules and faces are taken (default: our own)")
     known.add_argument("--pin", metavar="DIGITS", help="the holder's PIN; a wrong one costs a try")
     known.add_argument("--now", metavar="TIME", help="the time of the check, as 2026-11-21T12:00:00")
     known.add_argument(

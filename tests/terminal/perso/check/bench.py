@@ -13,10 +13,11 @@ from cardsim.keyfile import KeyFile
 from cardsim.making import demo
 from cardsim.making.holder import FILE_VALUES
 from cardsim.making.structure import load_profile
+from terminal.management.product.rules import default_rules
 from terminal.perso.check.checking import Known, check_card, read_card
 from terminal.perso.check.facts import Facts
 from terminal.perso.check.rule import CheckReport
-from terminal.perso.face.fields import face_of
+from terminal.perso.face.fields import Style, face_of
 from terminal.perso.face.model import Face, PrintMethod
 from terminal.perso.face.template import template
 from terminal.perso.records import BankRecord, CardRecord, Order, OrderKind, SocialRecord
@@ -191,10 +192,15 @@ def record() -> CardRecord:
     return CardRecord(social, bank)
 
 
+def style(product: str = "single-chip", method: PrintMethod = PrintMethod.LASER, design: str = "debit-1") -> Style:
+    """How faces are made."""
+    return Style(template(), default_rules(), product, design, method, TODAY)
+
+
 @functools.cache
-def face(design: str = "debit-single-chip") -> Face:
+def face(product: str = "single-chip") -> Face:
     """What is printed on the demo card."""
-    return face_of(record(), template(), design, PrintMethod.LASER)
+    return face_of(record(), style(product))
 
 
 KNOWN: Final = Known(TODAY)

@@ -12,7 +12,7 @@ from cardsim.making.card import activate, make_card
 from cardsim.making.structure import load_profile, profile_names
 from terminal.perso.check.checking import RULES, Known, check_card
 from terminal.perso.check.rule import Part, Verdict
-from terminal.perso.face.model import Box, Face, Field, Medium
+from terminal.perso.face.model import Box, Face, Field
 from terminal.perso.records import BankRecord, CardRecord, SocialRecord
 from tests.cards import PIN, SSSE_NAME
 from tests.terminal.perso.check import bench
@@ -76,8 +76,8 @@ def _bank(**changes: str) -> CardRecord:
     return replace(record(), bank=BankRecord(**values))
 
 
-def _printed(change: Callable[[Face], Face], design: str = "debit-single-chip") -> Known:
-    return replace(KNOWN, face=lambda _order: change(bench.face(design)))
+def _printed(change: Callable[[Face], Face], product: str = "single-chip") -> Known:
+    return replace(KNOWN, face=lambda _order: change(bench.face(product)))
 
 
 def _fields(**values: str) -> Callable[[Face], Face]:
@@ -179,8 +179,8 @@ BROKEN = (
     Broken("face.photo", profile="dual-3.0-des", keys=True,
            known=_printed(lambda face: replace(face, photo=OTHER_PHOTO))),
     Broken("face.design", known=_printed(lambda face: replace(face, design="of-our-own"))),
-    Broken("face.stripe", known=_printed(lambda face: replace(face, stripe=Box(3.0, 5.54, 79.0, 10.41)),
-                                         "debit-hidden-stripe")),
+    Broken("face.stripe", known=_printed(lambda face: replace(face, stripe=Box(3.0, 38.03, 79.55, 10.41)),
+                                         "hidden-stripe")),
     Broken("face.layout", known=_printed(
         lambda face: replace(face, boxes={**face.boxes, Field.NAME: Box(60.0, 15.0, 30.0, 2.0)}))),
 )  # fmt: skip
@@ -241,7 +241,7 @@ def test_everything_at_once() -> None:
 
 def test_four_results_of_a_waste_card() -> None:
     """SCHEME-200: a wrong face fails the face alone."""
-    wrong = replace(EVERYTHING, face=lambda _order: replace(bench.face(), medium=Medium.HIDDEN_STRIPE))
+    wrong = replace(EVERYTHING, face=lambda _order: replace(bench.face(), product="hidden-stripe"))
     report = bench.check("dual-3.0-sm4", known=wrong, keys=True)
     assert not report.passed
     assert {part for part in Part if report.of(part) is Verdict.FAILED} == {Part.FACE}
