@@ -139,9 +139,11 @@ def test_perso_product(words: str, status: int, tmp_path: Path) -> None:
     check("cardterm-product", json.loads(output))
 
 
-def test_perso_check(card: Path) -> None:
-    """cardterm perso check --json."""
-    status, output = run(["cardterm", "perso", "check", "--card", str(card), "--json"])
+def test_perso_check(tmp_path: Path) -> None:
+    """cardterm perso check --json, of a card that nobody has paid with."""
+    card = str(tmp_path / "new.card")
+    run(["cardsim", "new", card])
+    status, output = run(["cardterm", "perso", "check", "--card", card, "--json"])
     assert status == 0
     check("cardterm-check", json.loads(output))
 
