@@ -5,8 +5,7 @@ from pathlib import Path
 from cardsim.assembly import new_card, new_psam
 from cardsim.chip.image import ImageError, create_image
 from cardsim.making.card import activate_with
-from cardsim.making.demo import Demo
-from cardsim.making.psam import activate_psam
+from cardsim.making.psam import activate_psam_with
 from cardsim.making.station import MakingError
 
 
@@ -32,14 +31,14 @@ def write_blank(
     create_image(path, card.eeprom.snapshot().cells, wear=list(card.eeprom.wear))
 
 
-def write_blank_psam(path: Path, person: Demo, switches: int = 0) -> None:
-    """The same for a PSAM of a seed's person, with the transport key of the seed.
+def write_blank_psam(path: Path, transport: bytes, historical: bytes, *, seed: int, switches: int = 0) -> None:
+    """The same for a PSAM.
 
     Raises:
         MakingError: a step was refused, or the file exists or cannot be written.
     """
-    card = new_psam(seed=person.serial)
-    activate_psam(card, person, switches)
+    card = new_psam(seed=seed)
+    activate_psam_with(card, transport, historical, switches)
     try:
         create_image(path, card.eeprom.snapshot().cells, wear=list(card.eeprom.wear))
     except ImageError as error:

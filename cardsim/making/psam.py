@@ -11,6 +11,7 @@ from cardsim.making import demo
 from cardsim.making.samkeys import (
     APPLICATION,
     KEY_FILES,
+    TRANSPORT_SECRET,
     SamParty,
     demo_services,
     kid_name,
@@ -42,20 +43,29 @@ def psam_order(person: demo.Demo, profile: PsamProfile) -> SamOrder:
     return SamOrder(profile, f"{person.serial:020d}", terminal_number(person), demo.ISSUED, demo.EXPIRES)
 
 
-def activate_psam(card: Card, seed: int | demo.Demo | None, switches: int = 0) -> KeyFile:
+def activate_psam(card: Card, seed: int | None, switches: int = 0) -> KeyFile:
     """Make a blank PSAM of a virgin chip: transport key and historical bytes, nothing else.
 
     Raises:
         MakingError: a step was refused.
     """
-    person = seed if isinstance(seed, demo.Demo) else demo.demo(seed)
-    transport = person.secret("psam transport")
+    person = demo.demo(seed)
+    transport = person.secret(TRANSPORT_SECRET)
+    activate_psam_with(card, transport, psam_historical(person), switches)
+    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), transport))
+
+
+def activate_psam_with(card: Card, transport: bytes, historical: bytes, switches: int = 0) -> None:
+    """The same with a transport key (16 bytes) and historical bytes that are given.
+
+    Raises:
+        MakingError: a step was refused.
+    """
     station = Station(card)
     station.reset()
-    data = transport + bytes((_TRIES,)) + switches.to_bytes(2, "big") + psam_historical(person)
+    data = transport + bytes((_TRIES,)) + switches.to_bytes(2, "big") + historical
     station.send("ACTIVATE", bytes.fromhex("80F00000") + bytes((len(data),)) + data)
     card.power_off()
-    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), transport))
 
 
 def make_psam(card: Card, profile: PsamProfile, seed: int | None) -> KeyFile:
@@ -89,7 +99,7 @@ def make_psam(card: Card, profile: PsamProfile, seed: int | None) -> KeyFile:
 def psam_key_file(person: demo.Demo, profile: PsamProfile) -> KeyFile:
     """All keys of the PSAM of a seed, and the roots of what it holds for user cards."""
     keys = tuple(_environment(person, plan, profile) for plan in profile.environments)
-    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), person.secret("psam transport"), keys))
+    return KeyFile(psam=PsamKeys(person.area, terminal_number(person), person.secret(TRANSPORT_SECRET), keys))
 
 
 def _environment(person: demo.Demo, plan: EnvironmentPlan, profile: PsamProfile) -> PsamEnvironmentKeys:

@@ -21,6 +21,9 @@ from cardsim.psam.keys import CITY, NATIONAL, PROVINCIAL
 APPLICATION: Final = "application master"
 """Application master key (应用主控密钥). Each party has it, because CREATE KEY is enciphered and MACed under it."""
 
+TRANSPORT_SECRET: Final = "psam transport"
+"""Name of the secret of a seed that is the transport key of blank PSAMs."""
+
 SamKeys = Mapping[int, LoadingKeys]
 """A party's key services for one PSAM, by identifier of the environment: each environment has one cipher."""
 
@@ -105,7 +108,7 @@ def demo_services(person: demo.Demo, profile: PsamProfile, party: SamParty) -> S
             held[plan.fid] |= _delivered(person, profile, plan.suite, KEY_FILES[party])
     if party is SamParty.BASE:
         # The second environment gets its first master key under the MF's.
-        held[MF.fid][TRANSPORT] = person.secret("psam transport")
+        held[MF.fid][TRANSPORT] = person.secret(TRANSPORT_SECRET)
         held[MF.fid] |= {master_name(plan): own[plan.fid][master_name(plan)] for plan in profile.environments}
     return {plan.fid: HeldKeys(plan.suite, held[plan.fid]) for plan in profile.environments}
 

@@ -158,6 +158,21 @@ def test_perso_face(tmp_path: Path) -> None:
     check("cardterm-print-job", json.loads((tmp_path / "work" / "faces" / "B1.job.json").read_bytes()))
 
 
+def test_perso_psam(tmp_path: Path) -> None:
+    """cardterm perso psam --json."""
+    taken = ("519900000001", "--by", "b")
+    for words in (
+        ["make", "--by", "a", "--party", "base"],
+        ["list"],
+        ["make", "--by", "a", "--resume"],
+        ["register", "issue", *taken, "--to", "c", "--unit", "d", "--device", "e"],
+        ["list", "--terminal", "519900000001"],
+    ):
+        ended, output = run(["cardterm", "perso", "psam", words[0], str(tmp_path), *words[1:], "--json"])
+        assert ended == 0
+        check("cardterm-psam", json.loads(output))
+
+
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])
 def test_apdu(card: Path, options: list[str]) -> None:
     """cardterm apdu --json."""

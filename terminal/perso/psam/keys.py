@@ -7,7 +7,7 @@ from typing import Protocol
 from cardsim.making import demo
 from cardsim.making.blank import write_blank_psam
 from cardsim.making.psam import psam_historical
-from cardsim.making.samkeys import SamKeys, SamParty, demo_services
+from cardsim.making.samkeys import TRANSPORT_SECRET, SamKeys, SamParty, demo_services
 from cardsim.making.samplan import PsamProfile
 
 
@@ -37,7 +37,8 @@ class DemoKeys:
 
     def deliver(self, path: Path, area: str, serial: int, profile: PsamProfile) -> None:
         """As in `SamKeySource`."""
-        write_blank_psam(path, self._person(area, serial), int(profile.switches))
+        transport = demo.demo(self.seed).secret(TRANSPORT_SECRET)
+        write_blank_psam(path, transport, historical_of(area, serial), seed=serial, switches=int(profile.switches))
 
     def _person(self, area: str, serial: int) -> demo.Demo:
         return replace(demo.demo(self.seed), area=area, serial=serial)

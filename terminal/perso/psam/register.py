@@ -18,7 +18,7 @@ from terminal.errors import UsageError
 from terminal.hosts.social.codes import Refusal
 from terminal.hosts.social.psams import PsamRegister
 from terminal.perso.psam import tables
-from terminal.perso.psam.states import TRANSITIONS, PsamChange, PsamState
+from terminal.perso.psam.states import CHECK, TRANSITIONS, PsamChange, PsamState
 
 CHECK_DAYS: Final = 180
 """After how many days without a check a PSAM is reported."""
@@ -124,8 +124,7 @@ class PsamBooks:
         Raises:
             PsamError: no area code, nobody is named, or a number is taken or none is left.
         """
-        if not re.fullmatch(r"[0-9]{6}", area):
-            raise PsamError(f"{area}: an area code has six digits")
+        check_area(area)
         _need_person(person)
         number = self._next_number(area) if number is None else number
         serial = self._next_serial() if serial is None else serial
@@ -228,7 +227,7 @@ class PsamBooks:
             self._hosts.check(psam.public_serial, person, note[: tables.NOTE_LENGTH])
         except Refusal as error:
             raise PsamError(str(error)) from error
-        self._note(terminal, "check", person, note)
+        self._note(terminal, CHECK, person, note)
         return psam
 
     def _change(self, terminal: str, change: PsamChange, person: str, note: str = "") -> Psam:
@@ -317,6 +316,16 @@ class PsamBooks:
         note = note[: tables.NOTE_LENGTH]
         row = {"terminal": terminal, "change": change, "person": person, "time": self._now, "note": note}
         self._books.execute(tables.CHANGES.insert(), row)
+
+
+def check_area(area: str) -> None:
+    """Whether it has the form of an area code.
+
+    Raises:
+        PsamError: it has not.
+    """
+    if not re.fullmatch(r"[0-9]{6}", area):
+        raise PsamError(f"{area}: an area code has six digits")
 
 
 def _need_person(person: str) -> None:

@@ -32,6 +32,10 @@ class PsamChange(enum.Enum):
     DESTROY = "destroy"
 
 
+CHECK: Final = "check"
+"""Noted in the log: somebody has looked at it. The state stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """From which states a change leads where."""

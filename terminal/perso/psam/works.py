@@ -22,7 +22,7 @@ from terminal.hosts.social.tables import METADATA as HOST_TABLES
 from terminal.links.target import Target, open_target
 from terminal.perso.parties import Party
 from terminal.perso.psam.keys import SamKeySource, historical_of
-from terminal.perso.psam.register import Psam, PsamBooks, PsamError
+from terminal.perso.psam.register import Psam, PsamBooks, PsamError, check_area
 from terminal.perso.psam.states import PsamState
 from terminal.perso.psam.tables import METADATA
 from terminal.perso.workshop import Workshop
@@ -42,6 +42,9 @@ class Wanted:
         count: how many.
         number: six digits of the terminal number of the first; the next free ones if missing.
         serial: serial number of its chip; the next free one if missing.
+
+    Raises:
+        PsamError: it is no area code, or none is wanted.
     """
 
     area: str = demo.AREA
@@ -50,22 +53,26 @@ class Wanted:
     number: int | None = None
     serial: int | None = None
 
+    def __post_init__(self) -> None:
+        check_area(self.area)
+        if self.count < 1:
+            raise PsamError(f"{self.count} PSAMs cannot be ordered")
 
-class PsamWorks:
-    """The parties of a workshop, one after the other; each takes its own keys from the source, and no other's.
+
+def image_name(terminal: str) -> str:
+    """Where the image of a PSAM is in its workshop."""
+    return f"{_CARDS}/psam-{terminal}.card"
+
+
+class PsamOffice:
+    """The register of a workshop, in the department's books: what needs no key.
 
     Args:
         workshop: where books and images are.
-        keys: the parties' key services.
-        reader: gives the card for an image; the model by default.
     """
 
-    def __init__(
-        self, workshop: Workshop, keys: SamKeySource, reader: "Callable[[Card], Card]" = lambda card: card
-    ) -> None:
+    def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._keys = keys
-        self._reader = reader
         self._books = workshop.books(Party.DEPARTMENT, METADATA, HOST_TABLES)
 
     def work(self, step: Callable[[PsamBooks], _Result]) -> _Result:
@@ -79,7 +86,7 @@ class PsamWorks:
 
     def image(self, terminal: str) -> Path:
         """Where the image of a PSAM is."""
-        return self._workshop.path(_CARDS, f"psam-{terminal}.card")
+        return self._workshop.path(image_name(terminal))
 
     def order(self, wanted: Wanted, person: str) -> tuple[Psam, ...]:
         """Give terminal numbers and serial numbers to PSAMs that are to be made: all of them or none.
@@ -87,21 +94,17 @@ class PsamWorks:
         Raises:
             PsamError: a number is taken, or the profile is not one that can be made in turn.
         """
-        profile = load(wanted.profile)
+        generation = load(wanted.profile).generation
 
         def step(books: PsamBooks) -> tuple[Psam, ...]:
             return tuple(
                 books.order(
-                    wanted.area,
-                    wanted.profile,
-                    profile.generation,
-                    historical_of,
-                    person,
+                    wanted.area, wanted.profile, generation, historical_of, person,
                     number=None if wanted.number is None else wanted.number + place,
                     serial=None if wanted.serial is None else wanted.serial + place,
                 )
                 for place in range(wanted.count)
-            )
+            )  # fmt: skip
 
         return self.work(step)
 
@@ -111,6 +114,23 @@ class PsamWorks:
         return tuple(
             psam for psam in found if psam.state is PsamState.MAKING and (party is None or psam.next_party is party)
         )
+
+
+class PsamWorks(PsamOffice):
+    """The parties of a workshop, one after the other; each takes its own keys from the source, and no other's.
+
+    Args:
+        workshop: where books and images are.
+        keys: the parties' key services.
+        reader: gives the card for an image; the model by default.
+    """
+
+    def __init__(
+        self, workshop: Workshop, keys: SamKeySource, reader: Callable[[Card], Card] = lambda card: card
+    ) -> None:
+        super().__init__(workshop)
+        self._keys = keys
+        self._reader = reader
 
     def finish(self, terminal: str, person: str) -> Psam:
         """All turns that a PSAM still needs, in one hand.

@@ -9,6 +9,7 @@ from terminal.cli.options.common import Add
 from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.product import add_product
+from terminal.cli.options.perso.psam import add_psam
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "the faces of a batch, rendered, and the print job",
         "face workshop batch.json --method laser",
         add_face,
+    ),
+    Word(
+        "psam",
+        "PSAMs: made by the national, provincial and city party in turn, registered by person",
+        "psam make work --by 王五",
+        add_psam,
     ),
 )
 
