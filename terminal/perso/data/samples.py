@@ -144,8 +144,9 @@ def _person(chance: random.Random) -> Application:
         "home_address": address,
         "home_area": county["code"],
         "telephone": f"1{chance.choice('35789')}{chance.randrange(10**9):09d}",
-        "employer": employer,
     }
+    if employer:
+        values["employer"] = employer
     values = with_split_name(values, name)
     return Application(OrderKind.FIRST, values, county["city"], county["code"], county["unit"], employer)
 
