@@ -119,12 +119,11 @@ class Exchange:
         connection.execute(self.outbox.insert(), row)
         return number
 
-    def pending(self, connection: Connection) -> tuple[Message, ...]:
+    def pending(self, connection: Connection, limit: int | None = None) -> tuple[Message, ...]:
         """What the other party has not acknowledged, in order."""
         query = select(self.outbox).where(self.outbox.c.acknowledged.is_(False)).order_by(self.outbox.c.number)
-        return tuple(
-            Message(row.number, row.time, row.kind, json.loads(row.fields)) for row in connection.execute(query)
-        )
+        rows = connection.execute(query.limit(limit))
+        return tuple(Message(row.number, row.time, row.kind, json.loads(row.fields)) for row in rows)
 
     def waiting(self, connection: Connection) -> tuple[int, ...]:
         """Numbers that came before an earlier one, and wait for it."""
@@ -139,31 +138,31 @@ class Exchange:
         Raises:
             ExchangeError: what answers is not the other party.
         """
-        while True:
-            waiting = transact(books, self.pending)
-            if not waiting:
-                return 0
-            answer = line(self._packet(books, waiting[:PACKET]))
-            if answer is None:
-                return len(waiting)
-            self.acknowledge(books, answer)
-            left = transact(books, self.pending)
-            if left and left[0].number == waiting[0].number:  # the other end keeps it, and cannot apply it yet
-                return len(left)
+        while messages := transact(books, self._outgoing):
+            answer = line(self._packet(messages))
+            # Less than the first one: the other end keeps it, and cannot apply it yet.
+            if answer is None or self.acknowledge(books, answer) < messages[0].number:
+                return len(transact(books, self.pending))
+        return 0
 
     def packet(self, books: Engine) -> bytes | None:
         """What is pending, as it goes over the line; None where nothing is."""
-        waiting = transact(books, self.pending)
-        return self._packet(books, waiting[:PACKET]) if waiting else None
+        messages = transact(books, self._outgoing)
+        return self._packet(messages) if messages else None
 
-    def _packet(self, books: Engine, messages: tuple[Message, ...]) -> bytes:
-        numbers = [message.number for message in messages]
-        update = self.outbox.update().where(self.outbox.c.number.in_(numbers)).values(sent=self.outbox.c.sent + 1)
-        transact(books, lambda connection: connection.execute(update).rowcount)
+    def _outgoing(self, connection: Connection) -> tuple[Message, ...]:
+        messages = self.pending(connection, PACKET)
+        if messages:
+            numbers = [message.number for message in messages]
+            update = self.outbox.update().where(self.outbox.c.number.in_(numbers)).values(sent=self.outbox.c.sent + 1)
+            connection.execute(update)
+        return messages
+
+    def _packet(self, messages: tuple[Message, ...]) -> bytes:
         return self._written({"messages": [message.plain() for message in messages]})
 
-    def acknowledge(self, books: Engine, answer: bytes) -> None:
-        """Take an acknowledgement; an old one again changes nothing.
+    def acknowledge(self, books: Engine, answer: bytes) -> int:
+        """Take an acknowledgement; an old one again changes nothing. The number that it reaches to.
 
         Raises:
             ExchangeError: it is none of the other party.
@@ -171,8 +170,10 @@ class Exchange:
         through = self._read(answer).get("through")
         if not isinstance(through, int) or isinstance(through, bool) or through < 0:
             raise ExchangeError("an acknowledgement without the number that it reaches to")
-        update = self.outbox.update().where(self.outbox.c.number <= through).values(acknowledged=True)
+        waiting = (self.outbox.c.number <= through, self.outbox.c.acknowledged.is_(False))
+        update = self.outbox.update().where(*waiting).values(acknowledged=True)
         transact(books, lambda connection: connection.execute(update).rowcount)
+        return through
 
     # --- receiving
 

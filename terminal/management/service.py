@@ -8,10 +8,11 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine
 
 from terminal.hosts.books import transact
+from terminal.management import loss
 from terminal.management.exchange import ExchangeError, Line, Message
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
-from terminal.management.records import Card
+from terminal.management.records import Card, Channel, Document
 
 _Result = TypeVar("_Result")
 _log: Final = logging.getLogger(__name__)
@@ -44,8 +45,12 @@ class Service:
             LifeError: as the step says; nothing of its work stays, and nothing is told.
             BooksError: the books are in use for too long.
         """
-        self._transact(self.keeper.release_due)
-        result = self._transact(step)
+
+        def at_once(office: Office) -> _Result:
+            self.keeper.release_due(office)
+            return step(office)
+
+        result = transact(self.books, lambda connection: at_once(self.office(connection)))
         self.send()
         return result
 
@@ -79,6 +84,22 @@ class Service:
         self.send()
         return answer
 
+    # --- what both sides do alike
+
+    def oral_loss(self, order: str, channel: Channel) -> Card:
+        """口头挂失 of this side, by its service number or another channel (SCHEME-135, SCHEME-136)."""
+        return self.work(lambda office: loss.oral_loss(office, self.keeper, order, channel))
+
+    def written_loss(self, order: str, document: Document | None) -> Card:
+        """书面挂失 of this side, and in mode 2 of both (SCHEME-142, SCHEME-143, SCHEME-146)."""
+        return self.work(lambda office: loss.written_loss(office, self.keeper, order, document))
+
+    def release(self, order: str, document: Document | None) -> Card:
+        """解挂 of this side, and in mode 2 of both (SCHEME-151, SCHEME-152)."""
+        return self.work(lambda office: loss.release(office, self.keeper, order, document))
+
+    # --- what the other party tells
+
     def _apply(self, connection: Connection, message: Message) -> str:
         office = self.office(connection)
         self.keeper.release_due(office)
@@ -94,9 +115,6 @@ class Service:
                 self.keeper.hear_stage(office, message)
                 return "noted"
         raise ExchangeError(f"there are no messages of kind {message.kind}")
-
-    def _transact(self, step: Callable[[Office], _Result]) -> _Result:
-        return transact(self.books, lambda connection: step(self.office(connection)))
 
     def office(self, connection: Connection) -> Office:
         """What a step has at hand in its transaction."""

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.host import BankHost
 from terminal.hosts.bank.tables import CardState
-from terminal.management import loss
 from terminal.management.bank import activation, cards, ending, requests
 from terminal.management.bank.activation import Kept, Place
 from terminal.management.bank.tables import KEPT, METADATA
@@ -17,7 +16,7 @@ from terminal.management.exchange import Message
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.machines import Event, Standing
-from terminal.management.records import Card, Channel, Document, LifeError, Stage
+from terminal.management.records import Card, Document, LifeError, Stage
 from terminal.management.service import Service
 from terminal.management.settings import Settings, default_settings
 from terminal.messages.bank import HostAnswer, HostMessage
@@ -118,18 +117,6 @@ class CardPlatform(Service):
             raise LifeError("the initial PIN is wrong")
 
     # --- afterwards
-
-    def oral_loss(self, order: str, channel: Channel) -> Card:
-        """口头挂失 of the finance side (SCHEME-135)."""
-        return self.work(lambda office: loss.oral_loss(office, self.keeper, order, channel))
-
-    def written_loss(self, order: str, document: Document | None) -> Card:
-        """书面挂失 of the finance side, and in mode 2 of both (SCHEME-145, SCHEME-146)."""
-        return self.work(lambda office: loss.written_loss(office, self.keeper, order, document))
-
-    def release(self, order: str, document: Document | None) -> Card:
-        """解挂 (SCHEME-151, SCHEME-152)."""
-        return self.work(lambda office: loss.release(office, self.keeper, order, document))
 
     def ask_replacement(self, order: str, document: Document | None, *, outlet: str, waiver: str = "") -> None:
         """挂失补卡, at the department (SCHEME-237)."""

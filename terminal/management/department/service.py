@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from terminal.hosts.social.desk import Desk, stored_card
 from terminal.hosts.social.host import SocialSecurityHost
 from terminal.hosts.social.register import Effect, change_state
-from terminal.management import loss
 from terminal.management.department import again, care, ending, intake, issue
 from terminal.management.department.again import Wear
 from terminal.management.department.intake import Intake
@@ -20,7 +19,7 @@ from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.machines import Event, Standing
 from terminal.management.product.rules import Rules, default_rules
-from terminal.management.records import Card, Channel, Document, Stage
+from terminal.management.records import Card, Document, Stage
 from terminal.management.service import Service
 from terminal.management.settings import Settings, default_settings
 from terminal.messages.social import CardState, SocialAnswer, SocialMessage
@@ -149,19 +148,15 @@ class CardManagement(Service):
             lambda office: issue.hand_over(office, self.keeper, number, document, by=by, collected=collected)
         )
 
+    def hand_over_all(self, holders: Mapping[str, Document], *, by: str) -> tuple[Card, ...]:
+        """Hand out many cards of first issue at once, as an employer's (document by order): all of them or none."""
+        return self.work(
+            lambda office: tuple(
+                issue.hand_over(office, self.keeper, number, document, by=by) for number, document in holders.items()
+            )
+        )
+
     # --- afterwards
-
-    def oral_loss(self, order: str, channel: Channel) -> Card:
-        """口头挂失 of the social side (SCHEME-136)."""
-        return self.work(lambda office: loss.oral_loss(office, self.keeper, order, channel))
-
-    def written_loss(self, order: str, document: Document | None) -> Card:
-        """书面挂失 of the social side, and in mode 2 of both (SCHEME-142, SCHEME-143)."""
-        return self.work(lambda office: loss.written_loss(office, self.keeper, order, document))
-
-    def release(self, order: str, document: Document | None) -> Card:
-        """解挂 (SCHEME-151, SCHEME-152)."""
-        return self.work(lambda office: loss.release(office, self.keeper, order, document))
 
     def replace(
         self, order: str, document: Document | None, *, waiver: str = "", by: str = "", approved_by: str = ""
