@@ -58,10 +58,10 @@ def city_of(area: str) -> Place:
         raise KeyManagementError(f"{area}: {error}") from error
 
 
-def deliver(
-    management: KeyManagement, giver: Officer, taker: Officer, area: str, purpose: str, names: tuple[str, ...] = ()
-) -> None:
-    """Bring the active roots, or the named ones, down to an area: from ministry to province, from province to city.
+def deliver(management: KeyManagement, giver: Officer, taker: Officer, area: str, purpose: str) -> int:
+    """Bring the active roots down to an area; how many keys the city got.
+
+    They go from the ministry to the province, and from there to the city.
 
     What a level has already in that version stays. The stores and their transport keys are there.
 
@@ -69,6 +69,7 @@ def deliver(
         KeyManagementError: a role is another one, a store or a transport key is missing.
     """
     province, city = province_of(area), city_of(area)
+    count = 0
     for upper, lower, factor in (
         (MINISTRY, province, factor_province(area)),
         (province, city, factor_city(area)),
@@ -80,8 +81,9 @@ def deliver(
             if info.usage is Usage.SOCIAL
             and above.find(info.name) == info
             and below.find(info.name, info.version) is None
-            and (not names or info.name in names)
         ]
+        count = len(missing)
         if missing:
             blocks = above.export(giver, missing, lower, purpose, factor=factor)
             below.import_blocks(taker, blocks, upper, purpose)
+    return count

@@ -173,6 +173,22 @@ def test_perso_psam(tmp_path: Path) -> None:
         check("cardterm-psam", json.loads(output))
 
 
+def test_perso_keys(tmp_path: Path) -> None:
+    """cardterm perso keys --json."""
+    for words in (
+        "demo",
+        "list",
+        "list bank/621467",
+        "minutes bank/621467",
+        "register --role maker",
+        "purge maker/8660",
+    ):
+        word, *options = words.split()
+        status, output = run(["cardterm", "perso", "keys", word, str(tmp_path), *options, "--json"])
+        assert status == 0
+        check("cardterm-keys", json.loads(output))
+
+
 @pytest.mark.parametrize("options", [[], ["--decode"]], ids=["plain", "decode"])
 def test_apdu(card: Path, options: list[str]) -> None:
     """cardterm apdu --json."""

@@ -8,6 +8,7 @@ from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
 from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.face import add_face
+from terminal.cli.options.perso.keys import add_keys
 from terminal.cli.options.perso.product import add_product
 from terminal.cli.options.perso.psam import add_psam
 
@@ -23,6 +24,12 @@ class Word:
 
 
 WORDS: Final[tuple[Word, ...]] = (
+    Word(
+        "keys",
+        "key management: stores, ceremonies, transport, registers",
+        "keys demo work --seed 3",
+        add_keys,
+    ),
     Word(
         "product",
         "the rules of the product: fees, approvals, whether cards may be made, the quarterly report",
