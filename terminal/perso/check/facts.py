@@ -86,6 +86,12 @@ class Facts:
             raise Unseen(f"the card has no {tag:X}")
         return value
 
+    @property
+    def payment_name(self) -> bytes:
+        """The holder's name on the payment side: 5F20, or 9F0B where it is longer than 26 bytes."""
+        longer = self.debit.get(0x9F0B)
+        return (self.objects(0x5F20) if longer is None else longer).rstrip(b"\0 ")
+
     # --- files of the social-security environment ---------------------------------------------------------------------
 
     def files(self) -> Iterator[tuple[Address, FilePlan, FileContent]]:

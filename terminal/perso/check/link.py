@@ -7,6 +7,7 @@ from cardsim.iso7816 import status
 from cardsim.iso7816.apdu import CommandApdu
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
+from cardsim.iso7816.tlv import TlvError, find
 from terminal.flows.common import read_record, select_by_name
 from terminal.links.follow import Follower
 from terminal.perso.check.content import Answer
@@ -27,6 +28,7 @@ READ_ONLY: Final = {
 }
 """What is sent, by INS."""
 _CHUNK: Final = 0xC0
+_SFIS: Final = range(1, 31)
 _MOST_RECORDS: Final = 254
 
 
@@ -88,6 +90,14 @@ class CheckLink:
                 break
             found.append(answer.data)
         return tuple(found)
+
+    def directory(self, selected: Answer) -> tuple[bytes, ...]:
+        """The records of the directory whose SFI an answer to SELECT names (88); none where it names none."""
+        try:
+            sfi = find(selected.data, 0x6F, 0xA5, 0x88) or b""
+        except TlvError:
+            return ()
+        return self.records(sfi[0]) if sfi and sfi[0] in _SFIS else ()
 
     def piece(self, at: int, length: int) -> Answer:
         """READ BINARY."""

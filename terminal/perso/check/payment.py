@@ -35,7 +35,7 @@ def read_payment(link: CheckLink, *, destructive: bool) -> PaymentContent:
     selected = link.select(PSE_NAME)
     if not selected.ok:
         return PaymentContent(selected)
-    directory = _directory(link, selected)
+    directory = link.directory(selected)
     aids = [item.value for record in directory for item in _walk(record) if item.tag == 0x4F]
     applications = {aid: link.select(aid) for aid in aids}
     first = next((aid for aid, answer in applications.items() if answer.ok), b"")
@@ -56,14 +56,6 @@ def _walk(record: bytes) -> list[Tlv]:
         return list(walk(record))
     except TlvError:
         return []
-
-
-def _directory(link: CheckLink, selected: Answer) -> tuple[bytes, ...]:
-    try:
-        sfi = find(selected.data, 0x6F, 0xA5, 0x88)
-    except TlvError:
-        return ()
-    return link.records(sfi[0]) if sfi else ()
 
 
 def _pdol(selected: Answer) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cardsim.iso7816.tlv import TlvError
+
 if TYPE_CHECKING:
     from terminal.perso.check.facts import Facts
 
@@ -104,11 +106,16 @@ class CheckReport:
 
 
 def judge(rule: Rule, facts: "Facts") -> Finding:
-    """Try one rule."""
+    """Try one rule; data objects that cannot be taken apart break it."""
+    problems: dict[str, None] = {}
     try:
-        problems = tuple(dict.fromkeys(rule.check(facts)))
+        for problem in rule.check(facts):
+            problems[problem] = None
     except Unseen as reason:
-        return Finding(rule, Verdict.NOT_CHECKED, reason=str(reason))
+        if not problems:
+            return Finding(rule, Verdict.NOT_CHECKED, reason=str(reason))
+    except TlvError as error:
+        problems[f"data objects are malformed: {error}"] = None
     if not problems:
         return Finding(rule, Verdict.PASSED)
-    return Finding(rule, Verdict.FAILED if rule.severity is Severity.MUST else Verdict.WARNING, problems)
+    return Finding(rule, Verdict.FAILED if rule.severity is Severity.MUST else Verdict.WARNING, tuple(problems))

@@ -10,13 +10,10 @@ from terminal.perso.check.facts import HOLDER, ISSUER, Facts
 from terminal.perso.check.rule import Part, Rule, Severity, Unseen
 from terminal.perso.face.model import SOCIAL_FIELDS, Box, Field
 
-_SHORT_NAME: Final = 26
-"""Most bytes of 5F20."""
-
 
 def _name(facts: Facts) -> Iterator[str]:
-    social, payment = facts.holder_name, facts.objects(0x5F20).rstrip(b"\0 ")
-    if social[:_SHORT_NAME] != payment:
+    social, payment = facts.holder_name, facts.payment_name
+    if social != payment:
         yield f"the social-security side has {social.hex().upper()}, the payment side {payment.hex().upper()}"
 
 
@@ -79,7 +76,7 @@ def _on_the_chip(facts: Facts) -> dict[Field, str]:
         found[Field.SOCIAL_SECURITY_NUMBER] = facts.text(HOLDER, 0x08)
     except Unseen:
         if _dual(facts):  # without RKSSSE the payment side tells the same of the holder
-            found[Field.NAME] = facts.objects(0x5F20).decode("gbk", "replace")
+            found[Field.NAME] = facts.payment_name.decode("gbk", "replace")
             found[Field.SOCIAL_SECURITY_NUMBER] = facts.objects(0x9F61).decode("ascii", "replace")
     return found
 

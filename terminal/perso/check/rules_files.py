@@ -21,12 +21,7 @@ _CODE: Final = "identification_code"
 
 
 def _fci(facts: Facts) -> Iterator[str]:
-    fci = facts.social.selected.data
-    try:
-        name = find(fci, 0x6F, 0x84)
-    except TlvError as error:
-        yield f"the answer to SELECT is malformed: {error}"
-        return
+    name = find(facts.social.selected.data, 0x6F, 0x84)
     if name != SSSE_NAME:
         yield f"the name (84) is {(name or b'').hex().upper()}"
     if suite_of(facts.social) is None:

@@ -1,6 +1,5 @@
 """Rules of the social-security data items: identification code, numbers, dates, name, photo."""
 
-import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Final
@@ -13,10 +12,18 @@ from terminal.filetable import SSSE_DF
 from terminal.perso.check.facts import HOLDER, ISSUER, Facts
 from terminal.perso.check.rule import Part, Rule, Severity, Unseen
 from terminal.perso.check.social import key_of, suite_of
+from terminal.perso.data.numbers import (
+    NO_CERTIFICATE,
+    birth_date_of,
+    card_number_problem,
+    identification_code_problem,
+    institution_problem,
+    person_number_problem,
+    sex_of,
+    version_problem,
+)
 
-_RID: Final = bytes.fromhex("D156000005")
-_INSTITUTION: Final = "9156000002"
-_TEST_CODE: Final = b"\xff" * 4
+_TEST_CODE: Final = bytes.fromhex(NO_CERTIFICATE)
 _CARD_CLASSES: Final = "1234"
 _NAME_TAGS: Final = frozenset({0x09, 0x4E})
 _NAME_LENGTH: Final = 30
@@ -27,16 +34,13 @@ _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_END: Final = b"\xff\xd9"
 _BMP: Final = b"BM"
 _ITEM_60: Final = ((0xDF02, 0xEF06), (0xDF03, 0xEF05))
-_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 def _identification(facts: Facts) -> Iterator[str]:
     code = facts.value(ISSUER, 0x01)
-    if not code[:3].hex().isdigit():
-        yield f"the area code {code[:3].hex().upper()} is not six digits"
-    if code[3:8] != _RID:
-        yield f"the RID is {code[3:8].hex().upper()}, not {_RID.hex().upper()}"
-    if not int.from_bytes(code[8:12], "big"):
+    if problem := identification_code_problem(code.hex().upper()):
+        yield problem
+    elif not int.from_bytes(code[8:12], "big"):
         yield "the serial number is zero"
 
 
@@ -64,15 +68,13 @@ def _card_class(facts: Facts) -> Iterator[str]:
 
 
 def _version_form(facts: Facts) -> Iterator[str]:
-    found = facts.text(ISSUER, 0x03)
-    if not re.fullmatch(r"[0-9]\.[0-9]{2}", found):
-        yield f"the version is {found or 'empty'}, not of the form 2.00"
+    if problem := version_problem(facts.text(ISSUER, 0x03)):
+        yield problem
 
 
 def _institution(facts: Facts) -> Iterator[str]:
-    found = facts.digits(ISSUER, 0x04)
-    if not re.fullmatch(_INSTITUTION + "[0-9]{14}", found):
-        yield f"{found or 'nothing'} is not {_INSTITUTION}, region, place and number"
+    if problem := institution_problem(facts.digits(ISSUER, 0x04)):
+        yield problem
 
 
 def _issue_dates(facts: Facts) -> Iterator[str]:
@@ -112,35 +114,27 @@ def _day(digits: str) -> date | None:
 
 
 def _card_number(facts: Facts) -> Iterator[str]:
-    number = facts.text(ISSUER, 0x07)
-    if not re.fullmatch(r"[A-Z][0-9A-Z]{7}[0-9X]", number):
-        yield f"{number or 'nothing'} is not a capital letter, seven characters and a check character"
-    elif social.card_number_check(number[:8]) != number[8]:
-        yield f"the check character of {number} is not {social.card_number_check(number[:8])}"
+    if problem := card_number_problem(facts.text(ISSUER, 0x07)):
+        yield problem
 
 
 def _person(facts: Facts) -> Iterator[str]:
-    number = facts.text(HOLDER, 0x08)
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", number):
-        yield f"{number or 'nothing'} is not 18 characters of an identity number"
-        return
-    check = "10X98765432"[sum(int(d) * w for d, w in zip(number, _WEIGHTS, strict=False)) % 11]
-    if number[17] != check:
-        yield f"the check character of {number} is not {check}"
+    if problem := person_number_problem(facts.text(HOLDER, 0x08)):
+        yield problem
 
 
 def _born(facts: Facts) -> Iterator[str]:
     number, birth = facts.text(HOLDER, 0x08), facts.digits(HOLDER, 0x0D)
-    if number[6:14] != birth:
-        yield f"born on {birth or 'no day'}, and the social-security number says {number[6:14]}"
+    if birth_date_of(number) != birth:
+        yield f"born on {birth or 'no day'}, and the social-security number says {birth_date_of(number)}"
 
 
 def _sex(facts: Facts) -> Iterator[str]:
     sex, number = facts.text(HOLDER, 0x0A), facts.text(HOLDER, 0x08)
     if sex not in ("1", "2", "9"):
         yield f"the sex is {sex or 'empty'}, not 1, 2 or 9"
-    elif sex != "9" and number[16:17].isdigit() and int(number[16]) % 2 != int(sex) % 2:
-        yield f"the sex is {sex}, and the social-security number says {2 - int(number[16]) % 2}"
+    elif sex != "9" and not person_number_problem(number) and sex_of(number) != sex:
+        yield f"the sex is {sex}, and the social-security number says {sex_of(number)}"
 
 
 def _name(facts: Facts) -> Iterator[str]:

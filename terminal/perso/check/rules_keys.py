@@ -6,7 +6,7 @@ from typing import Final
 
 from cardsim.crypto import oda
 from cardsim.crypto.rsa import RsaPublicKey
-from cardsim.iso7816.tlv import TlvError, ber, find, parse, parse_dol
+from cardsim.iso7816.tlv import ber, find, parse, parse_dol
 from terminal.flows.financial.reading import card_date
 from terminal.hosts.bank.chip import ChipData, ChipDataError, IssuerKeys
 from terminal.messages.bank import CryptogramCheck
@@ -106,7 +106,7 @@ def _signature(facts: Facts) -> Iterator[str]:
             continue
         try:
             oda.verify_dynamic(key, _signed(signature.answer.data), signature.terminal_data)
-        except (oda.OdaError, TlvError) as error:
+        except oda.OdaError as error:
             yield f"the card's signature is not that of its key: {error}"
 
 
@@ -146,14 +146,18 @@ def _cryptogram(facts: Facts) -> Iterator[str]:
     path = facts.paths[0]
     try:
         chip = ChipData.read(_chip_data(path, asked))
-    except (ChipDataError, TlvError) as error:
+    except ChipDataError as error:
         yield f"GENERATE AC answers {asked.answer}: {error}"
         return
     sequence = path.objects.get(0x5F34, b"\0").hex()
     session = IssuerKeys({chip.key_index: facts.bank_keys}).card(_pan(path), sequence, chip)
     if session is None:
         raise Unseen(f"cryptograms of version {chip.version:02X} are not known")
-    if session.check() is not CryptogramCheck.RIGHT:
+    try:
+        right = session.check() is CryptogramCheck.RIGHT
+    except ValueError as error:
+        raise Unseen(f"no card keys follow from the card's number: {error}") from error
+    if not right:
         yield "the cryptogram is not that of the card keys"
 
 

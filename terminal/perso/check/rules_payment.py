@@ -1,6 +1,5 @@
 """Rules of the payment application: selection, records, mandatory data, numbers, dates, limits, electronic cash."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
@@ -8,18 +7,15 @@ from typing import Final
 from cardsim.decode.commands import PSE_NAME
 from cardsim.decode.items import item_of
 from cardsim.decode.values import gbk_text
-from cardsim.iso7816.digits import check_digit
-from cardsim.iso7816.tlv import TlvError, find, parse_dol
+from cardsim.iso7816.tlv import find, parse_dol
 from terminal.flows.financial.reading import LENGTHS, LENGTHS_OF_NO_CONSEQUENCE, MANDATORY, card_date
 from terminal.perso.check.content import PathContent
 from terminal.perso.check.facts import Facts
 from terminal.perso.check.payment import CASH
 from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.data.numbers import VALIDITY_YEARS, pan_problem
 
-_BIN: Final = "621467"
-_PAN_LENGTH: Final = 19
 _CHINA: Final = bytes.fromhex("0156")
-_YEARS: Final = 10
 _ABROAD: Final = bytes.fromhex("5440")
 """What application usage control (9F07) allows outside the issuer's country: cash, goods, services; cashback."""
 _CHIP_AT_HOME: Final = "6"
@@ -38,16 +34,13 @@ _COUNTERS: Final = frozenset({0x9F13, 0x9F36, 0x9F79})
 
 def _selection(facts: Facts) -> Iterator[str]:
     payment = facts.payment
-    try:
-        if find(payment.selected.data, 0x6F, 0x84) != PSE_NAME:
-            yield "the answer to SELECT of PSE does not name it"
-        if not payment.directory:
-            yield "the directory of PSE has no record"
-        for record in payment.directory:
-            if find(record, 0x70, 0x61, 0x4F) is None or find(record, 0x70, 0x61, 0x50) is None:
-                yield f"a directory entry lacks name or label: {record.hex().upper()}"
-    except TlvError as error:
-        yield f"PSE or its directory is malformed: {error}"
+    if find(payment.selected.data, 0x6F, 0x84) != PSE_NAME:
+        yield "the answer to SELECT of PSE does not name it"
+    if not payment.directory:
+        yield "the directory of PSE has no record"
+    for record in payment.directory:
+        if find(record, 0x70, 0x61, 0x4F) is None or find(record, 0x70, 0x61, 0x50) is None:
+            yield f"a directory entry lacks name or label: {record.hex().upper()}"
     for aid, answer in payment.applications.items():
         if not answer.ok:
             yield f"application {aid.hex().upper()} of the directory answers {answer} to SELECT"
@@ -57,18 +50,13 @@ def _fci(facts: Facts) -> Iterator[str]:
     payment = facts.payment
     if not payment.aid:
         raise Unseen("no application can be selected")
-    try:
-        proprietary = find(payment.fci, 0x6F, 0xA5) or b""
-        if find(payment.fci, 0x6F, 0x84) != payment.aid:
-            yield "the answer to SELECT does not name the application"
-        entry = next(record for record in payment.directory if find(record, 0x70, 0x61, 0x4F) == payment.aid)
-        if find(proprietary, 0x50) != find(entry, 0x70, 0x61, 0x50):
-            yield "the label (50) is not that of the directory"
-        parse_dol(find(proprietary, 0x9F38) or b"")
-    except TlvError as error:
-        yield f"the answer to SELECT of the application is malformed: {error}"
-    except StopIteration:
-        yield "the directory has no plain entry of the application"
+    proprietary = find(payment.fci, 0x6F, 0xA5) or b""
+    if find(payment.fci, 0x6F, 0x84) != payment.aid:
+        yield "the answer to SELECT does not name the application"
+    labels = {find(record, 0x70, 0x61, 0x4F): find(record, 0x70, 0x61, 0x50) for record in payment.directory}
+    if find(proprietary, 0x50) != labels.get(payment.aid):
+        yield "the label (50) is not that of the directory"
+    parse_dol(find(proprietary, 0x9F38) or b"")
 
 
 def _options(facts: Facts) -> Iterator[str]:
@@ -101,9 +89,11 @@ def _records(facts: Facts) -> Iterator[str]:
 def _mandatory(facts: Facts) -> Iterator[str]:
     """What every card has, and what its AIP and AUC make necessary (PERSO-064)."""
     for path in facts.paths:
-        needed = {*MANDATORY, 0x57, 0x5F20, 0x5F34, 0x9F08, 0x9F0D, 0x9F0E, 0x9F0F, *_needed(path)}
+        needed = {*MANDATORY, 0x57, 0x5F34, 0x9F08, 0x9F0D, 0x9F0E, 0x9F0F, *_needed(path)}
         for tag in sorted(needed - path.objects.keys()):
             yield f"{path.name}: {tag:X} ({item_of(tag).name}) is missing"
+        if not {0x5F20, 0x9F0B} & path.objects.keys():
+            yield f"{path.name}: the holder's name is missing, 5F20 or, if it is longer, 9F0B"
 
 
 def _needed(path: PathContent) -> set[int]:
@@ -127,15 +117,8 @@ def _lengths(facts: Facts) -> Iterator[str]:
 
 
 def _pan(facts: Facts) -> Iterator[str]:
-    pan = _pan_of(facts)
-    if not re.fullmatch(rf"{_BIN}[0-9]{{{_PAN_LENGTH - len(_BIN)}}}", pan):
-        yield f"{pan} is not {_PAN_LENGTH} digits that begin with {_BIN}"
-    elif check_digit(pan[:-1]) != pan[-1]:
-        yield f"the check digit of {pan} is not {check_digit(pan[:-1])}"
-
-
-def _pan_of(facts: Facts) -> str:
-    return facts.objects(0x5A).hex().upper().rstrip("F")
+    if problem := pan_problem(facts.objects(0x5A).hex().upper().rstrip("F")):
+        yield problem
 
 
 def _track2(facts: Facts) -> Iterator[str]:
@@ -163,7 +146,7 @@ def _sequence(facts: Facts) -> Iterator[str]:
 
 
 def _name(facts: Facts) -> Iterator[str]:
-    name = facts.objects(0x5F20)
+    name = facts.payment_name
     if not gbk_text(name):
         yield f"the holder's name {name.hex().upper()} is no text in GBK"
 
@@ -198,8 +181,8 @@ def _ten_years(facts: Facts) -> Iterator[str]:
     expiry, issued = card_date(facts.objects(0x5F24)), card_date(facts.objects(0x5F25))
     if expiry is None or issued is None:
         raise Unseen("a date is none")
-    if (expiry.year, expiry.month) != (issued.year + _YEARS, issued.month):
-        yield f"issued {_month(issued)} and valid until {_month(expiry)}, not {_YEARS} years"
+    if (expiry.year, expiry.month) != (issued.year + VALIDITY_YEARS, issued.month):
+        yield f"issued {_month(issued)} and valid until {_month(expiry)}, not {VALIDITY_YEARS} years"
 
 
 def _month(day: date) -> str:
@@ -250,28 +233,21 @@ def _lists(facts: Facts) -> Iterator[str]:
         if path.aip[0] & (_DDA | _CDA) and 0x9F49 in path.objects:
             wanted[0x9F49] = (_UNPREDICTABLE,)
         for tag, needed in wanted.items():
-            try:
-                asked = {entry for entry, _ in parse_dol(path.objects.get(tag, b""))}
-            except TlvError as error:
-                yield f"{path.name}: {tag:X} is no data object list: {error}"
-                continue
+            asked = {entry for entry, _ in parse_dol(path.objects.get(tag, b""))}
             if tag in path.objects and (missing := [f"{entry:X}" for entry in needed if entry not in asked]):
                 yield f"{path.name}: {tag:X} ({item_of(tag).name}) does not ask for {', '.join(missing)}"
 
 
 def _log(facts: Facts) -> Iterator[str]:
-    try:
-        entry = find(facts.payment.fci, 0x6F, 0xA5, 0xBF0C, 0x9F4D)
-        layout = facts.payment.value(0x9F4F)
-        if entry is None or layout is None:
-            yield "log entry (9F4D) or log format (9F4F) is missing"
-            return
-        if len(entry) != 2 or not 11 <= entry[0] <= 30 or not entry[1]:
-            yield f"the log entry is {entry.hex().upper()}, not a file of 11 to 30 and a number of records"
-        if not parse_dol(layout):
-            yield "the log format is empty"
-    except TlvError as error:
-        yield f"log entry or log format is malformed: {error}"
+    entry = find(facts.payment.fci, 0x6F, 0xA5, 0xBF0C, 0x9F4D)
+    layout = facts.payment.value(0x9F4F)
+    if entry is None or layout is None:
+        yield "log entry (9F4D) or log format (9F4F) is missing"
+        return
+    if len(entry) != 2 or not 11 <= entry[0] <= 30 or not entry[1]:
+        yield f"the log entry is {entry.hex().upper()}, not a file of 11 to 30 and a number of records"
+    if not parse_dol(layout):
+        yield "the log format is empty"
 
 
 def _cash(facts: Facts) -> Iterator[str]:
@@ -299,19 +275,19 @@ def _cash(facts: Facts) -> Iterator[str]:
 def _data(facts: Facts) -> Iterator[str]:
     """What is on the card is what the bank's half says."""
     record, objects = facts.bank_record, facts.debit
-    name = record.name.encode("gbk", "replace")
     wanted = {
         0x5A: bytes.fromhex(record.pan + "F" * (len(record.pan) % 2)),
         0x5F34: bytes.fromhex(record.psn),
         0x5F24: bytes.fromhex(record.expires[2:]),
         0x5F25: bytes.fromhex(record.issued[2:]),
-        0x5F20: name[:26] if len(name) > 26 else name,
         0x9F61: record.person.encode("ascii", "replace"),
     }
     for tag, value in wanted.items():
         if objects.get(tag) != value:
             found = objects.get(tag, b"").hex().upper() or "missing"
             yield f"{tag:X} ({item_of(tag).name}) is {found}, the data say {value.hex().upper()}"
+    if facts.payment_name != record.name.encode("gbk", "replace"):
+        yield f"the holder's name is {facts.payment_name.hex().upper()}, the data say {record.name}"
 
 
 def _profile(facts: Facts) -> Iterator[str]:

@@ -65,7 +65,7 @@ def read_social(link: CheckLink, structure: SsseStructure | None, atr: bytes, ac
     selected = link.select(SSSE_NAME)
     if not selected.ok or structure is None:
         return SocialContent(selected)
-    directory = _directory(link, selected)
+    directory = link.directory(selected)
     dfs = {df.fid: link.select(df.name) for df in structure.dfs[1:]}
     found = SocialContent(selected, directory, dfs)
     files = {}
@@ -100,14 +100,6 @@ def key_of(access: Access, content: SocialContent, atr: bytes, name: str) -> byt
 
 def _readable(structure: SsseStructure, df: int) -> list[FilePlan]:
     return [file for file in structure.files_of(df) if file.sfi]  # an account file has none, and is not read
-
-
-def _directory(link: CheckLink, selected: Answer) -> tuple[bytes, ...]:
-    try:
-        sfi = find(selected.data, 0x6F, 0xA5, 0x88)
-    except TlvError:
-        return ()
-    return link.records(sfi[0]) if sfi else ()
 
 
 def _plain(link: CheckLink, file: FilePlan) -> FileContent:
@@ -158,9 +150,10 @@ def _with_rights(
                 if key.df == df.fid and key.external:
                     _prove(link, structure, key, suite, key_of(access, found, atr, key.name), keys)
         for file in _readable(structure, df.fid):
-            if 0 not in file.read.masks and files[df.fid, file.fid].selected.ok:
+            before = files.get((df.fid, file.fid))
+            if before is not None and before.selected.ok and 0 not in file.read.masks:
                 link.select_file(file.fid)
-                content = _read(link, file, files[df.fid, file.fid])
+                content = _read(link, file, before)
                 if content.records or content.binary:
                     files[df.fid, file.fid] = content
     return replace(found, files=files, keys=keys, pin=pin)

@@ -9,6 +9,7 @@ from terminal.errors import UsageError
 from terminal.management.product.approvals import Issue, approved
 from terminal.management.product.rules import Product, Rules
 from terminal.management.product.transition import stripe_place
+from terminal.perso.data.names import whole_name
 from terminal.perso.face.model import Box, Face, Field, PrintMethod
 from terminal.perso.face.template import Template
 from terminal.perso.records import CardRecord
@@ -28,7 +29,7 @@ def fields_of(record: CardRecord) -> dict[Field, str]:
     if social is None:
         raise UsageError(f"order {record.order}: a face needs the social-security data of the card")
     found = {
-        Field.NAME: social.name + social.text("name_extension"),
+        Field.NAME: whole_name(social.values),
         Field.SEX: social.text("sex"),
         Field.SOCIAL_SECURITY_NUMBER: social.order.person,
         Field.CARD_NUMBER: social.card_number,

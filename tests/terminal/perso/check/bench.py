@@ -1,6 +1,7 @@
 """Cards under check for tests: demo cards, their data, and taps that change one answer of a card."""
 
 import functools
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -162,6 +163,32 @@ def both(*changes: Change) -> Change:
     return change
 
 
+def noise(seed: int) -> Change:
+    """Answers that are spoiled now and then: turned bits, cut or longer data, random data, other status words."""
+    chance = random.Random(seed)
+    rate = chance.choice((0.003, 0.02, 0.1, 0.5))
+
+    def change(_tap: Tap, command: bytes, whole: bytes) -> bytes | None:
+        if chance.random() > rate or not whole:
+            return None
+        data, sw = (whole[:-2], whole[-2:]) if command else (whole, b"")
+        match chance.randrange(5):
+            case 0 if data:
+                at = chance.randrange(len(data))
+                data = data[:at] + bytes((data[at] ^ 1 << chance.randrange(8),)) + data[at + 1 :]
+            case 1:
+                data = data[: chance.randrange(len(data) + 1)]
+            case 2:
+                data += chance.randbytes(4)
+            case 3:
+                data = chance.randbytes(chance.randrange(30))
+            case _:
+                sw = bytes.fromhex(chance.choice(("6982", "6A82", "6F00", "6283", "6A83"))) if command else sw
+        return data + sw
+
+    return change
+
+
 # --- cards ------------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +228,42 @@ def style(product: str = "single-chip", method: PrintMethod = PrintMethod.LASER,
 def face(product: str = "single-chip") -> Face:
     """What is printed on the demo card."""
     return face_of(record(), style(product))
+
+
+@dataclass(frozen=True)
+class CardCode:
+    """The card identification code of a demo card, taken apart."""
+
+    keys: KeyFile
+
+    @property
+    def _code(self) -> bytes:
+        assert self.keys.holder is not None
+        return self.keys.holder.card
+
+    @property
+    def first12(self) -> bytes:
+        """Region, RID and serial number."""
+        return self._code[:12]
+
+    @property
+    def serial(self) -> bytes:
+        """Serial number."""
+        return self._code[8:12]
+
+    @property
+    def certificate(self) -> bytes:
+        """Certificate code."""
+        return self._code[12:]
+
+    @property
+    def irk(self) -> bytes:
+        """The card's IRK."""
+        assert self.keys.ssse is not None
+        assert self.keys.holder is not None
+        key = self.keys.ssse.card_key("IRK", self.keys.ssse.suite, demo.AREA, self.keys.holder.historical)
+        assert key is not None
+        return key
 
 
 KNOWN: Final = Known(TODAY)
