@@ -1,19 +1,14 @@
 """The key service of a run: cards are made with it, while the channels to both HSMs are open."""
 
 import copy
-import multiprocessing
 import pickle
-from multiprocessing.connection import Connection
 
 import pytest
 from sqlalchemy import select
 
-from cardsim.assembly import new_card
 from cardsim.crypto.social import Suite, card_key
 from cardsim.making import demo
-from cardsim.making.card import activate_with
 from cardsim.making.keyservice import CARD_MASTER, PIN, SSSE_MASTER, TRANSPORT, HeldKeys, KeyLoad, KeyRefused
-from cardsim.making.station import MakingError
 from cardsim.making.structure import load_profile
 from terminal.errors import TerminalError
 from terminal.hosts.books import transact
@@ -23,8 +18,8 @@ from terminal.keymanagement.kinds import KeyManagementError, Place, Role
 from terminal.keymanagement.runs import KeyRuns, RunPass
 from terminal.keymanagement.service import RunKeys, icc_key
 from terminal.keymanagement.tables import RUNS
-from terminal.perso.making.keys import Body, KeysOfRun
-from terminal.perso.making.personaliser import Personaliser, keydata_of, plan_of
+from terminal.perso.making.keys import Body
+from terminal.perso.making.personaliser import keydata_of
 from tests.terminal.keymanagement.desk import BANKER, DEPARTMENT, SEED, Desk
 from tests.terminal.perso import desk as perso
 
@@ -46,22 +41,6 @@ def opened(desk: Desk) -> tuple[KeyRuns, RunKeys]:
 def load(under: str, key: str) -> KeyLoad:
     """A key to be loaded."""
     return KeyLoad(bytes.fromhex("84D43F00"), CHALLENGE, under, b"", key)
-
-
-def test_a_card_of_both_sides(desk: Desk) -> None:
-    """PERSO-050, PERSO-077, SCHEME-205: all keys, both master keys among them, come from the service; both work."""
-    runs, keys = opened(desk)
-    card = new_card(seed=1)
-    activate_with(card, PERSON.secret("transport"), HISTORICAL, switches=PROFILE.switches)
-    service: KeysOfRun = keys
-    maker = Personaliser(plan_of(PROFILE, demo.CERTIFICATE_EXPIRY), service)
-    feedback = maker.make(card, perso.record())
-    assert feedback.identification[24:] != "FFFFFFFF"
-    runs.close_run(BATCH)
-    other = new_card(seed=2)
-    activate_with(other, PERSON.secret("transport"), perso.manufacturer().historical(2), switches=PROFILE.switches)
-    with pytest.raises(MakingError, match="no run is under way"):
-        maker.make(other, perso.record(2))
 
 
 @pytest.mark.parametrize("suite", list(Suite))
@@ -160,36 +139,6 @@ def test_a_city_without_keys(desk: Desk) -> None:
         KeyRuns(desk.management, OFFICERS, Suite.SM4, BANK, MAKER, ["510100"]).open_run(BATCH)
 
 
-def _work(pipe: Connection) -> None:
-    """A worker: asks for authentication data when it is told to, and says what came of it."""
-    keys = RunKeys(pipe.recv())
-    while pipe.recv():
-        try:
-            pipe.send(keys.social(BODY).authenticate("IRK", CHALLENGE, ORIGINAL).hex())
-        except KeyRefused as error:
-            pipe.send(str(error))
-
-
-def test_a_worker_has_the_keys_while_the_run_lasts(desk: Desk) -> None:
-    """A worker gets the pass through a pipe; the end of the run ends its use, too."""
-    runs, keys = opened(desk)
-    expected = keys.social(BODY).authenticate("IRK", CHALLENGE, ORIGINAL).hex()
-    ours, theirs = multiprocessing.Pipe()
-    worker = multiprocessing.get_context("fork").Process(target=_work, args=(theirs,))
-    worker.start()
-    try:
-        ours.send(runs.pass_of(BATCH))
-        ours.send(True)
-        assert ours.recv() == expected
-        runs.close_run(BATCH)
-        ours.send(True)
-        assert "no run is under way" in ours.recv()
-        ours.send(False)
-    finally:
-        worker.join(5)
-    assert worker.exitcode == 0
-
-
 def test_a_pass_shows_nothing_and_keys_are_not_copied(desk: Desk) -> None:
     """PERSO-123: neither pass nor service has a key in what it prints, and the service cannot be copied or pickled."""
     runs, keys = opened(desk)
@@ -252,8 +201,15 @@ def test_rsa_keys_follow_from_the_order() -> None:
     assert first.n != icc_key(bytes(31) + b"\1", "N1").n
 
 
-def test_the_pass_travels(desk: Desk) -> None:
-    """A pass can be pickled: that is how it reaches workers."""
-    runs, _ = opened(desk)
+def test_a_worker_has_the_keys_while_the_run_lasts(desk: Desk) -> None:
+    """A worker gets the pass pickled, and with it the same keys; the end of the run ends its use, too."""
+    runs, keys = opened(desk)
     again: RunPass = pickle.loads(pickle.dumps(runs.pass_of(BATCH)))
-    assert RunKeys(again).social(BODY).authenticate("IRK", CHALLENGE, ORIGINAL)
+    worker = RunKeys(again).social(BODY)
+    expected = keys.social(BODY).authenticate("IRK", CHALLENGE, ORIGINAL)
+    assert worker.authenticate("IRK", CHALLENGE, ORIGINAL) == expected
+    runs.close_run(BATCH)
+    with pytest.raises(KeyRefused, match="no run is under way"):
+        worker.authenticate("IRK", CHALLENGE, ORIGINAL)
+    with pytest.raises(KeyRefused, match="no run is under way"):
+        RunKeys(again)
