@@ -47,7 +47,9 @@ def _side(face: Face, template: Template, side: Side) -> Iterator[str]:
     if side is Side.FRONT and face.stripe is not None:
         # The print covers it: it comes first, and the body's colour lies over it.
         yield _rect("stripe", face.stripe, 'fill="#333"')
-    yield _rect("body-" + side.value, card.box, f'rx="{card.radius:.2f}" fill="#e8f1f8" stroke="#6b8299"')
+    yield _rect(
+        "body-" + side.value, card.box, f'rx="{card.radius:.2f}" fill="#e8f1f8" stroke="#6b8299" stroke-width="0.20"'
+    )
     for blank in template.blanks:
         if blank.side is side:
             yield _text(blank.id, blank.x, blank.y, blank.size, "", blank.text)

@@ -82,6 +82,7 @@ def test_reports(place: Path, tmp_path: Path) -> None:
         (["--order", "N9"], "there is no order N9"),
         (["--html", "/nowhere/r.html"], "there is no folder /nowhere"),
         (["--face", "missing.svg"], "missing.svg: No such file"),
+        (["--workshop", "/nowhere"], "there is no such folder"),
         (["--now", "soon"], "write it as 2026-11-21T12:00:00"),
     ],
 )
@@ -90,6 +91,27 @@ def test_wrong_use(place: Path, options: list[str], message: str, capsys: pytest
     words = ["--card", str(place / "me.card"), "--data", str(place / "batch.json"), *options]
     assert run(["cardterm", "perso", "check", *words])[0] == 2
     assert message in capsys.readouterr().err
+
+
+def test_workshop(place: Path, tmp_path: Path) -> None:
+    """SCHEME-223: with --workshop its approvals count: a design that it has not approved fails the face."""
+    face = str(place / "work" / "faces" / "B20240101" / "A000001.svg")
+    assert _check(place, "--face", face, "--workshop", str(place / "work"))[0] == 0
+    rows = "".join(
+        f"""[[product.approval]]
+authority = "{authority}"
+number = "1"
+scope = ""
+products = ["single-chip"]
+design = "debit-2"
+date = 2011-06-01
+"""
+        for authority in ("ministry", "central-bank")
+    )
+    (tmp_path / "workshop.toml").write_text(rows, encoding="utf8")
+    status, output = _check(place, "--face", face, "--workshop", str(tmp_path))
+    assert status == 1
+    assert "has not approved the face debit-1 (SCHEME-223)" in output
 
 
 def test_faces_of_one_order(place: Path, tmp_path: Path) -> None:
