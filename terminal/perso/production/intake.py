@@ -5,6 +5,7 @@ The record stays in the job until the batch is closed.
 
 import hashlib
 import json
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -23,10 +24,23 @@ _UNFINISHED: Final = (BatchState.RECEIVED.value, BatchState.PRODUCED.value)
 _WITHOUT_CARD: Final = (JobState.HELD.value, JobState.WASTE.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch in production: its name here, and whether it is new."""
+
+    name: str
+    new: bool
+
+
+def production_name(batch: str, step: Step) -> str:
+    """The name of a batch in production: one that is written by sides comes twice, perhaps to the same site."""
+    return batch if step is Step.BOTH else f"{batch}-{step.value}"
+
+
 def take_batch(
     plant: Plant, batch: Batch, *, step: Step = Step.BOTH, last: bool = True, seed: int = 0, operator: str | None = None
-) -> bool:
-    """Take a batch in; False where this very batch is in production already, and nothing changes.
+) -> Taken:
+    """Take a batch in; one that is in production already changes nothing.
 
     An order that is known already, from this batch or another one, is counted as a duplicate and not produced. A record
     without a half that the step writes is held back (PERSO-053).
@@ -42,27 +56,27 @@ def take_batch(
     Raises:
         ProductionRefused: the person may not, or another batch of that name has come before.
     """
-    person = plant.cleared(operator, Role.OPERATOR)
+    person, name = plant.cleared(operator, Role.OPERATOR), production_name(batch.name, step)
     digest, time = hashlib.sha256(write_batch(batch)).hexdigest(), plant.now()
 
-    def take(connection: Connection) -> bool:
-        wanted = select(BATCHES.c.digest, BATCHES.c.step).where(BATCHES.c.name == batch.name)
+    def take(connection: Connection) -> Taken:
+        wanted = select(BATCHES.c.digest, BATCHES.c.step).where(BATCHES.c.name == name)
         known = connection.execute(wanted).one_or_none()
         if known is not None:
             if (known.digest, known.step) != (digest, step.value):
-                raise ProductionRefused(f"another batch {batch.name} has come before; a batch's name is used once")
-            return False
+                raise ProductionRefused(f"another batch {name} has come before; a batch's name is used once")
+            return Taken(name, new=False)
         row = {
-            "name": batch.name, "applied": batch.applied, "city": batch.city, "county": batch.county,
+            "name": name, "applied": batch.applied, "city": batch.city, "county": batch.county,
             "step": step.value, "last": int(last), "seed": seed, "digest": digest, "requests": len(batch.records),
             "state": BatchState.RECEIVED.value, "received": time,
         }  # fmt: skip
         connection.execute(BATCHES.insert(), row)
-        stage = {"batch": batch.name, "stage": BatchState.RECEIVED.value, "time": time, "person": person, "text": ""}
+        stage = {"batch": name, "stage": BatchState.RECEIVED.value, "time": time, "person": person, "text": ""}
         connection.execute(STAGES.insert(), stage)
-        note(connection, time, LogEvent.RECEIVED, batch.name, text=f"{len(batch.records)} cards")
-        _jobs(connection, batch, step, time)
-        return True
+        note(connection, time, LogEvent.RECEIVED, name, text=f"{len(batch.records)} cards")
+        _jobs(connection, replace(batch, name=name), step, time)
+        return Taken(name, new=True)
 
     return transact(plant.books, take)
 
@@ -109,11 +123,13 @@ def _known(connection: Connection, numbers: list[str], step: Step) -> tuple[dict
     not re-made. It comes with the number of the attempt that it gets.
     """
     found, again = dict[str, str](), dict[str, int]()
-    columns = JOBS.c.order, JOBS.c.batch, JOBS.c.attempt, JOBS.c.state, BATCHES.c.state.label("stage")
-    joined = select(*columns).join(BATCHES, BATCHES.c.name == JOBS.c.batch).where(JOBS.c.step == step.value)
+    columns = JOBS.c.order, JOBS.c.step, JOBS.c.batch, JOBS.c.attempt, JOBS.c.state, BATCHES.c.state.label("stage")
+    joined = select(*columns).join(BATCHES, BATCHES.c.name == JOBS.c.batch)
     for at in range(0, len(numbers), 500):
         for row in connection.execute(joined.where(JOBS.c.order.in_(numbers[at : at + 500]))):
-            if row.stage in _UNFINISHED or row.state not in _WITHOUT_CARD:
+            if not set(Step(row.step).applications) & set(step.applications):
+                continue  # the other side of the same card
+            if row.step != step.value or row.stage in _UNFINISHED or row.state not in _WITHOUT_CARD:
                 found[row.order] = row.batch
             else:
                 again[row.order] = row.attempt + (row.state == JobState.WASTE.value)

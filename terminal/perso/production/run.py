@@ -175,10 +175,16 @@ def _close_abandoned(plant: Plant, keys: RunKeys) -> None:
 
 
 def _tasks(plant: Plant, batch: BatchRow) -> deque[Task]:
-    """What is to be done: bodies that were begun first, then by place in the batch."""
+    """What is to be done: bodies that were begun first, then by place in the batch.
+
+    The second step takes the body that the first one made for the order, where it was made here.
+    """
     begun_first = case((JOBS.c.state == JobState.STARTED.value, 0), else_=1)
+    other = ATTEMPTS.alias()
+    first = and_(other.c.order == JOBS.c.order, other.c.step != JOBS.c.step, other.c.result == CardResult.GOOD.value)
     wanted = (
-        select(JOBS.c.order, JOBS.c.attempt, JOBS.c.record)
+        select(JOBS.c.order, JOBS.c.attempt, JOBS.c.record, other.c.body)
+        .outerjoin(other, first)
         .where(JOBS.c.batch == batch.name, JOBS.c.state.in_(_OPEN_JOBS))
         .order_by(begun_first, JOBS.c.position)
     )
@@ -187,7 +193,7 @@ def _tasks(plant: Plant, batch: BatchRow) -> deque[Task]:
     return deque(
         Task(
             row.order, batch.step, row.attempt, seed_of(batch.seed, row.order, row.attempt),
-            str(cards / body_name(batch.name, row.order, row.attempt)), unpack_record(row.record or b""),
+            str(cards / (row.body or body_name(batch.name, row.order, row.attempt))), unpack_record(row.record or b""),
         )
         for row in rows
     )  # fmt: skip

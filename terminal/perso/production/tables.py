@@ -7,7 +7,18 @@ What happened is never changed: an attempt gets its result once, the log only gr
 import enum
 from typing import Final
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, LargeBinary, MetaData, String, Table, TypedColumns
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+)
 
 METADATA: Final = MetaData()
 
@@ -77,7 +88,7 @@ class LogEvent(enum.Enum):
 
 
 class BatchColumns(TypedColumns):
-    """Batches, by the name that they have with all parties."""
+    """Batches, by the name that they have with all parties; where one side is written, with its name behind."""
 
     name = Column(String(64), primary_key=True)
     applied = Column(String(8), nullable=False)
@@ -156,7 +167,7 @@ class ApplicationColumns(TypedColumns):
     order = Column(String(64), primary_key=True)
     attempt = Column(Integer, primary_key=True)
     application = Column(String(8), primary_key=True)
-    keyset = Column(String(64), nullable=False)
+    keyset = Column(Text, nullable=False)
     """Name and version of the key set that was loaded, never a value."""
     began = Column(String(19), nullable=False)
     ended = Column(String(19), nullable=False)
@@ -203,7 +214,7 @@ class RunColumns(TypedColumns):
     batch = Column(String(64), nullable=False)
     machine = Column(String(64), nullable=False)
     operator = Column(String(64), nullable=False)
-    keysets = Column(String(128), nullable=False)
+    keysets = Column(Text, nullable=False)
     monitored = Column(Integer, nullable=False)
     opened = Column(String(19), nullable=False)
     closed = Column(String(19), nullable=False)

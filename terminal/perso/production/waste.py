@@ -7,7 +7,8 @@ from terminal.perso.production.log import note
 from terminal.perso.production.papers import BodyLine, Consignment, month_of
 from terminal.perso.production.plant import Plant, batch_row, demand, move
 from terminal.perso.production.rules import ProductionRefused, Role
-from terminal.perso.production.tables import JOBS, STAGES, WASTE, BatchState, JobState, LogEvent, WasteState
+from terminal.perso.production.tables import ATTEMPTS, JOBS, STAGES, WASTE, BatchState, JobState, LogEvent, WasteState
+from terminal.perso.records import CardResult
 
 
 def release_remake(
@@ -31,6 +32,10 @@ def release_remake(
             raise ProductionRefused(f"there is no waste card {name}")
         if row.released:
             raise ProductionRefused(f"waste card {name} is replaced already")
+        if _second_step(connection, row.order, row.step):
+            raise ProductionRefused(
+                f"order {row.order} is waste in its second step: it is made anew from the first one"
+            )
         demand(batch_row(connection, row.batch), BatchState.RECEIVED, BatchState.PRODUCED, what="a re-make")
         job = JOBS.c.order == row.order, JOBS.c.step == row.step, JOBS.c.state == JobState.WASTE.value
         values = {"state": JobState.WAITING.value, "attempt": row.attempt + 1}
@@ -44,6 +49,15 @@ def release_remake(
         return str(row.order)
 
     return transact(plant.books, release)
+
+
+def _second_step(connection: Connection, order: str, step: str) -> bool:
+    """Whether another step had finished the body that is waste now."""
+    columns = ATTEMPTS.c
+    wanted = select(columns.order).where(
+        columns.order == order, columns.step != step, columns.result == CardResult.GOOD.value
+    )
+    return connection.execute(wanted.limit(1)).scalar() is not None
 
 
 def release_all(plant: Plant, batch: str, *, operator: str | None = None, supervisor: str | None = None) -> list[str]:

@@ -171,19 +171,20 @@ class TestFeedback:
     def test_last_side_alone_mails_and_packs(self, floor: Floor) -> None:
         """PERSO-082, PERSO-083: the first side gives feedback alone; the last one mailing and packing data too."""
         plant = floor.plant
-        take_batch(plant, _halves("B1", Step.SOCIAL), step=Step.SOCIAL, last=False)
-        run_batch(plant, "B1", floor.force())
-        close_list(plant, "B1")
-        assert _files(floor) == {"B1.list.json", "B1.feedback-social.json"}
+        first = take_batch(plant, _halves(Step.SOCIAL), step=Step.SOCIAL, last=False).name
+        run_batch(plant, first, floor.force())
+        close_list(plant, first)
+        assert _files(floor) == {"B1-social.list.json", "B1-social.feedback-social.json"}
         with pytest.raises(ProductionRefused, match="the side that finishes the cards packs"):
-            pack(plant, "B1")
-        take_batch(plant, _halves("B2", Step.FINANCE), step=Step.FINANCE)
-        run_batch(plant, "B2", floor.force())
-        close_list(plant, "B2")
-        pack(plant, "B2")
-        mine = {name for name in _files(floor) if name.startswith("B2")}
-        assert mine == {"B2.list.json", "B2.feedback-finance.json", "B2.mailing.json", "B2.manifest.json"}
-        assert [card["order"] for card in document(floor, "B2.mailing.json")["cards"]] == ["000001", "000002"]
+            pack(plant, first)
+        second = take_batch(plant, _halves(Step.FINANCE), step=Step.FINANCE).name
+        run_batch(plant, second, floor.force())
+        close_list(plant, second)
+        pack(plant, second)
+        mine = {name.removeprefix("B1-finance.") for name in _files(floor) if name.startswith("B1-finance")}
+        assert mine == {"list.json", "feedback-finance.json", "mailing.json", "manifest.json"}
+        assert [card["order"] for card in document(floor, f"{second}.mailing.json")["cards"]] == ["000001", "000002"]
+        assert floor.machine().bodies() == ["000001.card", "000002.card"]
 
     def test_no_pin_and_no_number_where_it_is_not_needed(self, floor: Floor, produced: Plant) -> None:
         """No list has a PIN; list, mailing data and log have neither bank card number nor social-security number."""
@@ -205,10 +206,10 @@ class TestFeedback:
         assert [card["order"] for card in cards] == ["000001", "000004", "000005"]
 
 
-def _halves(name: str, step: Step) -> Batch:
+def _halves(step: Step) -> Batch:
     records = (record(number) for number in (1, 2))
     one = (CardRecord(r.social, None) if step is Step.SOCIAL else r for r in records)
-    return replace(batch(name=name), records=tuple(one))
+    return replace(batch(), records=tuple(one))
 
 
 def _files(floor: Floor) -> set[str]:

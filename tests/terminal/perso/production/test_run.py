@@ -7,12 +7,13 @@ from sqlalchemy import select
 
 from terminal.errors import LinkError
 from terminal.hosts.books import transact
-from terminal.perso.production.intake import take_batch
+from terminal.perso.production.intake import Taken, take_batch
 from terminal.perso.production.log import entries_of, unsent
 from terminal.perso.production.plant import Plant
 from terminal.perso.production.rules import ProductionRefused
 from terminal.perso.production.run import run_batch
 from terminal.perso.production.tables import ATTEMPTS, JOBS, RUNS, BatchState, JobState
+from terminal.perso.production.task import Step
 from terminal.perso.records import Batch, CardRecord
 from tests.terminal.perso.production.floor import Floor, batch, record
 from tests.terminal.perso.production.machine import BREAK, MISSING, STEPS, UNPLUG
@@ -87,10 +88,19 @@ def test_duplicates(floor: Floor) -> None:
 def test_the_same_batch_again(floor: Floor) -> None:
     """PERSO-149: a batch that comes again is not taken in again; another one of that name is refused."""
     plant = floor.take(1, 2)
-    assert not take_batch(plant, batch(1, 2), seed=7)
+    assert take_batch(plant, batch(1, 2), seed=7) == Taken("B1", new=False)
     with pytest.raises(ProductionRefused, match="used once"):
         take_batch(plant, batch(1, 3), seed=7)
     assert len(states(plant)) == 2
+
+
+def test_duplicate_of_one_side(floor: Floor) -> None:
+    """PERSO-149: what has both sides is not written again by one; the two sides of one card are no duplicates."""
+    plant = floor.take(1)
+    assert take_batch(plant, batch(1, 2, name="B2"), step=Step.SOCIAL).name == "B2-social"
+    assert take_batch(plant, batch(1, 2, name="B2"), step=Step.FINANCE).name == "B2-finance"
+    assert states(plant, "B2-social") == states(plant, "B2-finance") == {"000002": "waiting"}
+    assert events(plant, "B2-social")["duplicate"] == events(plant, "B2-finance")["duplicate"] == 1
 
 
 def test_half_a_record_is_held_back(floor: Floor) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from terminal.hosts.books import transact
+from terminal.perso.production.intake import take_batch
 from terminal.perso.production.lists import close_list
 from terminal.perso.production.log import entries_of
 from terminal.perso.production.papers import BodyLine, Consignment
@@ -14,8 +15,9 @@ from terminal.perso.production.plant import Plant
 from terminal.perso.production.rules import ProductionRefused
 from terminal.perso.production.run import run_batch
 from terminal.perso.production.tables import ATTEMPTS, WASTE
+from terminal.perso.production.task import Step
 from terminal.perso.production.waste import note_destroyed, release_all, release_remake, send_waste
-from tests.terminal.perso.production.floor import Floor
+from tests.terminal.perso.production.floor import Floor, batch
 from tests.terminal.perso.production.machine import BREAK
 from tests.terminal.perso.production.test_run import states
 
@@ -164,3 +166,16 @@ class TestDestruction:
         assert plant.bank.waste_problems("202612") != []
         assert send_waste(plant, "202612").count == 1
         assert plant.bank.waste_problems("202612") == []
+
+
+def test_waste_in_the_second_step(floor: Floor) -> None:
+    """PERSO-150: a body that the other side has written cannot be replaced here alone."""
+    plant = floor.plant
+    first = take_batch(plant, batch(1), step=Step.SOCIAL, last=False).name
+    run_batch(plant, first, floor.force())
+    second = take_batch(plant, batch(1), step=Step.FINANCE).name
+    body = floor.folder / "cards" / "B1-social" / "000001.card"
+    body.write_text(body.read_text(encoding="utf8").replace('"steps": 4', '"steps": 2'), encoding="utf8")
+    run_batch(plant, second, floor.force(floor.machine(o000001=(BREAK, 2))))
+    with pytest.raises(ProductionRefused, match="made anew from the first one"):
+        release_remake(plant, "000001-finance-1")
