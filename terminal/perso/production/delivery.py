@@ -68,14 +68,20 @@ def delivery_state(plant: Plant, name: str) -> DeliveryState:
     Raises:
         ProductionRefused: they are not packed yet.
     """
-    names = [state.value for state in DeliveryState]
 
     def find(connection: Connection) -> DeliveryState:
         batch_row(connection, name)
-        wanted = select(STAGES.c.stage).where(STAGES.c.batch == name, STAGES.c.stage.in_(names))
-        found = connection.execute(wanted.order_by(STAGES.c.number.desc()).limit(1)).scalar()
+        found = last_delivery(connection, name)
         if found is None:
             raise ProductionRefused(f"batch {name} is not packed yet")
-        return DeliveryState(found)
+        return found
 
     return transact(plant.books, find)
+
+
+def last_delivery(connection: Connection, name: str) -> DeliveryState | None:
+    """The last state of delivery that a batch came to."""
+    names = [state.value for state in DeliveryState]
+    wanted = select(STAGES.c.stage).where(STAGES.c.batch == name, STAGES.c.stage.in_(names))
+    found = connection.execute(wanted.order_by(STAGES.c.number.desc()).limit(1)).scalar()
+    return DeliveryState(found) if found is not None else None

@@ -9,6 +9,7 @@ from terminal.cli.options.common import Add
 from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.keys import add_keys
+from terminal.cli.options.perso.produce import add_produce
 from terminal.cli.options.perso.product import add_product
 from terminal.cli.options.perso.psam import add_psam
 
@@ -35,6 +36,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "the rules of the product: fees, approvals, whether cards may be made, the quarterly report",
         "product show work",
         add_product,
+    ),
+    Word(
+        "produce",
+        "a batch at the personaliser: run, waste, lists, packing, delivery, deletion, audit",
+        "produce run work B1",
+        add_produce,
     ),
     Word(
         "check",

@@ -1,0 +1,115 @@
+"""The workers of a workshop whose cards are images, from its settings.
+
+[cards]
+profile = "dual-3.0-sm4"   # what the cards become
+seed = 3                   # of the keys, when the workshop has none yet; without it the published demo keys
+faulty_one_in = 0          # one blank body of so many has a memory that cannot be written
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from cardsim.iso7816.atr import Atr, AtrError
+from cardsim.iso7816.card import Card
+from cardsim.making import demo
+from cardsim.making.structure import DEFAULT_PROFILE, load_profile
+from cardsim.making.table import ProfileError
+from terminal.errors import UsageError
+from terminal.hosts.books import transact
+from terminal.keymanagement.certificates import read_certificate
+from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
+from terminal.keymanagement.management import CERTIFICATE
+from terminal.keymanagement.runs import KeyRuns
+from terminal.links.target import private_copy
+from terminal.perso.making.blanks import Manufacturer
+from terminal.perso.making.personaliser import area_of, plan_of
+from terminal.perso.making.recipe import model_recipe
+from terminal.perso.production.intake import unpack_record
+from terminal.perso.production.packing import PackedCard
+from terminal.perso.production.plant import Plant
+from terminal.perso.production.run import Workforce
+from terminal.perso.production.tables import JOBS
+from terminal.perso.workshop import Settings, Workshop
+from terminal.slots import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class CardSettings:
+    """[cards] of workshop.toml."""
+
+    profile: str
+    seed: int | None
+    faulty_one_in: int
+
+
+def card_settings(settings: Settings) -> CardSettings:
+    """What a workshop's cards become.
+
+    Raises:
+        UsageError: a key is unknown, or of another kind.
+    """
+    section = settings.section("cards")
+    known = {"profile": str, "seed": int, "faulty_one_in": int}
+    for name, value in section.items():
+        if name not in known:
+            raise UsageError(f"{settings.path}: [cards] has no {name}; there are {', '.join(known)}")
+        if type(value) is not known[name]:
+            raise UsageError(f"{settings.path}: cards.{name} must be a {known[name].__name__}")
+    return CardSettings(
+        section.get("profile", DEFAULT_PROFILE), section.get("seed"), section.get("faulty_one_in", 0)
+    )  # fmt: skip
+
+
+def model_workforce(
+    workshop: Workshop,
+    batch: str,
+    *,
+    areas: Sequence[str],
+    jobs: int = 1,
+    scheduler: str | None = None,
+    operator: str | None = None,
+    machine: str | None = None,
+) -> Workforce:
+    """Workers that make images, with the keys of the workshop's parties; a workshop without keys gets the demo's.
+
+    Args:
+        workshop: opened.
+        batch: name of the batch in production.
+        areas: area codes of the cities that issue the cards.
+        jobs: how many workers.
+        scheduler: address of a Dask scheduler, or `local`.
+        operator: who works.
+        machine: name of the machine, for the audit.
+
+    Raises:
+        UsageError: settings, profile or keys cannot be used.
+    """
+    cards = card_settings(workshop.settings)
+    try:
+        profile = load_profile(cards.profile)
+    except ProfileError as error:
+        raise UsageError(f"{workshop.settings.path}: cards.profile: {error}") from error
+    management = setup_demo(workshop, cards.seed, areas)
+    runs = KeyRuns(management, OFFICERS, profile.suite, BANK, MAKER)
+    transport = demo.demo(cards.seed).secret("transport")
+    lot = Manufacturer(profile, transport, (*areas, demo.AREA)[0][:4], cards.faulty_one_in)
+    plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
+    return Workforce(model_recipe(plan, lot, runs, batch), runs, jobs, scheduler, operator, machine)
+
+
+def areas_of(plant: Plant, batch: str) -> tuple[str, ...]:
+    """Area codes in the identification codes of a batch: whose keys its cards get."""
+    wanted = select(JOBS.c.record).where(JOBS.c.batch == batch, JOBS.c.record.is_not(None))
+    records = transact(plant.books, lambda connection: connection.execute(wanted).scalars().all())
+    return tuple(sorted({area for record in records if record and (area := area_of(unpack_record(record)))}))
+
+
+def read_chip(workshop: Workshop, card: PackedCard) -> str:
+    """The historical bytes that a finished image shows, in hex; "" where it does not answer. It is not changed."""
+    try:
+        copy: Card = private_copy(workshop.path("cards", card.body), None, Slot.CARD)
+        return Atr.parse(copy.power_on()).historical.hex().upper()
+    except (UsageError, AtrError):
+        return ""
