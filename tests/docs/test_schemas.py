@@ -139,6 +139,20 @@ def test_perso_product(words: str, status: int, tmp_path: Path) -> None:
     check("cardterm-product", json.loads(output))
 
 
+def test_perso_produce(tmp_path: Path) -> None:
+    """cardterm perso produce --json, of a batch that is taken in and of a site that nobody watches."""
+    work = tmp_path / "work"
+    batch = tmp_path / "batch.json"
+    batch.write_bytes(write_batch(Batch("B1", "20240101", "519900", "519900", (record(), desk.record()))))
+    status, output = run(["cardterm", "perso", "produce", "take", str(work), str(batch), "--json"])
+    assert status == 0
+    check("cardterm-produce", json.loads(output))
+    (work / "workshop.toml").write_text("[production.monitoring]\non = false\n", encoding="utf8")
+    status, output = run(["cardterm", "perso", "produce", "audit", str(work), "--json"])
+    assert status == 1
+    check("cardterm-produce", json.loads(output))
+
+
 def test_perso_check(tmp_path: Path) -> None:
     """cardterm perso check --json, of a card that nobody has paid with."""
     card = str(tmp_path / "new.card")
