@@ -183,6 +183,25 @@ def test_mode_2_with_the_line_down(together: Life) -> None:
     assert events.count("written loss") == 2, "told once, and done once"
 
 
+def test_losses_and_releases_that_cross() -> None:
+    """SCHEME-143, SCHEME-152: what both sides did while they did not reach each other ends alike on both, whoever is
+    heard first: the release that came after both losses wins over the loss that it did not know of."""
+    for bank_first in (True, False):
+        life = Life(MODE_2)
+        order = life.active()
+        life.connect(up=False)
+        life.department.written_loss(order, DOCUMENT)
+        life.bank.written_loss(order, DOCUMENT)
+        life.bank.release(order, DOCUMENT)
+        assert standings(life, order) == (Standing.WRITTEN_LOSS, Standing.ACTIVE)
+        life.connect()
+        first, second = (life.bank, life.department) if bank_first else (life.department, life.bank)
+        first.send()
+        second.send()
+        life.settle()
+        assert standings(life, order) == (Standing.ACTIVE, Standing.ACTIVE)
+
+
 def test_the_bank_names_the_card(life: Life) -> None:
     """SCHEME-050: loss, damage exchange and cancellation at the bank go out with card number, social number and
     operation."""
