@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from terminal.hosts.bank import BankHost, accounts
 from terminal.hosts.bank.issuing import IssueOrder, issue
-from terminal.hosts.bank.tables import AccountState, CardState
+from terminal.hosts.bank.tables import ISSUING_LOG, AccountState, CardState
 from terminal.hosts.books import transact
 from terminal.management.product.report import Quarter, QuarterlyReport, Use, due_day, quarterly
 from terminal.management.product.rules import default_rules
@@ -53,6 +53,8 @@ def test_cards_accounts_and_use_of_a_quarter() -> None:
     host.at_desk(accounts.set_card_state, early.pan, CardState.LOST)
     another = _order(host, 1, date(2026, 8, 15), another=True)
     _order(host, 4, date(2026, 10, 1))
+    packed = {"day": "20261002", "pan": first.pan, "text": "packed"}
+    transact(host.books, lambda connection: connection.execute(ISSUING_LOG.insert(), packed))
     for card, day, amount in (
         (first, date(2026, 7, 1), 100),
         (first, date(2026, 9, 30), 23),
