@@ -195,9 +195,11 @@ class TestCustomers:
         nameless = SocialRecord(bare.order, {**bare.values, "name": ""})
         wrong = social(2)
         other = SocialRecord(wrong.order, {**wrong.values, "social_security_number": person(9)})
-        own = platform()
+        bank = core()
+        own = platform(bank)
         own.receive(batch(nameless, other, social(3, sex="2"), social(4, sex="2")))
         own.process(batch().name)
+        assert len(transact(bank.books, accounts.every)) == 1
         assert rejected(own, batch().name) == {
             "K00000001": RejectReason.INCOMPLETE,
             "K00000002": RejectReason.CONTRADICTION,
