@@ -83,6 +83,7 @@ _SWEEPS = (
     "tests/terminal/hosts/test_switch.py::TestTwoBanks",
     "tests/terminal/kernel/test_risk.py::test_shares_of_many_runs",
     "tests/terminal/money/",
+    "tests/terminal/perso/batches/test_command.py",
     "tests/terminal/perso/batches/test_reconcile.py::test_the_books_always_balance",
     "tests/terminal/perso/production/test_real.py",
     "tests/terminal/test_bank_machine.py",

@@ -15,12 +15,11 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from terminal.errors import UsageError
-from terminal.hosts.bank.chip import IssuerKeys
 from terminal.hosts.bank.tables import METADATA as BANK_METADATA
 from terminal.hosts.bank.tables import TRANSFER_LOG
 from terminal.hosts.books import transact
@@ -30,7 +29,7 @@ from terminal.perso.batches.packages import Package, hash_total, package_name, s
 from terminal.perso.batches.reconcile import BatchReport, reconcile
 from terminal.perso.batches.registry import DrawnRegistry, PoliceRegistry
 from terminal.perso.batches.rules import BatchRules, default_rules
-from terminal.perso.batches.steps import BY_STEP, RULES, StepRule, Tools
+from terminal.perso.batches.steps import BY_STEP, RULES, CoreSystem, StepRule, Tools
 from terminal.perso.batches.store import Head, Row
 from terminal.perso.batches.tables import BATCHES, CONTENT, METADATA, PACKAGES, PACKED, RECORDS, RecordState, Step
 from terminal.perso.data.document import check_heading, write_batch
@@ -38,13 +37,6 @@ from terminal.perso.records import Batch, CardMakingList, CardRecord, Receipt, R
 
 PART: Final = 500
 """Records of one transaction."""
-
-
-class CoreSystem(Protocol):
-    """The bank's core system: `terminal.hosts.bank.BankHost` is one."""
-
-    books: Engine
-    keys: IssuerKeys
 
 
 class BankBatches:
@@ -66,7 +58,7 @@ class BankBatches:
         rules: BatchRules | None = None,
         registry: PoliceRegistry | None = None,
     ) -> None:
-        self._books, self._keys, self._clock = bank.books, bank.keys, clock
+        self._bank, self._books, self._clock = bank, bank.books, clock
         self.rules = rules or default_rules()
         self._customers = CustomerCheck(self.rules, registry or DrawnRegistry(0, {}))
         for metadata in (BANK_METADATA, METADATA):
@@ -157,7 +149,7 @@ class BankBatches:
         rows = store.load(connection, name, rule.takes, outlet=outlet, limit=PART)
         if not rows:
             return 0
-        tools = Tools(self.rules, self._customers, self._keys, self._clock().date())
+        tools = Tools(self.rules, self._customers, self._bank, self._clock().date())
         results = rule.work(connection, tools, rows)
         store.save(connection, results)
         states = Counter(row.state for row in results)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.chip import IssuerKeys
@@ -21,13 +21,25 @@ from terminal.perso.batches.tables import RecordState, Step
 from terminal.perso.records import BankRecord, OrderKind, RejectReason
 
 
+class CoreSystem(Protocol):
+    """The bank's core system: `terminal.hosts.bank.BankHost` is one."""
+
+    @property
+    def books(self) -> Engine:
+        """Where accounts stand."""
+
+    @property
+    def keys(self) -> IssuerKeys:
+        """Under which PINs are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the steps work with."""
 
     rules: BatchRules
     customers: CustomerCheck
-    keys: IssuerKeys
+    bank: CoreSystem
     today: date
 
 
@@ -67,7 +79,7 @@ def open_accounts(connection: Connection, tools: Tools, rows: list[Row]) -> list
     """Open accounts in bulk in the core system, with card numbers (PERSO-142)."""
     pin = tools.rules.accounts.initial_pin
     orders = [IssueOrder(row.name, row.person, pin, another=row.kind is not OrderKind.FIRST) for row in rows]
-    made = issue_all(connection, tools.keys, orders, tools.today)
+    made = issue_all(connection, tools.bank.keys, orders, tools.today)
     return [_opened(row, result) for row, result in zip(rows, made, strict=True)]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
+from terminal.cli.options.perso.batch import add_batch
 from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.keys import add_keys
@@ -30,6 +31,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "key management: stores, ceremonies, transport, registers",
         "keys demo work --seed 3",
         add_keys,
+    ),
+    Word(
+        "batch",
+        "the bank's part of a batch: outlets, ID check, accounts, matching, packages for the maker, the books",
+        "batch run work 530100-01",
+        add_batch,
     ),
     Word(
         "product",

@@ -1,0 +1,205 @@
+"""`cardterm perso batch`: the bank's part of a batch, and matching of two files."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cardsim.commandline import Exit
+from cardsim.keyfile import BankKeys, KeyFileError, load_keyfile
+from terminal.cli.flows import moment
+from terminal.cli.output import to_json
+from terminal.errors import UsageError
+from terminal.perso.batches.documents import write_list, write_note
+from terminal.perso.batches.matching import match_batches, matching_key
+from terminal.perso.batches.platform import open_platform
+from terminal.perso.batches.reconcile import BatchReport
+from terminal.perso.batches.service import BankBatches
+from terminal.perso.data.document import read_batch, write_batch
+from terminal.perso.records import Batch
+from terminal.perso.workshop import Workshop
+
+FORMAT: Final = "cardterm-batch-work"
+VERSION: Final = 1
+_STANDARD_INPUT: Final = "-"
+Row = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done: rows for people and machines, and the books where they were asked for."""
+
+    rows: tuple[Row, ...]
+    report: BatchReport | None = None
+
+
+def batch_command(arguments: argparse.Namespace) -> int:
+    """Run it; 0, or 1 where the books of a batch are wrong."""
+    if arguments.what == "match":
+        done = _match(arguments)
+    else:
+        now = None if arguments.now is None else moment(arguments.now)
+        with Workshop(Path(arguments.folder), lambda: now or moment(None)) as workshop:
+            own = open_platform(workshop, _keys(getattr(arguments, "keys", None)))
+            done = _WORDS[arguments.what](own, workshop, arguments)
+    if arguments.json:
+        sys.stdout.write(to_json(_document(arguments.what, done), indent=2) + "\n")
+    else:
+        _tell(done)
+    return Exit.FAILED if done.report is not None and done.report.problems else Exit.OK
+
+
+def _tell(done: Done) -> None:
+    for row in done.rows:
+        sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items() if value != "") + "\n")
+    if done.report is not None:
+        sys.stdout.write(done.report.text() + "\n")
+
+
+def _document(word: str, done: Done) -> dict[str, Any]:
+    report = {} if done.report is None else {"report": done.report.document()}
+    verdict = "done" if done.report is None else done.report.document()["verdict"]
+    rows = [dict(row) for row in done.rows]
+    return {"format": FORMAT, "version": VERSION, "verdict": verdict, "word": word, "rows": rows, **report}
+
+
+def _keys(path: str | None) -> BankKeys | None:
+    if path is None:
+        return None
+    try:
+        found = load_keyfile(Path(path)).bank
+    except KeyFileError as error:
+        raise UsageError(str(error)) from error
+    if found is None:
+        raise UsageError(f"{path}: there are no keys of the bank in it")
+    return found
+
+
+def _receive(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    rows: list[Row] = []
+    for file in arguments.files:
+        receipt = own.receive(_read(file))
+        again = "yes" if receipt.again else ""
+        rows.append({"batch": receipt.batch, "received": receipt.received, "records": receipt.count, "again": again})
+    return Done(tuple(rows))
+
+
+def _run(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    own.process(arguments.name)
+    return Done((), own.report(arguments.name))
+
+
+def _step(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    name, step, outlet = arguments.name, arguments.step, arguments.outlet
+    if outlet and step not in ("check", "open"):
+        raise UsageError(f"--outlet goes with check and open; {step} is done for all")
+    match step:
+        case "split":
+            count = own.split(name)
+        case "check":
+            count = own.check(name, outlet)
+        case "open":
+            count = own.open_accounts(name, outlet)
+        case "match":
+            count = own.match(name)
+        case _:
+            count = own.pack(name)
+    return Done(({"step": step, "packages" if step == "pack" else "records": count},))
+
+
+def _list(own: BankBatches, _: Workshop, __: argparse.Namespace) -> Done:
+    reports = map(own.report, own.names())
+    rows = [
+        {
+            "batch": report.batch, "received": report.received, "made": report.made, "rejected": report.rejected,
+            "waiting": sum(report.waiting.values()), "books": report.document()["verdict"],
+        }
+        for report in reports
+    ]  # fmt: skip
+    return Done(tuple(rows))
+
+
+def _outlets(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    names = {code: outlet.name for code, outlet in own.rules.outlets.items()}
+    found = own.outlets(arguments.name)
+    return Done(tuple({"outlet": code, "name": names.get(code, ""), "records": count} for code, count in found.items()))
+
+
+def _report(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    return Done((), own.report(arguments.name))
+
+
+def _packages(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    own.card_list(arguments.name)  # says what still has to be done
+    rows: list[Row] = []
+    folder = Path(arguments.out)
+    for package in own.packages(arguments.name):
+        _write(folder / f"{package.name}.batch.json", write_batch(package.batch))
+        _write(folder / f"{package.name}.note.json", write_note(package))
+        rows.append({"package": package.name, "records": package.count, "hash total": package.total})
+    return Done(tuple(rows))
+
+
+def _return(own: BankBatches, workshop: Workshop, arguments: argparse.Namespace) -> Done:
+    out = Path(arguments.out) if arguments.out else workshop.path("lists", f"{arguments.name}.list.json")
+    made = own.card_list(arguments.name)
+    _write(out, write_list(made))
+    own.give_back(arguments.name)
+    head: Row = {"batch": made.batch, "made on": made.made_on, "made": made.made, "rejected": len(made.rejected)}
+    rejected = [
+        {"order": one.order, "person": one.person, "name": one.name, "reason": one.reason.value, "detail": one.detail}
+        for one in made.rejected
+    ]
+    return Done((head, *rejected))
+
+
+def _forget(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    count = own.forget(arguments.name, arguments.supervisor)
+    return Done(({"batch": arguments.name, "deleted": count, "supervisor": arguments.supervisor},))
+
+
+def _match(arguments: argparse.Namespace) -> Done:
+    social, key = _read(arguments.social), matching_key(arguments.key)
+    found = match_batches(social, _read(arguments.bank), key)
+    _write(Path(arguments.out), write_batch(dataclasses.replace(social, records=found.matched)))
+    rejected = [
+        {
+            "side": one.side.value, "order": one.rejection.order, "person": one.rejection.person,
+            "reason": one.rejection.reason.value, "detail": one.rejection.detail,
+        }
+        for one in found.unmatched
+    ]  # fmt: skip
+    return Done(({"matched": len(found.matched), "rejected": len(rejected)}, *rejected))
+
+
+def _read(file: str) -> Batch:
+    try:
+        if file == _STANDARD_INPUT:
+            return read_batch(sys.stdin.read().encode(), "standard input")
+        return read_batch(Path(file).read_bytes(), file)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+_WORDS: Final[Mapping[str, Callable[[BankBatches, Workshop, argparse.Namespace], Done]]] = {
+    "receive": _receive,
+    "run": _run,
+    "step": _step,
+    "list": _list,
+    "outlets": _outlets,
+    "report": _report,
+    "packages": _packages,
+    "return": _return,
+    "forget": _forget,
+}

@@ -1,0 +1,77 @@
+"""The bank's card platform of a workshop, opened: books, keys, rules and police registry as the workshop has them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from cardsim.keyfile import BankKeys
+from cardsim.making.demo import demo
+from terminal.hosts.bank.chip import IssuerKeys
+from terminal.hosts.bank.host import DEFAULT_KEY_INDEX
+from terminal.hosts.bank.parameters import PARAMETERS
+from terminal.hosts.bank.tables import METADATA as BANK_METADATA
+from terminal.keymanagement.keyfiles import bank_keys
+from terminal.keymanagement.kinds import Officer, Place, Role
+from terminal.keymanagement.management import KeyManagement
+from terminal.management.product.rules import rules_of as product_rules_of
+from terminal.perso.batches.customers import registry_of
+from terminal.perso.batches.rules import BatchRules, read_rules
+from terminal.perso.batches.service import BankBatches
+from terminal.perso.batches.tables import METADATA
+from terminal.perso.parties import Party
+from terminal.perso.workshop import Settings, Workshop
+
+_PLACE = Place(Role.BANK, PARAMETERS.product.bin)
+_OFFICER = Officer("card platform", Role.BANK)
+
+
+@dataclass
+class WorkshopCore:
+    """The core system of a workshop: the bank's books, and the keys that PINs are kept under."""
+
+    workshop: Workshop
+    books: Engine
+    given: BankKeys | None
+
+    @cached_property
+    def keys(self) -> IssuerKeys:
+        """The given keys, those of the bank's key store, or the published demo keys where there is no store.
+
+        They are fetched when the first account is opened, so that the store's register shows no other use.
+        """
+        return IssuerKeys({DEFAULT_KEY_INDEX: self.given or self._stored() or _demo_keys()})
+
+    def _stored(self) -> BankKeys | None:
+        with KeyManagement(self.workshop) as management:
+            known = _PLACE in management.places(Role.BANK)
+            return bank_keys(management, _OFFICER, _PLACE).bank if known else None
+
+
+def _demo_keys() -> BankKeys:
+    person = demo(None)
+    return BankKeys(person.secret("MDK_AC"), person.secret("MDK_MAC"), person.secret("MDK_ENC"))
+
+
+def rules_of(settings: Settings) -> BatchRules:
+    """The rules that hold in a workshop: the project's, with the sections of [batches] in workshop.toml.
+
+    Raises:
+        UsageError: something in them is wrong.
+    """
+    return read_rules(settings.section("batches"), f"{settings.path}: batches", product_rules_of(settings))
+
+
+def open_platform(workshop: Workshop, keys: BankKeys | None = None) -> BankBatches:
+    """The platform of a workshop.
+
+    Args:
+        workshop: opened.
+        keys: the bank's master keys; by default those of its key store.
+
+    Raises:
+        UsageError: the rules, the registry's file or the books are wrong.
+    """
+    rules = rules_of(workshop.settings)
+    core = WorkshopCore(workshop, workshop.books(Party.BANK, BANK_METADATA, METADATA), keys)
+    return BankBatches(core, workshop.clock, rules, registry_of(rules, workshop.folder))

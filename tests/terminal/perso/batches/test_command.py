@@ -1,0 +1,147 @@
+"""`cardterm perso batch`: a thin layer over the library."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cardsim.keyfile import KeyFile
+from cardsim.keyfile.writing import render_keyfile
+from terminal.hosts.bank import accounts
+from terminal.hosts.bank.chip import IssuerKeys
+from terminal.hosts.books import transact
+from terminal.perso.batches.documents import read_list, read_package
+from terminal.perso.batches.platform import open_platform
+from terminal.perso.batches.tables import PACKED
+from terminal.perso.data.document import read_batch, write_batch
+from terminal.perso.parties import Party
+from terminal.perso.workshop import Workshop
+from tests.docs.support import run
+from tests.docs.test_schemas import check
+from tests.terminal.bankcard import KEYS
+from tests.terminal.perso.batches.samples import bank, bank_batch, batch, social
+
+NAME = batch().name
+RULES = """
+[[batches.suspect]]
+number = ""
+name = "测试3"
+reason = "list"
+"""
+Batch = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Batch:
+    """The command in an empty folder with a batch of three in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("batch.json").write_bytes(write_batch(batch(social(1), social(2), social(3))))
+    Path("work").mkdir()
+    Path("work/workshop.toml").write_text(RULES, encoding="utf8")
+
+    def command(word: str, *options: str) -> tuple[int, str]:
+        now = () if word == "match" else ("--now", "2026-11-03T09:00:00")
+        return run(["cardterm", "perso", "batch", word, *options, *now])
+
+    return command
+
+
+def document(work: Batch, word: str, *options: str, status: int = 0) -> Any:
+    ended, output = work(word, *options, "--json")
+    assert ended == status, output
+    found = json.loads(output)
+    check("cardterm-batch-work", found)
+    return found
+
+
+def test_the_whole_way(work: Batch) -> None:
+    """PERSO-143, PERSO-145: received, run, and what goes out; in words and as documents."""
+    assert work("receive", "work", "batch.json") == (
+        0, f"batch {NAME}, received 2026-11-03T09:00:00, records 3\n",
+    )  # fmt: skip
+    assert document(work, "receive", "work", "batch.json")["rows"][0]["again"] == "yes"
+    status, output = work("run", "work", NAME)
+    assert (status, output.splitlines()[-1]) == (0, "  balanced: 3 = 2 + 1")
+    assert document(work, "report", "work", NAME)["verdict"] == "balanced"
+    assert document(work, "run", "work", NAME)["report"]["made"] == 2
+    assert document(work, "outlets", "work", NAME)["rows"] == [
+        {"outlet": "2500041", "name": "Kunming, Wuhua", "records": 3}
+    ]
+    (listed,) = document(work, "list", "work")["rows"]
+    assert (listed["made"], listed["rejected"], listed["books"]) == (2, 1, "balanced")
+    assert document(work, "packages", "work", NAME, "--out", "out")["rows"][0]["records"] == 2
+    given = read_batch(Path(f"out/{NAME}.batch.json").read_bytes())
+    assert read_package(given, Path(f"out/{NAME}.note.json").read_bytes()).count == 2
+    rows = document(work, "return", "work", NAME)["rows"]
+    assert (rows[0]["made"], rows[1]["order"], rows[1]["reason"], rows[1]["detail"]) == (
+        2, "K00000003", "not accepted as a customer", "",
+    )  # fmt: skip
+    assert read_list(Path(f"work/lists/{NAME}.list.json").read_bytes()).made == 2
+    assert document(work, "forget", "work", NAME, "--supervisor", "Li Na")["rows"][0]["deleted"] == 3
+
+
+def test_step_by_step(work: Batch, capsys: pytest.CaptureFixture[str]) -> None:
+    """PERSO-139: the steps one by one, check and open for one outlet too."""
+    work("receive", "work", "batch.json")
+    for step, count in (("split", 3), ("check", 3), ("open", 2), ("match", 2)):
+        outlet = ["--outlet", "2500041"] if step in ("check", "open") else []
+        assert document(work, "step", "work", NAME, step, *outlet)["rows"] == [{"step": step, "records": count}]
+    assert document(work, "report", "work", NAME)["verdict"] == "in progress"
+    assert document(work, "step", "work", NAME, "pack")["rows"] == [{"step": "pack", "packages": 1}]
+    assert work("step", "work", NAME, "split", "--outlet", "2500041")[0] == 2
+    assert "--outlet goes with check and open" in capsys.readouterr().err
+
+
+def test_books_that_are_wrong(work: Batch) -> None:
+    """PERSO-136: the exit status says so."""
+    work("receive", "work", "batch.json")
+    work("run", "work", NAME)
+    with Workshop(Path("work")) as workshop:
+        transact(workshop.books(Party.BANK), lambda connection: connection.execute(PACKED.delete()))
+    found = document(work, "report", "work", NAME, status=1)
+    assert (found["verdict"], len(found["report"]["problems"])) == ("unbalanced", 4)
+
+
+def test_two_files(work: Batch, capsys: pytest.CaptureFixture[str]) -> None:
+    """PERSO-071, PERSO-068: matching alone, by a key that is unique."""
+    records = [social(1), social(2)]
+    Path("social.json").write_bytes(write_batch(batch(*records)))
+    Path("bank.json").write_bytes(write_batch(bank_batch(bank(records[0]))))
+    rows = document(work, "match", "social.json", "bank.json", "--out", "matched.json")["rows"]
+    assert rows[0] == {"matched": 1, "rejected": 1}
+    assert (rows[1]["side"], rows[1]["order"]) == ("social", "K00000002")
+    assert [record.order for record in read_batch(Path("matched.json").read_bytes()).records] == ["K00000001"]
+    assert work("match", "social.json", "bank.json", "--out", "m.json", "--key", "name")[0] == 2
+    assert "it is not unique in itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (("receive", "work", "none.json"), "none.json: No such file"),
+        (("receive", "work", "work/workshop.toml"), "this is no JSON"),
+        (("run", "work", "none"), "none: no batch of this name was received"),
+        (("run", "work", "none", "--keys", "none.toml"), "none.toml"),
+        (("packages", "work", NAME, "--out", "out"), "no batch of this name"),
+    ],
+)
+def test_wrong_use(work: Batch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], wrong: str) -> None:
+    """PERSO-137: one sentence for what cannot be done."""
+    assert work(*words)[0] == 2
+    told = capsys.readouterr().err
+    assert (wrong in told, told.count("\n")) == (True, 1), told
+
+
+def test_keys_of_the_bank(work: Batch) -> None:
+    """PERSO-169: the PIN is kept under the bank's own key: that of the file where one is named."""
+    Path("bank.keys.toml").write_text(render_keyfile(KeyFile(bank=KEYS)), encoding="utf8")
+    work("receive", "work", "batch.json")
+    work("run", "work", NAME, "--keys", "bank.keys.toml")
+    with Workshop(Path("work")) as workshop:
+        own = open_platform(workshop)
+        pin = own.rules.accounts.initial_pin
+        held = transact(workshop.books(Party.BANK), accounts.every)
+    keys = IssuerKeys({1: KEYS})
+    assert [holding.pin for holding in held] == [keys.pin_value(holding.pan, pin) for holding in held]
