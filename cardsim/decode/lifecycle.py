@@ -1,9 +1,10 @@
 """The answer of GET STATUS, read once for all: makers, explorers, oracles and the conformance suite."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cardsim.cos.states import BLOCKED
+from cardsim.cos.states import BLOCKED, CardState, Presence
 from cardsim.iso7816 import tlv
 
 GET_STATUS: Final = bytes.fromhex("80F2000000")
@@ -22,7 +23,17 @@ class EnvironmentStatus:
     fid: int
     name: bytes
     presence: int
-    blocked: bool
+    blocked: bool = False
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the card master key has lost its power over it (D2)."""
+        return self.presence >= Presence.KEYED
+
+    def __str__(self) -> str:
+        known = self.presence in list(Presence)
+        word = Presence(self.presence).name.lower() if known else f"state {self.presence}"
+        return word + (", blocked" if self.blocked else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +49,22 @@ class CardStatus:
     whole_card: bool = False
     choices: int = 0
 
+    @property
+    def card_word(self) -> str:
+        """The state of the card in words; the number in hex where it is no `CardState`."""
+        return CardState(self.card).name.lower() if self.card in list(CardState) else f"{self.card:02X}"
+
     def environment(self, fid: int) -> EnvironmentStatus | None:
         """The environment with an identifier."""
         return next((one for one in self.environments if one.fid == fid), None)
+
+
+def ask_status(transmit: Callable[[bytes], bytes]) -> CardStatus | None:
+    """GET STATUS, 6Cxx followed; None where the card refuses it, as when the whole card is blocked."""
+    answer = transmit(GET_STATUS)
+    if answer[-2:-1] == b"\x6c":
+        answer = transmit(GET_STATUS[:4] + answer[-1:])
+    return read_status(answer[:-2]) if answer[-2:] == b"\x90\x00" else None
 
 
 def read_status(data: bytes) -> CardStatus | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from cardsim.crypto.social import Suite
 from cardsim.decode.commands import PSE_NAME, SSSE_NAME
+from cardsim.decode.lifecycle import GET_STATUS, CardStatus, read_status
 from cardsim.iso7816 import tlv
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
@@ -167,7 +168,8 @@ def _holds_stk(prober: _Prober, suite: Suite, profile: str) -> bool:
 
 def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     atr = prober.power_on()
-    state, template = _status(prober)
+    status = _status(prober)
+    state = "" if status is None else status.card_word
     environments: dict[str, str] = {}
     fci, word = prober.select(SSSE_NAME)
     environments["ssse"] = _presence(word)
@@ -181,7 +183,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
     application, word = prober.select(_DEBIT)
     environments["debit"] = _presence(word)
     offline_pin, options = _options(prober, environments, application, number if model else b"")
-    chosen = _settings(template)
+    chosen = _settings(status)
     if "zero_cash=debit" in chosen and "ec-loaded" not in options:
         options.discard("ec")
     t0 = _protocols(atr) == (0,)
@@ -195,7 +197,7 @@ def _probe(prober: _Prober, *, reader: bool, model: bool) -> Probe:
         offline_pin=offline_pin,
         protocol="direct" if prober.direct and not hides else "t0",
         blank=blank,
-        management="cardsim" if template else "none",
+        management="none" if status is None else "cardsim",
         options=frozenset(options | social | ({"directory"} if listed else set()) | chosen),
     )
     return Probe(Identity(atr.hex().upper(), version, suite, environments, state, area), profile, hides)
@@ -207,21 +209,17 @@ def _presence(word: str) -> str:
     return "blocked" if word in _BLOCKED else "absent"
 
 
-def _status(prober: _Prober) -> tuple[str, bytes | None]:
-    """Card state of GET STATUS, and its template; foreign cards refuse it."""
-    data, word = prober.send("80F2000000")
-    template = _find(data, 0x70) if word == "9000" else None
-    if template is None:
-        return "", None
-    names = {0: "virgin", 1: "activated", 2: "initialised", 3: "operational"}
-    value = _find(template, 0x80) or b""
-    return names.get(value[0], f"{value[0]:02X}") if value else "", template
+def _status(prober: _Prober) -> CardStatus | None:
+    """What GET STATUS tells; foreign cards refuse it."""
+    data, word = prober.send(GET_STATUS.hex())
+    return read_status(data) if word == "9000" else None
 
 
-def _settings(template: bytes | None) -> set[str]:
+def _settings(status: CardStatus | None) -> set[str]:
     """Settings of open choices that GET STATUS tells, where they are not the ordinary ones (D16)."""
-    scope, choices = (int.from_bytes(_find(template or b"", tag) or b"", "big") for tag in (0x81, 0x82))
-    return {f"{name}={word}" for name, word in settings(choices, whole_card=bool(scope)).items()}
+    if status is None:
+        return set()
+    return {f"{name}={word}" for name, word in settings(status.choices, whole_card=status.whole_card).items()}
 
 
 def _find(data: bytes, *path: int) -> bytes | None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cardsim.control import fields_of
+from cardsim.cos.states import CardState, Presence
 from cardsim.iso7816 import status
 from terminal.explore.apart import Apart, asks_for_others
 from terminal.explore.proved import MASTER
 from terminal.explore.proved import after as now_proved
-from terminal.explore.states import ISSUED, KEYED, CardState, Life, State
+from terminal.explore.states import Life, State, is_payment
 from terminal.explore.tables import declared
 from terminal.explore.tree import Exchange
 
@@ -104,7 +105,7 @@ def _forwards(_facts: Facts) -> Judge:
                 return f"the card goes back: {old} -> {new}"
         for fid, one in old.environments.items():
             now = new.environments.get(fid)
-            if one.keyed and (now is None or now.state < one.state or now.name != one.name):
+            if one.keyed and (now is None or now.presence < one.presence or now.name != one.name):
                 return f"environment {fid} goes back: {one} -> {now or 'absent'}"
             if one.blocked and (now is None or not now.blocked):
                 return f"environment {fid} is not blocked any more"
@@ -122,7 +123,7 @@ def _may_stop(transition: Transition) -> bool:
 def _operational(_facts: Facts) -> Judge:
     def judge(transition: Transition) -> str | None:
         life = transition.after.life
-        issued = bool(life.environments) and all(one.state == ISSUED for one in life.environments.values())
+        issued = bool(life.environments) and all(one.presence == Presence.ISSUED for one in life.environments.values())
         if life.stopped or issued is (life.card == CardState.OPERATIONAL):
             return None
         return f"GET STATUS says: {life}"
@@ -270,7 +271,7 @@ def _needs_master(_facts: Facts) -> Judge:
         proved = transition.before.proved
         for one in transition.exchanges:
             known = None if one.before is None else transition.before.life.environments.get(one.before)
-            plain = known is not None and known.state == KEYED and not known.payment
+            plain = known is not None and known.presence == Presence.KEYED and not is_payment(known)
             if plain and one.command[:2] in _MANAGING and _ok(one) and MASTER not in proved:
                 return f"the master key of {one.before} was not proved: {_said(one)}"
             proved = now_proved(proved, one)
@@ -307,11 +308,11 @@ def _after_end(_facts: Facts) -> Judge:
         environments = transition.before.life.environments
         for one in transition.exchanges:
             known = None if one.before is None else environments.get(one.before)
-            if known is None or known.state != ISSUED or not _ok(one):
+            if known is None or known.presence != Presence.ISSUED or not _ok(one):
                 continue
             if one.command[:4] == _PROVE_MASTER and len(one.command) > 16:
                 return f"{one.before} is issued, and its master key is proved by P2 00"
-            if one.command[:2] == _CREATE and one.before == one.after and not known.payment:
+            if one.command[:2] == _CREATE and one.before == one.after and not is_payment(known):
                 return f"{one.before} is issued, and CREATE in clear is answered {_word(one)}"
         return None
 
@@ -436,7 +437,7 @@ def _declared(_facts: Facts) -> Judge:
         environments = transition.before.life.environments
         for one in transition.exchanges:
             known = None if one.before is None else environments.get(one.before)
-            payment = known is not None and known.payment
+            payment = known is not None and is_payment(known)
             asked = (payment, one.command[:4], one.sw)
             if asked in seen or not one.command or not one.answer:
                 continue

@@ -10,13 +10,12 @@ has of a challenge only that there is one; with constant random numbers both tel
 alphabet asks for challenges of one length.
 """
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from cardsim.control import ModelControl, ModelState, fields_of
-from cardsim.iso7816 import tlv
+from cardsim.decode.lifecycle import CardStatus, EnvironmentStatus, ask_status
 from terminal.explore.proved import NOTHING
 from terminal.explore.subject import ModelCard
 
@@ -26,43 +25,12 @@ PAGE: Final = 64
 """Cells of a page of the EEPROM."""
 
 
-class CardState(enum.IntEnum):
-    """States of the card as GET STATUS tells them in tag 80 (D1)."""
-
-    VIRGIN = 0
-    ACTIVATED = 1
-    INITIALISED = 2
-    OPERATIONAL = 3
-
-
-CREATED, KEYED, ISSUED = 1, 2, 3
-_BLOCKED: Final = 0x80
-_ENVIRONMENT: Final = 0xA1
 _PAYMENT: Final = b"1PAY"
-_STATUS: Final = bytes.fromhex("80F2000000")
-_WORDS: Final = {CREATED: "created", KEYED: "keyed", ISSUED: "issued"}
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentLife:
-    """One environment as GET STATUS shows it: its name, its state (1 created, 2 keyed, 3 issued), blocked or not."""
-
-    name: bytes
-    state: int
-    blocked: bool
-
-    @property
-    def keyed(self) -> bool:
-        """Whether the card master key has lost its power over it (D2)."""
-        return self.state >= KEYED
-
-    @property
-    def payment(self) -> bool:
-        """Whether it is PSE, by its name."""
-        return self.name[:4] == _PAYMENT
-
-    def __str__(self) -> str:
-        return _WORDS.get(self.state, f"state {self.state}") + (", blocked" if self.blocked else "")
+def is_payment(environment: EnvironmentStatus) -> bool:
+    """Whether it is PSE, by its name."""
+    return environment.name[:4] == _PAYMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +38,7 @@ class Life:
     """The life cycle of the card and its environments as GET STATUS shows it after a reset (D1, D2)."""
 
     card: int
-    environments: Mapping[str, EnvironmentLife] = field(default_factory=dict)
+    environments: Mapping[str, EnvironmentStatus] = field(default_factory=dict)
     stopped: bool = False
     """Whether GET STATUS is refused: the whole card is blocked, or cannot read its memory."""
     scope_card: bool = False
@@ -79,7 +47,7 @@ class Life:
     def __str__(self) -> str:
         if self.stopped:
             return "card blocked"
-        card = CardState(self.card).name.lower() if self.card in list(CardState) else f"state {self.card}"
+        card = CardStatus(self.card).card_word
         return "; ".join([f"card {card}", *(f"{fid} {one}" for fid, one in sorted(self.environments.items()))])
 
     @property
@@ -202,23 +170,8 @@ class Contents:
 
 def ask_life(card: ModelCard) -> Life:
     """GET STATUS at the MF, after a reset."""
-    answer = card.transmit(_STATUS)
-    if answer[:1] == b"\x6c":
-        answer = card.transmit(_STATUS[:4] + answer[1:2])
-    if answer[-2:] != b"\x90\x00":
+    status = ask_status(card.transmit)
+    if status is None:
         return Life(-1, stopped=True)
-    try:
-        return _life(tlv.find(answer[:-2], 0x70) or b"")
-    except (ValueError, IndexError):
-        return Life(-1, stopped=True)
-
-
-def _life(status: bytes) -> Life:
-    card = (tlv.find(status, 0x80) or b"\xff")[0]
-    environments = {}
-    for item in tlv.parse(status):
-        if item.tag == _ENVIRONMENT:
-            fid, name, state = (tlv.find(item.value, tag) or b"" for tag in (0x83, 0x84, 0x8A))
-            one = EnvironmentLife(name, state[0] & ~_BLOCKED, bool(state[0] & _BLOCKED))
-            environments[fid.hex().upper()] = one
-    return Life(card, environments, scope_card=tlv.find(status, 0x81) is not None)
+    environments = {f"{one.fid:04X}": one for one in status.environments}
+    return Life(status.card, environments, scope_card=status.whole_card)

@@ -10,7 +10,7 @@ from cardsim.iso7816.status import StatusWord
 from terminal.explore.alphabet import DIRECTIVES, Alphabet, Ground
 from terminal.explore.properties import PROPERTIES
 from terminal.explore.search import Exploration, Violation, named
-from terminal.explore.states import State
+from terminal.explore.states import State, is_payment
 from terminal.explore.tree import Exchange
 
 FORMAT: Final = "cardterm-explore"
@@ -84,7 +84,7 @@ def _environment(fid: str | None, last: State) -> Environment:
     if fid is None:
         return Environment.CARD
     known = last.life.environments.get(fid)
-    return Environment.PSE if known is not None and known.payment else Environment.SSSE
+    return Environment.PSE if known is not None and is_payment(known) else Environment.SSSE
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from cardsim.control import ModelControl, ModelState
 from cardsim.decode import Environment
+from cardsim.decode.lifecycle import ask_status
 from cardsim.decode.names import environment_of_name
 from cardsim.iso7816 import status
 from terminal.fuzz.executor import Exchange, Executor, Restart
@@ -24,9 +25,6 @@ from terminal.fuzz.subject import Subject
 
 _SELECT: Final = b"\x00\xa4"
 _SELECT_MF: Final = bytes.fromhex("00A40000023F00")
-_GET_STATUS: Final = bytes.fromhex("80F2000000")
-_WHOLE_CARD: Final = b"\x81\x01\x01"
-"""In the answer of GET STATUS: CARD BLOCK stops the whole card."""
 _NEXT: Final = 0x02
 _BLOCKED: Final = status.NOT_SUPPORTED.to_bytes(2, "big")
 _BY_NAME: Final = _SELECT + b"\x04"
@@ -161,7 +159,8 @@ class NonInterference(Located):
         Executor(subject).run(parse_sequence(_USED_UP[other]))
         subject.card.power_off()
         subject.card.power_on()
-        self._whole_card = _WHOLE_CARD in subject.card.transmit(_GET_STATUS)
+        told = ask_status(subject.card.transmit)
+        self._whole_card = told is not None and told.whole_card
         subject.card.power_off()
         context.captured, context.challenge, context.draw = kept
         return control.snapshot()

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cardsim.control import ModelControl
+from cardsim.cos.states import BLOCKED, CardState, Presence
 from cardsim.crypto import social
 from cardsim.crypto.social import Suite
 from cardsim.decode import Environment
-from cardsim.iso7816 import status, tlv
+from cardsim.decode.lifecycle import GET_STATUS, CardStatus, ask_status, read_status
+from cardsim.iso7816 import status
 from terminal.fuzz.executor import Exchange, Restart
 from terminal.fuzz.oracles.common import Located, data_of, has_faults, of, succeeded
 from terminal.fuzz.sequence import Sequence
 from terminal.fuzz.subject import Subject
 
 _SELECT_MF: Final = bytes.fromhex("00A40000023F00")
-_GET_STATUS: Final = bytes.fromhex("80F2000000")
 _AUTHENTICATE: Final = b"\x00\x82"
 _ACTIVATE: Final = b"\x80\xf0"
 _CREATE: Final = b"\x80\xe0"
@@ -29,9 +30,6 @@ _DELETE: Final = b"\x80\xe4"
 _WRITE_KEY: Final = b"\x84\xd4"
 _ERASE: Final = b"\x80\x0e"
 _MF: Final = 0x3F00
-_CREATED, _KEYED = 1, 2
-_ACTIVATED, _INITIALISED, _OPERATIONAL = 1, 2, 3
-_BLOCKED: Final = 0x80
 _CARD_BLOCK: Final = 0x16
 _FIDS: Final = {Environment.SSSE: 0xDDF1, Environment.PSE: 0xDDF2}
 """Identifiers of the environments on the cards of this project."""
@@ -51,39 +49,34 @@ class LifeCycle:
     @classmethod
     def parse(cls, data: bytes) -> "LifeCycle | None":
         """Read an answer; None if it is none."""
-        try:
-            outer = tlv.parse(data)
-            items = tlv.parse(outer[0].value) if outer and outer[0].tag == 0x70 else []
-            card = next(item.value[0] for item in items if item.tag == 0x80 and item.value)
-            found = {}
-            for item in items:
-                if item.tag == 0xA1:
-                    parts = {part.tag: part.value for part in tlv.parse(item.value)}
-                    found[int.from_bytes(parts[0x83], "big")] = parts[0x8A][0]
-        except (tlv.TlvError, StopIteration, LookupError):
-            return None
-        return cls(card, found)
+        told = read_status(data)
+        return None if told is None else cls.of(told)
+
+    @classmethod
+    def of(cls, told: CardStatus) -> "LifeCycle":
+        """What an answer told."""
+        return cls(told.card, {one.fid: one.presence | BLOCKED * one.blocked for one in told.environments})
 
     @property
     def keyed(self) -> frozenset[int]:
         """Environments that have a master key of their own."""
-        return frozenset(fid for fid, state in self.environments.items() if state & ~_BLOCKED >= _KEYED)
+        return frozenset(fid for fid, state in self.environments.items() if state & ~BLOCKED >= Presence.KEYED)
 
     def step_back(self, later: "LifeCycle") -> str | None:
         """What has gone back on the way to a later status."""
         for fid, state in self.environments.items():
             now = later.environments.get(fid)
-            if state & ~_BLOCKED < _KEYED:
+            if state & ~BLOCKED < Presence.KEYED:
                 continue
             if now is None:
                 return f"the environment {fid:04X}, which has a master key, is gone"
-            if now & ~_BLOCKED < state & ~_BLOCKED:
-                return f"the environment {fid:04X} goes back from state {state & ~_BLOCKED} to {now & ~_BLOCKED}"
-            if state & _BLOCKED and not now & _BLOCKED:
+            if now & ~BLOCKED < state & ~BLOCKED:
+                return f"the environment {fid:04X} goes back from state {state & ~BLOCKED} to {now & ~BLOCKED}"
+            if state & BLOCKED and not now & BLOCKED:
                 return f"the environment {fid:04X} is blocked no more"
         if later.card < self.card:
-            grown = self.card == _OPERATIONAL and set(later.environments) > set(self.environments)
-            erased = later.card == _ACTIVATED and not self.keyed
+            grown = self.card == CardState.OPERATIONAL and set(later.environments) > set(self.environments)
+            erased = later.card == CardState.ACTIVATED and not self.keyed
             if not grown and not erased:
                 return f"the card goes back from state {self.card} to {later.card}"
         return None
@@ -121,7 +114,7 @@ class MasterKeyPowerless(Located):
         """A cut may have come in the middle of a step."""
         super().was_reset(restart)
         self._moved |= restart.cut is not None
-        if restart.cut is not None and self._known is not None and self._known.card < _OPERATIONAL:
+        if restart.cut is not None and self._known is not None and self._known.card < CardState.OPERATIONAL:
             self._ask()
         return None
 
@@ -155,7 +148,7 @@ class MasterKeyPowerless(Located):
                 self._block(exchange)
         if self.lost(exchange) or exchange.before.environment is not Environment.CARD:
             return None
-        if command[:4] == _GET_STATUS[:4]:
+        if command[:4] == GET_STATUS[:4]:
             return self._told(exchange)
         complaint = self._refused(exchange)
         self._follow(exchange)
@@ -165,7 +158,7 @@ class MasterKeyPowerless(Located):
         """CARD BLOCK has closed an environment for ever (D10)."""
         known, fid = self._known, _FIDS.get(exchange.before.environment)
         if known is not None and fid in known.environments:
-            states = {**known.environments, fid: known.environments[fid] | _BLOCKED}
+            states = {**known.environments, fid: known.environments[fid] | BLOCKED}
             self._known = replace(known, environments=states)
 
     def _told(self, exchange: Exchange) -> str | None:
@@ -183,9 +176,10 @@ class MasterKeyPowerless(Located):
         if known is None or exchange.after.blocked:
             return None
         header, data = command[:2], data_of(command)
-        if header == _ACTIVATE and succeeded(sw) and known.card >= _ACTIVATED:
+        initialised = known.card >= CardState.INITIALISED
+        if header == _ACTIVATE and succeeded(sw) and known.card >= CardState.ACTIVATED:
             return f"{of(exchange)} is answered {sw:04X} on a card that is activated already"
-        if header == _AUTHENTICATE and succeeded(sw) and known.card >= _INITIALISED and self._is_transport(data):
+        if header == _AUTHENTICATE and succeeded(sw) and initialised and self._is_transport(data):
             return f"{of(exchange)} takes the transport key although the card master key has taken its place"
         if not known.keyed:
             return None
@@ -225,17 +219,17 @@ class MasterKeyPowerless(Located):
             return
         states, named = dict(known.environments), int.from_bytes(command[2:4], "big")
         if command[:2] == _ACTIVATE or command[:2] == _ERASE:
-            self._known = LifeCycle(_ACTIVATED)
+            self._known = LifeCycle(CardState.ACTIVATED)
         elif command[:2] == _CREATE:
-            states[named] = _CREATED
-            self._known = LifeCycle(min(known.card, _INITIALISED), states)
+            states[named] = Presence.CREATED
+            self._known = LifeCycle(min(known.card, CardState.INITIALISED), states)
         elif command[:2] == _DELETE:
             states.pop(int.from_bytes(data_of(command)[:2], "big"), None)
             self._known = replace(known, environments=states)
         elif command[:2] == _WRITE_KEY:
             if named != _MF:
-                states[named] = _KEYED
-            self._known = LifeCycle(max(known.card, _INITIALISED), states)
+                states[named] = Presence.KEYED
+            self._known = LifeCycle(max(known.card, CardState.INITIALISED), states)
 
 
 def _status(subject: Subject, control: ModelControl) -> LifeCycle | None:
@@ -243,10 +237,8 @@ def _status(subject: Subject, control: ModelControl) -> LifeCycle | None:
     with _aside(control):
         control.mend()
         subject.card.transmit(_SELECT_MF)
-        answer = subject.card.transmit(_GET_STATUS)
-        if answer[-2:-1] == b"\x6c":
-            answer = subject.card.transmit(_GET_STATUS[:4] + answer[-1:])
-    return LifeCycle.parse(answer[:-2])
+        told = ask_status(subject.card.transmit)
+    return None if told is None else LifeCycle.of(told)
 
 
 @contextmanager
