@@ -14,7 +14,7 @@ and is computed again whenever the sequence runs; no sequence holds a secret.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from terminal.conformance.case import Control, Let, Place, Reset, Send
@@ -115,7 +115,7 @@ def parse_sequence(text: str, name: str = "sequence") -> Sequence:
                     known = "write `> HEX`, `reset`, `let` or `cut`"
                     raise SequenceError(f"{place}: {line!r} is no step of a sequence; {known}")
                 _check_functions(place, step)
-                steps.append(_unplaced(step))
+                steps.append(replace(step, place=NOWHERE))  # equal steps are equal values
     if not steps:
         raise SequenceError(f"{name}: there is no step in it")
     return Sequence(start, tuple(steps), seed)
@@ -127,18 +127,3 @@ def _check_functions(place: Place, step: Action) -> None:
     for part in template.parts if template is not None else ():
         if not isinstance(part, bytes) and part.arguments and part.name not in FUNCTIONS:
             raise SequenceError(f"{place}: there is no function {part.name}; see docs/writing-cases.md")
-
-
-def _unplaced(step: Action) -> Action:
-    """The step without its place, so that equal steps are equal values."""
-    match step:
-        case Send():
-            return Send(NOWHERE, step.command, step.follow, step.slot)
-        case Reset():
-            return Reset(NOWHERE, step.slot)
-        case Let():
-            return Let(NOWHERE, step.name, step.value)
-        case Control():
-            return Control(NOWHERE, step.action, step.arguments, step.slot)
-        case _:
-            assert_never(step)
