@@ -25,6 +25,7 @@ import mutants
 from cardsim.assembly import CardModel, SamModel, seeded
 from cardsim.chip.eeprom import Eeprom
 from cardsim.defects import Defect, DefectError, Side, apply_defect, defects, find_defect
+from cardsim.defects.registry import HEADINGS
 from cardsim.keyfile import KeyFile
 from terminal.fuzz import sequence as sequences
 from terminal.fuzz.corpus import Entry
@@ -367,10 +368,10 @@ def page(
         )
     ]
     known = defects()
-    for side in Side:
+    for side, heading in HEADINGS.items():
         rows = [outcome for outcome in outcomes if outcome.name in known and known[outcome.name].side is side]
         if rows:
-            lines += [f"\n## {_HEADINGS[side]}\n", "| defect | APDUs | commands | start | rules | what was seen |"]
+            lines += [f"\n## {heading}\n", "| defect | APDUs | commands | start | rules | what was seen |"]
             lines += ["|---|---|---|---|---|---|", *(_row(outcome, reasons) for outcome in rows)]
     return "\n".join(lines) + "\n"
 
@@ -385,13 +386,6 @@ def _row(outcome: Outcome, reasons: Mapping[str, str]) -> str:
     return f"| `{outcome.name}` | {found.apdus:,} | {found.commands} | `{found.start}` | {rules} | {seen} |"
 
 
-_HEADINGS: Final = {
-    Side.CHIP: "Chip",
-    Side.CARD: "Card and card management",
-    Side.SSSE: "Social-security environment",
-    Side.PSE: "Payment environment",
-    Side.PSAM: "PSAM",
-}
 _PAGE: Final = """\
 # Named defects, found by fuzzing alone
 

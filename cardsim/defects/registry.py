@@ -36,13 +36,14 @@ _TABLES: Final = (
     KEYS, SERVICES, MEDICAL, PSE, CHANNEL, PERSONALISATION,
     PAYMENT, RISK, CASH, SIGNATURES, SCRIPTS, SCRIPT_EFFECTS, PSAM,
 )  # fmt: skip
-_HEADINGS: Final = {
+HEADINGS: Final = {
     Side.CHIP: "Chip",
     Side.CARD: "Card and card management",
     Side.SSSE: "Social-security environment",
     Side.PSE: "Payment environment",
     Side.PSAM: "PSAM",
 }
+"""The sides in the order of the pages about defects, with their headings."""
 
 
 class DefectError(Exception):
@@ -110,7 +111,7 @@ def apply_defect(card: CardModel | SamModel, defect: Defect) -> None:
 def document() -> str:
     """`docs/defects.md`: the tables for people."""
     lines = [_INTRODUCTION.format(count=len(defects()))]
-    for side, heading in _HEADINGS.items():
+    for side, heading in HEADINGS.items():
         lines += [f"\n## {heading}\n", "| name | what is wrong | breaks |", "|---|---|---|"]
         lines += [f"| `{d.name}` | {d.title} | {d.clause} |" for d in defects().values() if d.side is side]
     return "\n".join(lines) + "\n"
