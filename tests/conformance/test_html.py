@@ -1,20 +1,15 @@
 """The HTML report in a browser: it opens without a word on the console, its search works, it has a face."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import OPTIONS, chromium
 from tests.conformance.bench import conform
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
-)  # fmt: skip
+_OPTIONS = (*OPTIONS, "--hide-scrollbars", "--enable-logging=stderr")
 
 Browser = Callable[..., tuple[str, str]]
 
@@ -22,12 +17,7 @@ Browser = Callable[..., tuple[str, str]]
 @pytest.fixture
 def browser(tmp_path: Path) -> Browser:
     """Runs Chromium; standard output, and what the page said on its console."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        reason = "no browser is installed: apt-get install chromium"
-        if os.environ.get("CARDSIM_REQUIRE_PCSC") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    program = chromium()
 
     def run(*words: str) -> tuple[str, str]:
         argv = [program, *_OPTIONS, f"--user-data-dir={tmp_path / 'browser'}", *words]

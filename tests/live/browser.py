@@ -3,8 +3,6 @@
 import base64
 import itertools
 import json
-import os
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -13,32 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.chromium import OPTIONS, chromium
+
 PATIENCE: Final = 30.0
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-_OPTIONS: Final = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--remote-debugging-port=0",
-)  # fmt: skip
-
-
-def chromium() -> str:
-    """The program; without one the test fails where CI says that all must be there, and is skipped elsewhere."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        reason = "no browser is installed: apt-get install chromium"
-        if os.environ.get("CARDSIM_REQUIRE_PCSC") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
 
 
 @contextmanager
 def open_browser(folder: Path) -> Iterator["Browser"]:
     """A browser with one empty page, whose profile is a new folder."""
-    argv = [chromium(), *_OPTIONS, f"--user-data-dir={folder}", "about:blank"]
+    argv = [chromium(), *OPTIONS, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             with connect(_address(folder), max_size=None) as link:
