@@ -21,15 +21,6 @@ BROKEN = ["--defect", "gpo-twice", "--against", "reference", "--only", "referenc
 QUICK = ["-j", "1", "--no-coverage", "--start", "card"]
 
 
-@pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image with its key file."""
-    path = tmp_path_factory.mktemp("card") / "me.card"
-    path.write_bytes(image().content)
-    write_keyfile(default_keyfile_path(path), image().keys)
-    return path
-
-
 def fuzz(*words: object) -> tuple[int, str]:
     """Exit status and output."""
     return run(["cardterm", "fuzz", *map(str, words)])

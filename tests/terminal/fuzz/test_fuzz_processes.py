@@ -11,22 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cardsim.keyfile import default_keyfile_path, write_keyfile
 from terminal.fuzz.campaign import Campaign, Limits
 from terminal.fuzz.corpus import Folder
 from tests.docs.console import ROOT
-from tests.terminal.fuzz.plans import image, plan
+from tests.terminal.fuzz.plans import plan
 
 BROKEN = plan(defect="gpo-twice", reference=True, only=("reference",))
-
-
-@pytest.fixture(scope="module")
-def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image with its key file."""
-    path = tmp_path_factory.mktemp("card") / "me.card"
-    path.write_bytes(image().content)
-    write_keyfile(default_keyfile_path(path), image().keys)
-    return path
 
 
 def begun(card: Path, folder: Path, *words: str) -> "subprocess.Popen[str]":
