@@ -86,6 +86,8 @@ _SWEEPS = (
     "tests/terminal/perso/batches/test_command.py",
     "tests/terminal/perso/batches/test_reconcile.py::test_the_books_always_balance",
     "tests/terminal/perso/production/test_real.py",
+    "tests/terminal/perso/psam/test_command.py",
+    "tests/terminal/perso/psam/test_stores.py",
     "tests/terminal/test_bank_machine.py",
     "tests/terminal/test_day.py",
     "tests/terminal/test_deep_faults.py",

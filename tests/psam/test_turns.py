@@ -195,7 +195,7 @@ def interrupted(before: SamModel, party: SamParty, programs: int) -> tuple[SamMo
 
 @pytest.mark.parametrize(
     ("party", "step", "least"),
-    [(SamParty.BASE, 3, 60), (SamParty.NATIONAL, 1, 30), (SamParty.PROVINCIAL, 1, 20), (SamParty.CITY, 1, 8)],
+    [(SamParty.BASE, 7, 25), (SamParty.NATIONAL, 1, 30), (SamParty.PROVINCIAL, 1, 20), (SamParty.CITY, 1, 8)],
 )
 def test_a_turn_that_the_power_cut(party: SamParty, step: int, least: int) -> None:
     """Whatever the moment, the turn taken again makes the same PSAM, with each key once."""
