@@ -153,6 +153,23 @@ def test_perso_produce(tmp_path: Path) -> None:
     check("cardterm-produce", json.loads(output))
 
 
+def test_perso_data(tmp_path: Path) -> None:
+    """cardterm perso data --json, of each word."""
+    file, records = str(tmp_path / "a.csv"), tmp_path / "records.txt"
+    records.write_text("0101 5A020102\n")
+    kind = ("--kind", "applications")
+    for words, status in (
+        (["samples", file, "--count", "3", "--wrong", "1", "--duplicates", "1", "--no-photos"], 0),
+        (["check", file, *kind], 1),
+        (["convert", file, str(tmp_path / "b.xlsx"), *kind], 1),
+        (["check", str(tmp_path / "b.xlsx"), *kind], 0),
+        (["records", str(records), "--afl", "08010100"], 1),
+    ):
+        ended, output = run(["cardterm", "perso", "data", *words, "--json"])
+        assert ended == status
+        check("cardterm-data", json.loads(output))
+
+
 def test_perso_check(tmp_path: Path) -> None:
     """cardterm perso check --json, of a card that nobody has paid with."""
     card = str(tmp_path / "new.card")

@@ -13,12 +13,14 @@ from typing import Final, TypeVar
 
 from cardsim.making.plan import SsseStructure
 from cardsim.making.structure import DEFAULT_PROFILE, load_profile
+from terminal.errors import UsageError
 from terminal.perso.data.build import Read, build
 from terminal.perso.data.columns import COMBINED, WrongValueError, photo_of, value_of
 from terminal.perso.data.errors import DataError
 from terminal.perso.data.layouts import Column, ColumnType, FileKind, Layout, layout
 from terminal.perso.data.rows import Cell, Row, Sheet, read_sheet
 from terminal.perso.records import Application, BankRecord, CardRecord, SocialRecord, Text
+from terminal.perso.workshop import Settings
 
 _Record = TypeVar("_Record", Application, SocialRecord, BankRecord, CardRecord)
 _NO_COLUMN: Final = ""
@@ -107,6 +109,18 @@ class Reading:
 def approved_structure(profile: str = DEFAULT_PROFILE) -> SsseStructure | None:
     """The social-security card structure of a profile, which the social data follow (PERSO-063)."""
     return load_profile(profile).ssse
+
+
+def joint_expiry(settings: Settings) -> bool:
+    """Whether both sides of a card expire together, as workshop.toml says in [data]; they do where it says nothing.
+
+    Raises:
+        UsageError: it says neither true nor false.
+    """
+    said = settings.section("data").get("joint_expiry", True)
+    if not isinstance(said, bool):
+        raise UsageError(f"{settings.path}: [data] joint_expiry is true or false")
+    return said
 
 
 def read_file(path: Path, kind: FileKind, *, encoding: str = "", joint_expiry: bool = True) -> Reading:

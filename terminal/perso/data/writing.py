@@ -39,15 +39,22 @@ def kind_of(record: Read) -> FileKind:
             return FileKind.MATCHED
 
 
-def write_file(path: Path, records: Sequence[Read], *, encoding: str = "utf-8", chinese: bool = False) -> None:
-    """Write a file of a folder; its name says the format.
+def write_file(
+    path: Path,
+    records: Sequence[Read],
+    kind: FileKind | None = None,
+    *,
+    encoding: str = "utf-8",
+    chinese: bool = False,
+) -> None:
+    """Write a file of a folder; its name says the format. The other arguments are those of `write_data`.
 
     Raises:
         DataError: the name has another ending, or it cannot be written.
         UsageError: a package is missing.
     """
     try:
-        path.write_bytes(write_data(path.name, records, encoding=encoding, chinese=chinese))
+        path.write_bytes(write_data(path.name, records, kind, encoding=encoding, chinese=chinese))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
 

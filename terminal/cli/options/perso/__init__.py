@@ -8,6 +8,7 @@ from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
 from terminal.cli.options.perso.batch import add_batch
 from terminal.cli.options.perso.check import add_check
+from terminal.cli.options.perso.data import add_data
 from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.keys import add_keys
 from terminal.cli.options.perso.produce import add_produce
@@ -49,6 +50,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "a batch at the personaliser: run, waste, lists, packing, delivery, deletion, audit",
         "produce run work B1",
         add_produce,
+    ),
+    Word(
+        "data",
+        "files of applications, social-security, bank and matched data: checked, converted, invented",
+        "data check social.csv --kind social",
+        add_data,
     ),
     Word(
         "check",
