@@ -37,6 +37,8 @@ from terminal.perso.records import Batch, CardMakingList, CardRecord, Receipt, R
 
 PART: Final = 500
 """Records of one transaction."""
+_LONGEST_NAME: Final = 64
+_LONGEST_NUMBER: Final = 32
 
 
 class BankBatches:
@@ -73,13 +75,10 @@ class BankBatches:
         an earlier batch has brought.
 
         Raises:
-            UsageError: application time, city or county is missing, a record has no social half alone, or there is
-                another batch of that name.
+            UsageError: application time, city or county is missing, a record has no social half alone or no number of
+                its order, or there is another batch of that name.
         """
-        check_heading(batch.applied, batch.city, batch.county, batch.name)
-        for record in batch.records:
-            if record.social is None or record.bank is not None:
-                raise UsageError(f"{batch.name}: order {record.order} has not the social half alone")
+        _check_form(batch)
         digest = hashlib.sha256(write_batch(batch)).hexdigest()
         return transact(self._books, lambda connection: self._receive(connection, batch, digest))
 
@@ -316,6 +315,19 @@ class BankBatches:
     def _note_transfer(self, connection: Connection, file: str, text: str) -> None:
         row = {"day": f"{self._clock():%Y%m%d}", "file": file[:64], "text": text}
         connection.execute(TRANSFER_LOG.insert(), row)
+
+
+def _check_form(batch: Batch) -> None:
+    check_heading(batch.applied, batch.city, batch.county, batch.name)
+    if not batch.name or len(batch.name) > _LONGEST_NAME:
+        raise UsageError(f"{batch.name[:_LONGEST_NAME]}: the name of a batch has 1 to {_LONGEST_NAME} characters")
+    for place, record in enumerate(batch.records, 1):
+        if record.social is None or record.bank is not None:
+            raise UsageError(f"{batch.name}: order {record.order} has not the social half alone")
+        if not record.order or len(record.order) > _LONGEST_NUMBER:
+            raise UsageError(
+                f"{batch.name}: record {place}: the number of an order has 1 to {_LONGEST_NUMBER} characters"
+            )
 
 
 def _known_orders(connection: Connection, orders: list[str]) -> set[str]:

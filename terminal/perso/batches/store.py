@@ -14,7 +14,8 @@ from terminal.perso.data.codec import from_json, to_json
 from terminal.perso.records import BankRecord, Batch, OrderKind, Rejection, RejectReason, SocialRecord
 
 _DETAIL: Final = 256
-_NAME: Final = 128
+_LENGTHS: Final = {"person": 32, "name": 64, "sex": 1, "city": 6, "county": 6}
+"""Characters that the books of platform and core system have room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,22 @@ _SAVE: Final = (
 
 
 def new_row(batch: Batch, place: int, record: SocialRecord) -> Row:
-    """The row of a record that has just come; its county is that of the batch where it names none."""
+    """The row of a record that has just come; its county is that of the batch where it names none.
+
+    What is too long for the books is cut, and the record is rejected.
+    """
     order = record.order
-    return Row(
-        batch.name, place, order.number, order.kind, order.person, full_name(record)[:_NAME], record.text("sex")[:1],
-        order.city or batch.city, order.county or batch.county, RecordState.RECEIVED,
+    given = {
+        "person": order.person, "name": full_name(record), "sex": record.text("sex"),
+        "city": order.city or batch.city, "county": order.county or batch.county,
+    }  # fmt: skip
+    long = [name for name, value in given.items() if len(value) > _LENGTHS[name]]
+    kept = {name: value[: _LENGTHS[name]] for name, value in given.items()}
+    row = Row(
+        batch.name, place, order.number, order.kind, kept["person"], kept["name"], kept["sex"], kept["city"],
+        kept["county"], RecordState.RECEIVED,
     )  # fmt: skip
+    return row.rejected(RejectReason.INCOMPLETE, f"{', '.join(long)} too long") if long else row
 
 
 def add(connection: Connection, rows: Sequence[Row], content: Iterable[SocialRecord]) -> None:

@@ -74,7 +74,7 @@ class RecordColumns(TypedColumns):
     order = Column(String(32), nullable=False)
     kind = Column(String(16), nullable=False)
     person = Column(String(32), nullable=False)
-    name = Column(String(128), nullable=False)
+    name = Column(String(64), nullable=False)
     sex = Column(String(1), nullable=False)
     city = Column(String(6), nullable=False)
     county = Column(String(6), nullable=False)

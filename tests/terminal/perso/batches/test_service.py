@@ -99,6 +99,26 @@ class TestReceipt:
         with pytest.raises(UsageError, match="nothing: no batch of this name was received"):
             own.report("nothing")
 
+    def test_what_the_books_have_no_room_for(self) -> None:
+        """PERSO-136: a record with something too long goes back; a batch with orders without numbers is refused."""
+        own = platform()
+        own.receive(
+            batch(social(1), social(2, name="长" * 65), social(3, person="3" * 40), social(4, county="5301020"))
+        )
+        own.process(batch().name)
+        assert packed(own, batch().name) == ["K00000001"]
+        details = {one.order: one.detail for one in own.card_list(batch().name).rejected}
+        assert details == {
+            "K00000002": "name too long", "K00000003": "person too long", "K00000004": "county too long",
+        }  # fmt: skip
+        assert own.report(batch().name).balanced
+        for number in ("", "K" * 33):
+            with pytest.raises(UsageError, match="B: record 2: the number of an order has 1 to 32 characters"):
+                own.receive(batch(social(5), social(6, number=number), name="B"))
+        for name in ("", "B" * 65):
+            with pytest.raises(UsageError, match="the name of a batch has 1 to 64 characters"):
+                own.receive(batch(social(5), name=name))
+
 
 class TestOutlets:
     """Applications go to the outlets of their counties."""
