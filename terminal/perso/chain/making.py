@@ -1,0 +1,150 @@
+"""Stages 6 to 8: the maker makes, sorts and delivers; waste is re-made under control, a killed worker replaced."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing import active_children
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from cardsim.assembly import ImageError, copy_of
+from cardsim.making.station import MakingError, Station
+from terminal.hosts.books import transact
+from terminal.management.records import Stage
+from terminal.perso.chain.before import Counts, received
+from terminal.perso.chain.town import Town
+from terminal.perso.data.document import read_feedback, write_feedback
+from terminal.perso.making.body import look
+from terminal.perso.making.recipe import model_recipe
+from terminal.perso.parties import Party
+from terminal.perso.production.delivery import deliver, delivery_state
+from terminal.perso.production.lists import close_list, feedback
+from terminal.perso.production.packing import PackedCard, inspect, pack, packages_of
+from terminal.perso.production.plant import BatchRow, batch_row
+from terminal.perso.production.run import Figures, Workforce, run_batch
+from terminal.perso.production.tables import BATCHES, BatchState, DeliveryState
+from terminal.perso.production.task import Step
+from terminal.perso.production.waste import release_all
+from terminal.perso.transfer.sealing import Kind
+
+_MOST_ATTEMPTS: Final = 8
+_CARRIER: Final = "carrier"
+_STATES: Final = tuple(BatchState)
+_DELIVERY: Final = tuple(DeliveryState)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the maker works: processes or a Dask scheduler; a worker is killed once so many cards are made (0: none)."""
+
+    jobs: int = 1
+    scheduler: str | None = None
+    kill_after: int = 0
+    tell: Callable[[str], None] = field(default=lambda _text: None)
+
+
+def batches(town: Town, first: BatchState, last: BatchState) -> list[BatchRow]:
+    """The maker's batches that have come as far as one of these states, or one between them."""
+    names = select(BATCHES.c.name).order_by(BATCHES.c.received, BATCHES.c.name)
+
+    def find(connection: Connection) -> list[BatchRow]:
+        found = [batch_row(connection, name) for name in connection.scalars(names)]
+        wanted = _STATES[_STATES.index(first) : _STATES.index(last) + 1]
+        return [batch for batch in found if batch.state in wanted]
+
+    return transact(town.plant.books, find)
+
+
+def produce(town: Town, work: Work) -> Counts:
+    """Stage 6: the cards are made; waste is re-made under control, until each order has its card."""
+    found: Counter[str] = Counter()
+    for batch in batches(town, BatchState.RECEIVED, BatchState.PRODUCED):
+        for attempt in range(_MOST_ATTEMPTS):
+            figures = _run(town, batch, work, killing=not found["made"] and not attempt)
+            found["made"] += figures.made
+            again = release_all(town.plant, batch.name)
+            if not again:
+                break
+            found["waste"] += len(again)
+        paper = close_list(town.plant, batch.name)
+        found.update({f"{what} on the lists": count for what, count in paper.counts.items()})
+    return found
+
+
+def _run(town: Town, batch: BatchRow, work: Work, *, killing: bool) -> Figures:
+    recipe = model_recipe(town.plan, town.lot, town.runs, batch.name)
+
+    def tell(figures: Figures) -> None:
+        work.tell(f"{batch.name}: {figures.done.get('good', 0)} of {figures.jobs} cards")
+        if killing and figures.made == work.kill_after:
+            for child in active_children()[:1]:
+                os.kill(child.pid or 0, signal.SIGKILL)
+                work.tell(f"worker {child.pid} killed after {figures.made} cards")
+
+    return run_batch(town.plant, batch.name, Workforce(recipe, town.runs, work.jobs, work.scheduler), tell)
+
+
+def report(town: Town) -> Counts:
+    """Stage 6: the maker's feedback reaches bank and department; cards stand in the register, good for nothing yet."""
+    maker, bank = town.posts[Party.MAKER], town.posts[Party.BANK]
+    sent = {name for _, name, _, _ in maker.sent()}
+    for batch in batches(town, BatchState.LISTED, BatchState.CLOSED):
+        name = f"{batch.name}.feedback"
+        if name not in sent:
+            maker.send(Party.BANK, name, Kind.FEEDBACK, write_feedback(feedback(town.plant, batch.name, Step.SOCIAL)))
+    for file in received(town, Party.BANK, Kind.FEEDBACK):
+        bank.send(Party.DEPARTMENT, file.name, Kind.FEEDBACK, bank.open(file.stored))
+        bank.done(file.stored)
+    post = town.posts[Party.DEPARTMENT]
+    cards = 0
+    for file in received(town, Party.DEPARTMENT, Kind.FEEDBACK):
+        cards += town.department.take_feedback(read_feedback(post.open(file.stored), file.name))
+        post.done(file.stored)
+    return {"cards in the register": cards}
+
+
+def sort(town: Town) -> Counts:
+    """Stage 7: cards in packages of their units, boxes of a batch; each card is read before it leaves."""
+    boxes = packages = 0
+    for batch in batches(town, BatchState.LISTED, BatchState.PACKED):
+        if batch.state is BatchState.LISTED:
+            pack(town.plant, batch.name)
+        found = inspect(town.plant, batch.name, lambda card: _chip(town, card))
+        packages += len(found)
+        boxes += len({package.box for package in found})
+    return {"packages": packages, "boxes": boxes}
+
+
+def _chip(town: Town, card: PackedCard) -> str:
+    """The historical bytes of a card, read from the card; "" where it does not answer."""
+    try:
+        return look(Station(copy_of(town.workshop.path("cards", card.body))), town.plan.aid).historical.hex().upper()
+    except (MakingError, ImageError):
+        return ""
+
+
+def ship(town: Town) -> Counts:
+    """Stage 8: boxes go to the department's units, which take them over (PERSO-158)."""
+    delivered = 0
+    for batch in batches(town, BatchState.INSPECTED, BatchState.ACCEPTED):
+        state = delivery_state(town.plant, batch.name)
+        for following in _DELIVERY[_DELIVERY.index(state) + 1 :]:
+            deliver(town.plant, batch.name, following, place=", ".join(units_of(town, batch.name)))
+        numbers = orders_of(town, batch.name)
+        town.department.pass_stage(numbers, Stage.SORTING)
+        town.department.deliver(numbers, _CARRIER)
+        delivered += len(numbers)
+    return {"cards delivered": delivered}
+
+
+def orders_of(town: Town, batch: str) -> list[str]:
+    """The orders whose cards are packed."""
+    return [card.order for package in packages_of(town.plant, batch) for card in package.cards]
+
+
+def units_of(town: Town, batch: str) -> Iterable[str]:
+    """Where the packages of a batch go."""
+    return sorted({package.unit for package in packages_of(town.plant, batch)})

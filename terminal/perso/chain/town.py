@@ -1,0 +1,139 @@
+"""All parties of a workshop at work: department, bank and maker, each with its books, keys and post."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from cardsim.chip.rng import SeededRandom
+from cardsim.making import demo
+from cardsim.making.structure import Profile, load_profile
+from terminal.closing import Closing
+from terminal.hosts.bank.host import BankHost
+from terminal.hosts.bank.tables import METADATA as BANK_METADATA
+from terminal.hosts.hsm import Hsm
+from terminal.hosts.social.host import SocialSecurityHost
+from terminal.keymanagement.certificates import read_certificate
+from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
+from terminal.keymanagement.keyfiles import bank_keys, department_keys
+from terminal.keymanagement.kinds import Role
+from terminal.keymanagement.management import CERTIFICATE, KeyManagement
+from terminal.keymanagement.runs import KeyRuns
+from terminal.management.bank.service import CardPlatform
+from terminal.management.department.service import CardManagement
+from terminal.perso.batches.registry import PoliceRegistry
+from terminal.perso.batches.service import BankBatches
+from terminal.perso.making.blanks import Manufacturer
+from terminal.perso.making.personaliser import Plan, plan_of
+from terminal.perso.parties import Party
+from terminal.perso.production.plant import Plant, open_plant
+from terminal.perso.transfer.keyring import key_path, make_key
+from terminal.perso.transfer.post import Post
+from terminal.perso.workshop import Workshop
+from terminal.security import PinCipher
+
+PASSWORD: Final = "demo password"
+"""Of the parties' transfer keys in a demo workshop; they protect invented data."""
+_ZONE: Final = "pin zone"
+
+
+@dataclass(frozen=True, slots=True)
+class TownSettings:
+    """What a town is set up with: seed of its keys, profile of its cards, cities that issue, and its lot of bodies."""
+
+    seed: int
+    profile: str
+    cities: tuple[str, ...]
+    faulty_one_in: int = 0
+
+
+class Town(Closing):
+    """The parties of a workshop. Keys are set up on first use, from the seed.
+
+    Args:
+        workshop: opened.
+        settings: of the town.
+        registry: the police registry that the bank asks about customers.
+    """
+
+    def __init__(self, workshop: Workshop, settings: TownSettings, registry: PoliceRegistry | None = None) -> None:
+        self.workshop = workshop
+        self.settings = settings
+        self._registry = registry
+
+    def close(self) -> None:
+        """Close the key management; the books are the workshop's."""
+        self.management.close()
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What cards are to become."""
+        return load_profile(self.settings.profile)
+
+    @cached_property
+    def management(self) -> KeyManagement:
+        """The parties' keys."""
+        return setup_demo(self.workshop, self.settings.seed, self.settings.cities)
+
+    @cached_property
+    def department(self) -> CardManagement:
+        """The card-management system, with the department's host behind it."""
+        area = self.settings.cities[0]
+        keys = department_keys(self.management, OFFICERS[Role.DEPARTMENT], self.profile.suite, area).ssse
+        assert keys is not None
+        books, clock = self.workshop.books(Party.DEPARTMENT), self.workshop.clock
+        return CardManagement(SocialSecurityHost(Hsm(keys), books, clock=clock, admit=False), clock)
+
+    @cached_property
+    def platform(self) -> CardPlatform:
+        """The bank's card platform, with the bank's host behind it."""
+        keys = bank_keys(self.management, OFFICERS[Role.BANK], BANK).bank
+        assert keys is not None
+        zone = PinCipher(SeededRandom(self.settings.seed, _ZONE).take(16))
+        host = BankHost(keys, zone, books=self.workshop.books(Party.BANK, BANK_METADATA), enrolment=None)
+        return CardPlatform(host, self.workshop.clock)
+
+    def connect(self) -> None:
+        """Let the line between department and bank be up: what waits goes out."""
+        self.department.connect(self.platform.take)
+        self.platform.connect(self.department.take)
+        self.department.send()
+        self.platform.send()
+
+    @cached_property
+    def batches(self) -> BankBatches:
+        """The bank's part of a batch."""
+        return BankBatches(self.platform.host, self.workshop.clock, registry=self._registry)
+
+    @cached_property
+    def plant(self) -> Plant:
+        """The maker's site."""
+        return open_plant(self.workshop)
+
+    @cached_property
+    def runs(self) -> KeyRuns:
+        """The key service of runs."""
+        return KeyRuns(self.management, OFFICERS, self.profile.suite, BANK, MAKER)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What is written on cards."""
+        expiry = read_certificate(self.management.path(BANK, CERTIFICATE)).expiry
+        return plan_of(self.profile, expiry)
+
+    @cached_property
+    def lot(self) -> Manufacturer:
+        """Blank bodies: the manufacturer chose the transport key that the maker's store has."""
+        transport = demo.demo(self.settings.seed).secret("transport")
+        return Manufacturer(self.profile, transport, self.settings.cities[0][:4], self.settings.faulty_one_in)
+
+    @cached_property
+    def posts(self) -> dict[Party, Post]:
+        """Each party's post, at which its own staff works."""
+        for party in _without_key(self.workshop):
+            make_key(self.workshop, party, PASSWORD)
+        return {party: Post.of(self.workshop, party, PASSWORD, f"{party.value}-data") for party in Party}
+
+
+def _without_key(workshop: Workshop) -> Iterable[Party]:
+    return [party for party in Party if not key_path(workshop, party).exists()]
