@@ -4,16 +4,18 @@ They show keys in clear. A key file has either the national roots, or a command 
 of a card. Both are for tests alone, and both stand in the registers as what they are.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from cardsim.crypto.social import Suite, diversify, factor_card
-from cardsim.keyfile import BankKeys, CaKey, KeyFile, SsseKeys
+from cardsim.keyfile import BankKeys, CaKey, CardKeys, KeyFile, PseKeys, SsseKeys
 from cardsim.making.keyservice import SSSE_FIRST, SSSE_MASTER
 from terminal.keymanagement.certificates import read_certificate
 from terminal.keymanagement.hierarchy import MINISTRY, city_of
-from terminal.keymanagement.kinds import KeyManagementError, Officer, Place, suite_name, suite_of
+from terminal.keymanagement.kinds import KeyManagementError, Officer, Place, Role, suite_name, suite_of
 from terminal.keymanagement.management import CERTIFICATE, KeyManagement
-from terminal.keymanagement.names import MDK_AC, MDK_ENC, MDK_MAC
+from terminal.keymanagement.names import CARD_MASTER_ROOT, KMC, MDK_AC, MDK_ENC, MDK_MAC, TRANSPORT_KEY
+from terminal.keymanagement.service import CardBody
 
 _PURPOSE: Final = "key file for tests, in clear"
 _MASTERS: Final = (SSSE_FIRST, SSSE_MASTER)
@@ -75,3 +77,22 @@ def key_of_card(
     key = suite_name(suite, name)
     shown = management.hsm(city_of(area)).show(officer, (key,), f"key of card {historical.hex().upper()}, in clear")
     return diversify(suite, shown[key], factor)
+
+
+def keys_of_making(
+    management: KeyManagement, officers: Mapping[Role, Officer], body: CardBody, suite: Suite, bank: Place, maker: Place
+) -> KeyFile:
+    """What only those have who make a card: transport key, card master key, environment master key and KMC.
+
+    Raises:
+        KeyManagementError: another role, no such store, or a key is missing.
+    """
+    own = management.hsm(maker).show(officers[Role.MAKER], (TRANSPORT_KEY, CARD_MASTER_ROOT), _PURPOSE)
+    card_master = diversify(Suite.DES, own[CARD_MASTER_ROOT], factor_card(body.historical))
+    master = key_of_card(
+        management, officers[Role.DEPARTMENT], SSSE_MASTER, suite, body.area, body.historical
+    )  # fmt: skip
+    kmc = management.hsm(bank).show(officers[Role.BANK], (KMC,), _PURPOSE)[KMC]
+    return KeyFile(
+        CardKeys(own[TRANSPORT_KEY], card_master), SsseKeys(suite, body.area, master), PseKeys(kmc)
+    )  # fmt: skip

@@ -3,31 +3,40 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import active_children
+from random import Random
 from typing import Final
 
 from sqlalchemy import Connection, select
 
 from cardsim.assembly import ImageError, copy_of
 from cardsim.making.station import MakingError, Station
+from terminal.errors import UsageError
 from terminal.hosts.books import transact
 from terminal.management.records import Stage
 from terminal.perso.chain.before import Counts, received
 from terminal.perso.chain.town import Town
+from terminal.perso.check.checking import Known, check_card
 from terminal.perso.data.document import read_feedback, write_feedback
+from terminal.perso.face.job import PrintJob, file_name
+from terminal.perso.face.model import Face
+from terminal.perso.face.writing import job_of, write_faces
 from terminal.perso.making.body import look
 from terminal.perso.making.recipe import model_recipe
 from terminal.perso.parties import Party
 from terminal.perso.production.delivery import deliver, delivery_state
+from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.lists import close_list, feedback
 from terminal.perso.production.packing import PackedCard, inspect, pack, packages_of
-from terminal.perso.production.plant import BatchRow, batch_row
+from terminal.perso.production.plant import BatchRow, batch_row, register_file
 from terminal.perso.production.run import Figures, Workforce, run_batch
-from terminal.perso.production.tables import BATCHES, BatchState, DeliveryState
+from terminal.perso.production.tables import BATCHES, JOBS, BatchState, DeliveryState, JobState
 from terminal.perso.production.task import Step
 from terminal.perso.production.waste import release_all
+from terminal.perso.records import CardRecord
 from terminal.perso.transfer.sealing import Kind
 
 _MOST_ATTEMPTS: Final = 8
@@ -107,21 +116,51 @@ def report(town: Town) -> Counts:
 
 
 def sort(town: Town) -> Counts:
-    """Stage 7: cards in packages of their units, boxes of a batch; each card is read before it leaves."""
+    """Stage 7: faces and chips are compared (PERSO-110, 112), cards packed by unit, packages in boxes of a batch."""
     boxes = packages = 0
     for batch in batches(town, BatchState.LISTED, BatchState.PACKED):
         if batch.state is BatchState.LISTED:
             pack(town.plant, batch.name)
-        found = inspect(town.plant, batch.name, lambda card: _chip(town, card))
+        records = {record.order: record for record in records_of(town, batch.name)}
+        job = job_of(batch.name, records.values(), town.style)
+        write_faces(town.workshop.path("faces"), job, town.style.template)
+        transact(town.plant.books, partial(_register, town, job))
+        faces = {face.order: face for face in job.faces}
+        found = inspect(town.plant, batch.name, partial(_chip, town, records, faces))
         packages += len(found)
         boxes += len({package.box for package in found})
     return {"packages": packages, "boxes": boxes}
 
 
-def _chip(town: Town, card: PackedCard) -> str:
-    """The historical bytes of a card, read from the card; "" where it does not answer."""
+def _register(town: Town, job: PrintJob, connection: Connection) -> None:
+    """Faces are personal: they go with the batch."""
+    folder = town.workshop.path("faces")
+    names = [f"{job.batch}.job.json", *(f"{job.batch}/{file_name(face)}" for face in job.faces)]
+    for name in names:
+        register_file(connection, job.batch, folder / name, personal=True)
+
+
+def records_of(town: Town, batch: str) -> list[CardRecord]:
+    """The records of a batch's good cards, while the maker has them."""
+    wanted = select(JOBS.c.record).where(JOBS.c.batch == batch, JOBS.c.state == JobState.GOOD.value)
+    rows = transact(town.plant.books, lambda c: c.scalars(wanted.order_by(JOBS.c.position)).all())
+    return [unpack_record(row) for row in rows if row is not None]
+
+
+def _chip(town: Town, records: Mapping[str, CardRecord], faces: Mapping[str, Face], card: PackedCard) -> str:
+    """The historical bytes of a card whose chip is as its data and its face are; "" where it does not answer.
+
+    Raises:
+        UsageError: it answers, and a rule fails.
+    """
+    today = town.workshop.clock().date()
+    known = Known(today, town.profile, (records[card.order],), face=faces.get, template=town.style.template)
     try:
-        return look(Station(copy_of(town.workshop.path("cards", card.body))), town.plan.aid).historical.hex().upper()
+        chip = copy_of(town.workshop.path("cards", card.body))
+        report = check_card(chip, known, Random(card.order).randbytes, card.body)
+        if not report.passed:
+            raise UsageError(f"the card of order {card.order} does not pass its check: {', '.join(report.failed)}")
+        return look(Station(chip), town.plan.aid).historical.hex().upper()
     except (MakingError, ImageError):
         return ""
 

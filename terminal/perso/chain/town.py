@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from random import Random
 from typing import Final
 
-from cardsim.chip.rng import SeededRandom
 from cardsim.making import demo
 from cardsim.making.structure import Profile, load_profile
 from terminal.closing import Closing
@@ -21,8 +21,12 @@ from terminal.keymanagement.management import CERTIFICATE, KeyManagement
 from terminal.keymanagement.runs import KeyRuns
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
+from terminal.management.product.rules import rules_of
 from terminal.perso.batches.registry import PoliceRegistry
 from terminal.perso.batches.service import BankBatches
+from terminal.perso.face.fields import Style
+from terminal.perso.face.model import PrintMethod
+from terminal.perso.face.template import template
 from terminal.perso.making.blanks import Manufacturer
 from terminal.perso.making.personaliser import Plan, plan_of
 from terminal.perso.parties import Party
@@ -89,7 +93,7 @@ class Town(Closing):
         """The bank's card platform, with the bank's host behind it."""
         keys = bank_keys(self.management, OFFICERS[Role.BANK], BANK).bank
         assert keys is not None
-        zone = PinCipher(SeededRandom(self.settings.seed, _ZONE).take(16))
+        zone = PinCipher(Random(f"{_ZONE} {self.settings.seed}").randbytes(16))
         host = BankHost(keys, zone, books=self.workshop.books(Party.BANK, BANK_METADATA), enrolment=None)
         return CardPlatform(host, self.workshop.clock)
 
@@ -122,10 +126,18 @@ class Town(Closing):
         return plan_of(self.profile, expiry)
 
     @cached_property
+    def style(self) -> Style:
+        """How faces are printed."""
+        rules = rules_of(self.workshop.settings)
+        layout, issuer = template(self.workshop.settings.section("face")), rules.issuer
+        today = self.workshop.clock().date()
+        return Style(layout, rules, issuer.product, issuer.design, PrintMethod.LASER, today)
+
+    @cached_property
     def lot(self) -> Manufacturer:
         """Blank bodies: the manufacturer chose the transport key that the maker's store has."""
         transport = demo.demo(self.settings.seed).secret("transport")
-        return Manufacturer(self.profile, transport, self.settings.cities[0][:4], self.settings.faulty_one_in)
+        return Manufacturer(self.profile, transport, self.settings.faulty_one_in)
 
     @cached_property
     def posts(self) -> dict[Party, Post]:

@@ -19,8 +19,6 @@ class Manufacturer:
 
     profile: Profile
     transport: bytes = field(repr=False)
-    region: str
-    """First four digits of the area code, which stand in the historical bytes (SSC part 2 §8.4)."""
     faulty_one_in: int = 0
     """One body of so many has a memory that cannot be written, to try out what becomes of waste; 0: none."""
 
@@ -30,18 +28,21 @@ class Manufacturer:
             return False
         return int.from_bytes(hashlib.sha256(serial.to_bytes(4, "big")).digest()[:4], "big") % self.faulty_one_in == 0
 
-    def historical(self, serial: int) -> bytes:
-        """Historical bytes of a chip: chip, COS, maker, region, serial number."""
-        return _CHIP + _MAKER + bytes.fromhex(self.region) + serial.to_bytes(4, "big")
+    @staticmethod
+    def historical(area: str, serial: int) -> bytes:
+        """Historical bytes: chip, COS, maker, four digits of the area code, serial number (SSC part 2 §8.4)."""
+        return _CHIP + _MAKER + bytes.fromhex(area[:4]) + serial.to_bytes(4, "big")
 
-    def blank(self, path: Path, serial: int) -> None:
+    def blank(self, path: Path, area: str, serial: int) -> None:
         """Write the image of a blank card; it is there whole or not at all. The same serial gives the same bytes.
 
         Raises:
             ImageError: the file exists, or cannot be written.
         """
         switches, choices = self.profile.switches, int(self.profile.choices)
-        write_blank(path, self.transport, self.historical(serial), seed=serial, switches=switches, choices=choices)
+        write_blank(
+            path, self.transport, self.historical(area, serial), seed=serial, switches=switches, choices=choices
+        )
 
 
 def serial_of(social: SocialRecord, attempt: int) -> int:

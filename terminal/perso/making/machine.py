@@ -17,7 +17,7 @@ from cardsim.making.station import MakingError, Mute, Refused, ServiceRefused
 from terminal.errors import LinkError
 from terminal.perso.making.blanks import Manufacturer, serial_of
 from terminal.perso.making.body import BodyState, Side
-from terminal.perso.making.personaliser import Personaliser, WrongBody, check_body, feedback_of
+from terminal.perso.making.personaliser import Personaliser, WrongBody, area_of, check_body, feedback_of
 from terminal.perso.production.task import Body, CardFailed, DataMissing, Made, Step, Task, Written
 from terminal.perso.production.task import BodyState as Told
 
@@ -86,7 +86,7 @@ class ModelMachine:
             return
         if task.record.social is None:
             raise LinkError(f"{path.name} is not there; the finance step takes the bodies of the social-security step")
-        self.lot.blank(path, serial_of(task.record.social, task.attempt))
+        self.lot.blank(path, area_of(task.record), serial_of(task.record.social, task.attempt))
 
     @contextlib.contextmanager
     def _open(self, task: Task) -> Iterator[CardModel]:

@@ -28,7 +28,7 @@ from tests.terminal.perso import desk as perso
 BATCH = "20261123519900001"
 PROFILE = load_profile("dual-3.0-sm4")
 PERSON = demo.demo(SEED)
-HISTORICAL = perso.manufacturer().historical(1)
+HISTORICAL = perso.manufacturer().historical(perso.AREA, 1)
 BODY = Body(HISTORICAL, demo.AREA, "N000001")
 DATA, CHALLENGE = bytes(range(8)), bytes(range(8, 16))
 INITIALIZE_UPDATE = "8050000008"
@@ -51,7 +51,7 @@ class Tap:
 def blank(serial: int) -> CardModel:
     """A body of the demo's batch."""
     card = new_card(seed=serial)
-    historical = perso.manufacturer().historical(serial)
+    historical = perso.manufacturer().historical(perso.AREA, serial)
     activate_with(card, PERSON.secret("transport"), historical, switches=PROFILE.switches)
     return card
 

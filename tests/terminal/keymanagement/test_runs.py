@@ -26,7 +26,7 @@ from tests.terminal.perso import desk as perso
 BATCH = "20261123519900001"
 PROFILE = load_profile("dual-3.0-sm4")
 PERSON = demo.demo(SEED)
-HISTORICAL = perso.manufacturer().historical(1)
+HISTORICAL = perso.manufacturer().historical(perso.AREA, 1)
 BODY = Body(HISTORICAL, demo.AREA, "N000001")
 CHALLENGE, ORIGINAL = bytes(range(8)), bytes(8)
 

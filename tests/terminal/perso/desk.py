@@ -108,12 +108,12 @@ def personaliser() -> Personaliser:
 
 def manufacturer() -> Manufacturer:
     """Of the desk's blank cards."""
-    return Manufacturer(profile(), secret("transport"), AREA[:4])
+    return Manufacturer(profile(), secret("transport"))
 
 
 def blank(serial: int = 1) -> CardModel:
     """A blank body."""
     card = new_card(seed=serial)
     maker = manufacturer()
-    activate_with(card, secret("transport"), maker.historical(serial), switches=profile().switches)
+    activate_with(card, secret("transport"), maker.historical(AREA, serial), switches=profile().switches)
     return card

@@ -7,6 +7,7 @@ from typing import Final
 from cardsim.commandline import Parser
 from terminal.cli.options.common import Add
 from terminal.cli.options.perso.batch import add_batch
+from terminal.cli.options.perso.chain import add_chain
 from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.data import add_data
 from terminal.cli.options.perso.face import add_face
@@ -38,6 +39,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "the bank's part of a batch: outlets, ID check, accounts, matching, packages for the maker, the books",
         "batch run work 530100-01",
         add_batch,
+    ),
+    Word(
+        "chain",
+        "the whole way of invented holders' cards: from applications to activated cards, and whether all books agree",
+        "chain work --holders 20 --wrong 3 --faulty 10",
+        add_chain,
     ),
     Word(
         "product",

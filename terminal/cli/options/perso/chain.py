@@ -19,7 +19,7 @@ def add_chain(parser: Parser) -> None:
     what.add_argument("--seed", type=int, default=1, metavar="N", help="of persons, keys and cards (default 1)")
     how = parser.add_argument_group("how")
     how.add_argument("-j", "--jobs", type=int, metavar="N", help="N processes (default: one for each core)")
-    how.add_argument("--scheduler", metavar="ADDRESS", help="make the cards on a Dask cluster; local: one of this machine")
+    how.add_argument("--scheduler", metavar="ADDRESS", help="make the cards on a Dask cluster (local: of this machine)")
     how.add_argument("--kill", type=int, default=0, metavar="N", help="kill a worker when it has made N cards")
     how.add_argument("--sample", type=int, default=2, metavar="N", help="check N finished cards closely (default 2)")
     how.add_argument("--now", metavar="TIME", help="date and time of all parties, as 2026-11-22T12:00:00")

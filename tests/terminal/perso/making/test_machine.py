@@ -70,7 +70,7 @@ def test_waste(tmp_path: Path) -> None:
     with pytest.raises(CardFailed, match="6581") as failed:
         _machine(8).make(_task(tmp_path, record))
     assert failed.value.step
-    assert failed.value.historical == desk.manufacturer().historical(faulty).hex().upper()
+    assert failed.value.historical == desk.manufacturer().historical(desk.AREA, faulty).hex().upper()
     assert record.social is not None
     attempt = next(n for n in range(1, 9) if not _machine(8).lot.faulty(serial_of(record.social, n)))
     assert _machine(8).make(_task(tmp_path, record, attempt=attempt)).feedback.order == record.order
@@ -109,6 +109,6 @@ def test_service_gone(tmp_path: Path) -> None:
 def test_body_in_use(tmp_path: Path) -> None:
     """Two machines cannot have one body."""
     task = _task(tmp_path, desk.record())
-    desk.manufacturer().blank(Path(task.body), 1)
+    desk.manufacturer().blank(Path(task.body), desk.AREA, 1)
     with open_card(Path(task.body)), pytest.raises(LinkError, match=r"N000001-0\.card"):
         _machine().look(task)

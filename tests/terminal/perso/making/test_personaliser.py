@@ -56,7 +56,7 @@ def test_centralised() -> None:
     assert feedback.identification[:24] == record.social.text("identification_code")[:24]
     assert feedback.identification[24:] != "FFFFFFFF"
     assert (feedback.card_number, feedback.pan) == (record.social.card_number, record.bank.pan)
-    assert feedback.historical == desk.manufacturer().historical(1).hex().upper()
+    assert feedback.historical == desk.manufacturer().historical(desk.AREA, 1).hex().upper()
     assert set(_content(cells)) == {0xDDF1, 0xDDF2}
 
 

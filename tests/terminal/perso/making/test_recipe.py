@@ -34,7 +34,7 @@ def _run(folder: Path, jobs: int) -> dict[str, bytes]:
         take_batch(plant, batch, seed=5)
         runs = KeyRuns(management, OFFICERS, profile.suite, BANK, MAKER)
         expiry = read_certificate(management.path(BANK, CERTIFICATE)).expiry
-        lot = Manufacturer(profile, demo.demo(3).secret("transport"), desk.AREA[:4])
+        lot = Manufacturer(profile, demo.demo(3).secret("transport"))
         recipe = model_recipe(plan_of(profile, expiry), lot, runs, batch.name)
         with pytest.raises(LinkError, match="not open"), recipe.open(0):
             pass
