@@ -80,7 +80,13 @@ def key_of_card(
 
 
 def keys_of_making(
-    management: KeyManagement, officers: Mapping[Role, Officer], body: CardBody, suite: Suite, bank: Place, maker: Place
+    management: KeyManagement,
+    officers: Mapping[Role, Officer],
+    body: CardBody,
+    suite: Suite,
+    bank: Place,
+    maker: Place,
+    keydata: bytes,
 ) -> KeyFile:
     """What only those have who make a card: transport key, card master key, environment master key and KMC.
 
@@ -94,5 +100,5 @@ def keys_of_making(
     )  # fmt: skip
     kmc = management.hsm(bank).show(officers[Role.BANK], (KMC,), _PURPOSE)[KMC]
     return KeyFile(
-        CardKeys(own[TRANSPORT_KEY], card_master), SsseKeys(suite, body.area, master), PseKeys(kmc)
+        CardKeys(own[TRANSPORT_KEY], card_master), SsseKeys(suite, body.area, master), PseKeys(kmc, keydata=keydata)
     )  # fmt: skip

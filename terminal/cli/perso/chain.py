@@ -28,6 +28,7 @@ from terminal.perso.chain.town import Town
 from terminal.perso.chain.way import Order, Way, go
 from terminal.perso.making.body import look
 from terminal.perso.making.keys import Body
+from terminal.perso.making.personaliser import keydata
 from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-chain"
@@ -132,7 +133,9 @@ def _key_file(town: Town, image: Path) -> Path:
     state = look(Station(copy_of(image)), town.plan.aid)
     body = Body(state.historical, state.identification[:6] or town.settings.cities[0], "")
     suite = town.profile.suite
-    made = keys_of_making(town.management, OFFICERS, body, suite, BANK, MAKER)
+    made = keys_of_making(
+        town.management, OFFICERS, body, suite, BANK, MAKER, keydata(state.pan, state.historical)
+    )  # fmt: skip
     social = department_keys(town.management, OFFICERS[Role.DEPARTMENT], suite, body.area).ssse
     bank = bank_keys(town.management, OFFICERS[Role.BANK], BANK).bank
     assert social is not None

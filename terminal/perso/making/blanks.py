@@ -46,5 +46,5 @@ class Manufacturer:
 
 
 def serial_of(social: SocialRecord, attempt: int) -> int:
-    """Serial number of the chip that the machine takes for an order: another one for each attempt after waste."""
-    return (social.serial + attempt * 0x0100_0000) & 0xFFFF_FFFF
+    """Serial number of the chip that the machine takes: another one for each attempt, which count from 1."""
+    return (social.serial + (attempt - 1) * 0x0100_0000) & 0xFFFF_FFFF

@@ -246,4 +246,9 @@ def area_of(record: CardRecord) -> str:
 
 def keydata_of(record: CardRecord, historical: bytes) -> bytes:
     """KEYDATA: the issuer's BIN and version, then the serial number of the chip (pboc fact sheet §4.1)."""
-    return bytes.fromhex(f"{record.bank.pan[:6]}000001") + historical[-4:] if record.bank is not None else bytes(10)
+    return keydata(record.bank.pan, historical) if record.bank is not None else bytes(10)
+
+
+def keydata(pan: str, historical: bytes) -> bytes:
+    """KEYDATA of a card by its card number."""
+    return bytes.fromhex(f"{pan[:6]}000001") + historical[-4:]

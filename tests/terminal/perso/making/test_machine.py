@@ -21,7 +21,7 @@ def _machine(faulty: int = 0) -> ModelMachine:
     return ModelMachine(desk.personaliser(), replace(desk.manufacturer(), faulty_one_in=faulty))
 
 
-def _task(folder: Path, record: CardRecord, step: Step = Step.BOTH, attempt: int = 0) -> Task:
+def _task(folder: Path, record: CardRecord, step: Step = Step.BOTH, attempt: int = 1) -> Task:
     return Task(record.order, step, attempt, 7, str(folder / f"{record.order}-{attempt}.card"), record)
 
 
@@ -72,7 +72,7 @@ def test_waste(tmp_path: Path) -> None:
     assert failed.value.step
     assert failed.value.historical == desk.manufacturer().historical(desk.AREA, faulty).hex().upper()
     assert record.social is not None
-    attempt = next(n for n in range(1, 9) if not _machine(8).lot.faulty(serial_of(record.social, n)))
+    attempt = next(n for n in range(2, 9) if not _machine(8).lot.faulty(serial_of(record.social, n)))
     assert _machine(8).make(_task(tmp_path, record, attempt=attempt)).feedback.order == record.order
 
 
@@ -110,5 +110,5 @@ def test_body_in_use(tmp_path: Path) -> None:
     """Two machines cannot have one body."""
     task = _task(tmp_path, desk.record())
     desk.manufacturer().blank(Path(task.body), desk.AREA, 1)
-    with open_card(Path(task.body)), pytest.raises(LinkError, match=r"N000001-0\.card"):
+    with open_card(Path(task.body)), pytest.raises(LinkError, match=r"N000001-1\.card"):
         _machine().look(task)
