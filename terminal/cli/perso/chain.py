@@ -15,6 +15,7 @@ from cardsim.commandline import Exit
 from cardsim.keyfile import Holder, KeyFile, default_keyfile_path, write_keyfile
 from cardsim.making import demo
 from cardsim.making.station import Station
+from cardsim.making.structure import DEFAULT_PROFILE
 from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError
@@ -46,7 +47,7 @@ def chain_command(arguments: argparse.Namespace) -> int:
     writer = Writer()
     now = moment(arguments.now)
     order = Order(
-        arguments.holders, arguments.seed, arguments.profile, arguments.wrong, arguments.twice, arguments.unknown,
+        arguments.holders, arguments.seed, arguments.profile or DEFAULT_PROFILE, arguments.wrong, arguments.twice, arguments.unknown,
         arguments.faulty,
     )  # fmt: skip
     jobs = arguments.jobs or (1 if arguments.scheduler else os.cpu_count() or 1)

@@ -1,7 +1,6 @@
 """The options of `cardterm perso chain`."""
 
 from cardsim.commandline import Parser
-from cardsim.making.structure import DEFAULT_PROFILE
 
 
 def add_chain(parser: Parser) -> None:
@@ -15,7 +14,7 @@ def add_chain(parser: Parser) -> None:
         "--unknown", type=int, default=0, metavar="N", help="of a thousand, so many fail the ID check (联网核查)"
     )
     what.add_argument("--faulty", type=int, default=0, metavar="N", help="one card body of N is waste")
-    what.add_argument("--profile", default=DEFAULT_PROFILE, metavar="NAME|FILE", help="what the cards are to be")
+    what.add_argument("--profile", metavar="NAME|FILE", help="what the cards are to be")
     what.add_argument("--seed", type=int, default=1, metavar="N", help="of persons, keys and cards (default 1)")
     how = parser.add_argument_group("how")
     how.add_argument("-j", "--jobs", type=int, metavar="N", help="N processes (default: one for each core)")
