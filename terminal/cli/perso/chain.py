@@ -46,10 +46,9 @@ def chain_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--unknown is a number of a thousand")
     writer = Writer()
     now = moment(arguments.now)
-    order = Order(
-        arguments.holders, arguments.seed, arguments.profile or DEFAULT_PROFILE, arguments.wrong, arguments.twice, arguments.unknown,
-        arguments.faulty,
-    )  # fmt: skip
+    profile = arguments.profile or DEFAULT_PROFILE
+    numbers = arguments.wrong, arguments.twice, arguments.unknown, arguments.faulty
+    order = Order(arguments.holders, arguments.seed, profile, *numbers)
     jobs = arguments.jobs or (1 if arguments.scheduler else os.cpu_count() or 1)
 
     def progress(text: str) -> None:
