@@ -1,16 +1,18 @@
 """A workshop with PSAMs in it, for tests: a clock that is moved by hand, and readers that fail."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cardsim.iso7816.card import Card
-from cardsim.making.samkeys import SamKeys, SamParty
+from cardsim.making import demo
+from cardsim.making.blank import write_blank_psam
+from cardsim.making.samkeys import TRANSPORT_SECRET, SamKeys, SamParty, demo_services
 from cardsim.making.samplan import PsamProfile
 from terminal.errors import LinkError
-from terminal.perso.psam.keys import DemoKeys
+from terminal.perso.psam.keys import historical_of
 from terminal.perso.psam.register import Psam, PsamBooks
 from terminal.perso.psam.works import PsamWorks, Wanted
 from terminal.perso.workshop import Workshop
@@ -29,20 +31,21 @@ key = [
 
 
 @dataclass
-class AskedKeys:
-    """The keys of a seed, and who asked for them."""
+class DemoKeys:
+    """Keys of a seed, as `cardsim new --psam` has them, and who asked for them."""
 
-    source: DemoKeys
+    seed: int | None
     asked: list[SamParty] = field(default_factory=list)
 
     def services(self, area: str, serial: int, profile: PsamProfile, party: SamParty) -> SamKeys:
-        """As the source's."""
+        """As in `SamKeySource`."""
         self.asked.append(party)
-        return self.source.services(area, serial, profile, party)
+        return demo_services(replace(demo.demo(self.seed), area=area, serial=serial), profile, party)
 
     def deliver(self, path: Path, area: str, serial: int, profile: PsamProfile) -> None:
-        """As the source's."""
-        self.source.deliver(path, area, serial, profile)
+        """As in `SamKeySource`."""
+        transport = demo.demo(self.seed).secret(TRANSPORT_SECRET)
+        write_blank_psam(path, transport, historical_of(area, serial), seed=serial, switches=int(profile.switches))
 
 
 class Failing:
@@ -77,7 +80,7 @@ class Office:
     def __init__(self, folder: Path, seed: int | None = None) -> None:
         self.now = NOW
         self.workshop = Workshop(folder, lambda: self.now)
-        self.keys = AskedKeys(DemoKeys(seed))
+        self.keys = DemoKeys(seed)
         self.works = PsamWorks(self.workshop, self.keys)
         self.profile = folder / "three.toml"
         self.profile.write_text(PROFILE)
