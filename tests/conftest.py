@@ -81,6 +81,8 @@ _SWEEPS = (
     "tests/terminal/fuzz/test_grammar.py::test_every_phrase_is_right",
     "tests/terminal/fuzz/test_starts.py",
     "tests/terminal/hosts/test_switch.py::TestTwoBanks",
+    "tests/terminal/keymanagement/test_command.py",
+    "tests/terminal/keymanagement/test_stores.py::test_nothing_in_the_workshop_is_in_clear",
     "tests/terminal/kernel/test_risk.py::test_shares_of_many_runs",
     "tests/terminal/money/",
     "tests/terminal/perso/batches/test_command.py",

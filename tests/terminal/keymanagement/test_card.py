@@ -9,7 +9,7 @@ from cardsim.crypto.social import Suite
 from cardsim.keyfile import KeyFile
 from cardsim.making import demo
 from cardsim.making.card import activate_with
-from cardsim.making.keyservice import PaymentSecret
+from cardsim.making.keyservice import KeyRefused, PaymentSecret
 from cardsim.making.station import MakingError
 from cardsim.making.structure import load_profile
 from terminal.effects import CardIdentity
@@ -144,6 +144,39 @@ def test_every_session_has_keys_of_its_own(made: Made) -> None:
     social = made.keys.social(BODY)
     proofs = {social.authenticate("IRK", bytes((number,)) * 8, DATA) for number in range(2)}
     assert (len(secrets), len(proofs)) == (2, 2)
+
+
+def test_a_session_ends_with_the_run(made: Made) -> None:
+    """PERSO-154: a session with PSE that is under way gives nothing more once its run has ended."""
+    bench, record, runs = made.bench(), perso.record(), made.desk.runs()
+    assert record.bank is not None
+    runs.open_run("another")
+    payment = RunKeys(runs.pass_of("another")).payment(BODY, record.bank)
+    bench.select(cards.PSE_NAME)
+    bench.x(INITIALIZE_UPDATE + DATA.hex())
+    session = payment.open_channel(DATA, bytes.fromhex(bench.data))
+    requests = (
+        session.host_authentication,
+        lambda: session.wrap(bytes(4), b""),
+        lambda: session.secret(PaymentSecret.UDKS),
+        lambda: payment.icc_certificate(record.bank.pan, demo.CERTIFICATE_EXPIRY, b""),
+        lambda: payment.open_channel(DATA, bytes.fromhex(bench.data)),
+    )
+    for request in requests:
+        assert request()
+    runs.close_run("another")
+    for request in requests:
+        with pytest.raises(KeyRefused, match="no run is under way"):
+            request()
+
+
+@pytest.mark.parametrize(("issuer", "expiry"), [("621468", demo.CERTIFICATE_EXPIRY), (demo.BIN, "1240")])
+def test_the_issuer_certificate_is_for_one_issuer(made: Made, issuer: str, expiry: str) -> None:
+    """Another identifier or month than the authority certified is refused: the bank has to ask for a certificate."""
+    record = perso.record()
+    assert record.bank is not None
+    with pytest.raises(KeyRefused, match="the issuer certificate is for 621467 until 1239"):
+        made.keys.payment(BODY, record.bank).issuer_certificate(issuer, expiry)
 
 
 def test_the_hosts_hsm_takes_its_keys_from_the_store(made: Made) -> None:

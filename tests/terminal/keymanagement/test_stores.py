@@ -73,6 +73,23 @@ def test_another_secret_or_a_changed_file(store: KeyStore, tmp_path: Path) -> No
             KeyStore.open(store.path, LIGHT)
 
 
+def test_wrong_store_keys_and_costs(tmp_path: Path) -> None:
+    """A store key of another length or in no hex, and a passphrase of a cost out of all measure, are refused."""
+    holder = KeyHolder(tmp_path / "x.key")
+    KeyStore.create(tmp_path / "x.store", PLACE, holder)
+    for content in ("00", "no hex", ""):
+        holder.path.write_text(content, encoding="ascii")
+        with pytest.raises(WrongSecret, match="no store key of 32 bytes"):
+            KeyStore.open(tmp_path / "x.store", holder)
+    holder.path.unlink()
+    with pytest.raises(WrongSecret, match="cannot be read"):
+        KeyStore.open(tmp_path / "x.store", holder)
+    about, _ = LIGHT.new()
+    for cost in (0, 64):
+        with pytest.raises(WrongSecret, match="out of all measure"):
+            LIGHT.key(about | {"cost": cost})
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "x", "version": 1}', "no JSON"])
 def test_no_store(tmp_path: Path, content: str) -> None:
     """A file that is no store, and a missing one, are told in one sentence."""

@@ -18,8 +18,8 @@ from terminal.keymanagement.certificates import (
 )
 from terminal.keymanagement.demo import AUTHORITY, BANK, MAKER, OFFICERS, add_city, setup_demo
 from terminal.keymanagement.hierarchy import MINISTRY, city_of, deliver, province_of
-from terminal.keymanagement.hsm import PartyHsm, renewal
-from terminal.keymanagement.keyblock import KeyBlockError
+from terminal.keymanagement.hsm import PartyHsm, renewal, transport_name
+from terminal.keymanagement.keyblock import KeyBlock, KeyBlockError
 from terminal.keymanagement.kinds import KeyManagementError, KeyRequestRefused, KeyState, Officer, Place, Role
 from terminal.keymanagement.management import CERTIFICATE
 from tests.terminal.keymanagement.desk import BANKER, DEPARTMENT, MAKING, SEED, Desk
@@ -148,6 +148,29 @@ def test_a_block_of_a_session_does_not_stay(desk: Desk) -> None:
         maker.compute_with(MAKING, blocks, CITY, "02", "a run", lambda keys: sorted(keys))
     with pytest.raises(KeyRequestRefused, match="does not stay"):
         maker.import_blocks(MAKING, blocks, CITY, "a run")
+
+
+@pytest.mark.parametrize(
+    ("check", "algorithm", "text"), [("000000", "T", "check value"), ("000000", "5", "algorithm 5")]
+)
+def test_a_block_whose_key_is_not_what_it_says(desk: Desk, check: str, algorithm: str, text: str) -> None:
+    """A block under the right transport key is refused where its key has another check value, or no known cipher."""
+    province = desk.management.hsm(PROVINCE)
+    name = transport_name(MINISTRY, PROVINCE)
+    options = {"LB": "forged", "KC": "00000000", "10": f"{MINISTRY}>{PROVINCE}", "11": "01"}
+    block = KeyBlock("E6", algorithm, "X", "01", "E", bytes(16), options).wrap(value(province, name), bytes)
+    with pytest.raises(KeyBlockError, match=text):
+        province.import_blocks(DEPARTMENT, [block], MINISTRY, "forged")
+    assert province.find("forged", 1) is None
+
+
+def test_a_city_that_comes_after_a_renewal(desk: Desk) -> None:
+    """A new city gets the versions that are active, and nothing of those before them."""
+    desk.management.hsm(MINISTRY).rotate(DEPARTMENT, "sm4 PUK", "renewal")
+    add_city(desk.management, SEED, "510100")
+    city = desk.management.hsm(city_of("510100"))
+    assert [info.version for info in city.known() if info.name == "sm4 PUK"] == [2]
+    assert [info.version for info in city.known() if info.name == "sm4 BK"] == [1]
 
 
 def test_transport_keys_stay_where_they_are(desk: Desk) -> None:
