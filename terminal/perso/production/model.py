@@ -94,7 +94,7 @@ def model_workforce(
     management = setup_demo(workshop, cards.seed, areas)
     runs = KeyRuns(management, OFFICERS, profile.suite, BANK, MAKER)
     transport = demo.demo(cards.seed).secret("transport")
-    lot = Manufacturer(profile, transport, (*areas, demo.AREA)[0][:4], cards.faulty_one_in)
+    lot = Manufacturer(profile, transport, cards.faulty_one_in)
     plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
     return Workforce(model_recipe(plan, lot, runs, batch), runs, jobs, scheduler, operator, machine)
 
