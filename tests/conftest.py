@@ -26,6 +26,7 @@ _PROCESSES = (
     "tests/defects/test_registry.py",
     "tests/terminal/fuzz/test_fuzz_processes.py",
     "tests/terminal/perso/production/test_crew.py",
+    "tests/terminal/perso/production/test_processes.py",
     "tests/terminal/perso/production/test_real.py::test_killed_worker",
     "tests/live/test_page.py",
     "tests/terminal/perso/batches/test_reconcile.py::test_killed",

@@ -29,6 +29,7 @@ import bench_fuzz
 import bench_hosts
 import bench_medical
 import bench_payment
+import bench_perso
 
 from cardsim.assembly import CardModel, new_card
 from cardsim.chip.image import create_image
@@ -365,6 +366,20 @@ def fuzzing(scale: int) -> list[Figure]:
     ]  # fmt: skip
 
 
+def personalisation(scale: int) -> list[Figure]:
+    """Cards made by their own commands with keys behind a key service, and what a second worker adds."""
+    count = 4 * scale
+    with bench_perso.card_and_rsa_key() as (card, rsa_key):
+        rate, base = rates(card, rsa_key, max(1, count // TURNS))
+    alone, both = bench_perso.per_second(1, count), bench_perso.per_second(2, count)
+    batch = bench_perso.whole_batch(count)
+    return [
+        Figure("card of both sides, RSA apart", rate, "its RSA key", base, rate / base, "commands, DES, SM4, photo"),
+        Figure("cards, two workers", both, "one worker", alone, both / alone, "cores"),
+        Figure("cards of a batch, with books", batch, "cards, one worker", alone, batch / alone, "books and log"),
+    ]
+
+
 GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "in-process": in_process,
     "medical": medical,
@@ -374,6 +389,7 @@ GROUPS: Final[dict[str, Callable[[int], list[Figure]]]] = {
     "conformance": conformance,
     "fuzzing": fuzzing,
     "explore": explore,
+    "personalisation": personalisation,
     "socket": over_socket,
     "vpcd": over_vpcd,
 }

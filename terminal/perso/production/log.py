@@ -72,7 +72,10 @@ def send_log(books: Engine, receiver: LogReceiver) -> int:
         LineDown: the line is down; what did not arrive stays.
     """
     sent = 0
-    while entries := transact(books, lambda connection: [Entry(*row) for row in connection.execute(_OLDEST)]):
+    while True:
+        entries = transact(books, lambda connection: [Entry(*row) for row in connection.execute(_OLDEST)])
+        if not entries:
+            return sent
         receiver.take_log(entries)
         last = entries[-1].number
         transact(
@@ -82,7 +85,8 @@ def send_log(books: Engine, receiver: LogReceiver) -> int:
             ),
         )
         sent += len(entries)
-    return sent
+        if len(entries) < _AT_ONCE:
+            return sent
 
 
 def unsent(books: Engine) -> int:
