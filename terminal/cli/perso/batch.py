@@ -19,7 +19,7 @@ from terminal.perso.batches.platform import open_platform
 from terminal.perso.batches.reconcile import BatchReport
 from terminal.perso.batches.service import BankBatches
 from terminal.perso.data.document import read_batch, write_batch
-from terminal.perso.records import Batch
+from terminal.perso.records import Batch, Rejection
 from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-batch-work"
@@ -128,6 +128,10 @@ def _outlets(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Do
     return Done(tuple({"outlet": code, "name": names.get(code, ""), "records": count} for code, count in found.items()))
 
 
+def _rejected(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
+    return Done(tuple({**_row(one), "inside": inside} for one, inside in own.rejected(arguments.name)))
+
+
 def _report(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
     return Done((), own.report(arguments.name))
 
@@ -149,11 +153,13 @@ def _return(own: BankBatches, workshop: Workshop, arguments: argparse.Namespace)
     _write(out, write_list(made))
     own.give_back(arguments.name)
     head: Row = {"batch": made.batch, "made on": made.made_on, "made": made.made, "rejected": len(made.rejected)}
-    rejected = [
-        {"order": one.order, "person": one.person, "name": one.name, "reason": one.reason.value, "detail": one.detail}
-        for one in made.rejected
-    ]
-    return Done((head, *rejected))
+    return Done((head, *map(_row, made.rejected)))
+
+
+def _row(one: Rejection) -> dict[str, str | int]:
+    return {
+        "order": one.order, "person": one.person, "name": one.name, "reason": one.reason.value, "detail": one.detail,
+    }  # fmt: skip
 
 
 def _forget(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
@@ -165,13 +171,7 @@ def _match(arguments: argparse.Namespace) -> Done:
     social, key = _read(arguments.social), matching_key(arguments.key)
     found = match_batches(social, _read(arguments.bank), key)
     _write(Path(arguments.out), write_batch(dataclasses.replace(social, records=found.matched)))
-    rejected = [
-        {
-            "side": one.side.value, "order": one.rejection.order, "person": one.rejection.person,
-            "reason": one.rejection.reason.value, "detail": one.rejection.detail,
-        }
-        for one in found.unmatched
-    ]  # fmt: skip
+    rejected = [{"side": one.side.value, **_row(one.rejection)} for one in found.unmatched]
     return Done(({"matched": len(found.matched), "rejected": len(rejected)}, *rejected))
 
 
@@ -198,6 +198,7 @@ _WORDS: Final[Mapping[str, Callable[[BankBatches, Workshop, argparse.Namespace],
     "step": _step,
     "list": _list,
     "outlets": _outlets,
+    "rejected": _rejected,
     "report": _report,
     "packages": _packages,
     "return": _return,

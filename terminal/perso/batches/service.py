@@ -33,7 +33,7 @@ from terminal.perso.batches.steps import BY_STEP, RULES, CoreSystem, StepRule, T
 from terminal.perso.batches.store import Head, Row
 from terminal.perso.batches.tables import BATCHES, CONTENT, METADATA, PACKAGES, PACKED, RECORDS, RecordState, Step
 from terminal.perso.data.document import check_heading, write_batch
-from terminal.perso.records import Batch, CardMakingList, CardRecord, Receipt, RejectReason, SocialRecord
+from terminal.perso.records import Batch, CardMakingList, CardRecord, Receipt, Rejection, RejectReason, SocialRecord
 
 PART: Final = 500
 """Records of one transaction."""
@@ -233,6 +233,16 @@ class BankBatches:
             UsageError: records still wait for a step.
         """
         return transact(self._books, lambda connection: self._card_list(connection, name))
+
+    def rejected(self, name: str) -> tuple[tuple[Rejection, str], ...]:
+        """The rejected records so far, each with what the bank keeps to itself about it."""
+
+        def work(connection: Connection) -> tuple[tuple[Rejection, str], ...]:
+            self._head(connection, name)
+            rows = store.load(connection, name, RecordState.REJECTED)
+            return tuple((row.rejection, row.inside) for row in rows)
+
+        return transact(self._books, work)
 
     def give_back(self, name: str) -> CardMakingList:
         """The card-making list, noted as returned to the department under the name of its file (PERSO-144)."""

@@ -9,7 +9,7 @@ STEPS: Final = ("split", "check", "open", "match", "pack")
 
 
 def add_batch(parser: Parser) -> None:
-    """`cardterm perso batch receive | run | step | list | outlets | report | packages | return | forget | match`."""
+    """`cardterm perso batch`: receive, run, step, list, outlets, rejected, report, packages, return, forget, match."""
     words = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
 
     def add(name: str, text: str, example: str, *, folder: bool = True) -> Parser:
@@ -37,6 +37,7 @@ def add_batch(parser: Parser) -> None:
         word.add_argument("--keys", metavar="FILE", help="key file of the bank (default: its store in the workshop)")
     add("list", "the batches that were received", "work")
     add_named("outlets", "how many applications each outlet has", "")
+    add_named("rejected", "the rejected records so far, with what the bank keeps to itself", "")
     add_named("report", "the books of a batch; exit status 1 if something is wrong in them", "")
     packages = add_named("packages", "write the packages for the maker, each with its note", " --out packages")
     packages.add_argument("--out", metavar="FOLDER", required=True, help="where they go; they hold personal data")

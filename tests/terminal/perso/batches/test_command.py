@@ -69,6 +69,8 @@ def test_the_whole_way(work: Batch) -> None:
     assert document(work, "outlets", "work", NAME)["rows"] == [
         {"outlet": "2500041", "name": "Kunming, Wuhua", "records": 3}
     ]
+    (found,) = document(work, "rejected", "work", NAME)["rows"]
+    assert (found["order"], found["detail"], found["inside"]) == ("K00000003", "", "list of suspects: list")
     (listed,) = document(work, "list", "work")["rows"]
     assert (listed["made"], listed["rejected"], listed["books"]) == (2, 1, "balanced")
     assert document(work, "packages", "work", NAME, "--out", "out")["rows"][0]["records"] == 2

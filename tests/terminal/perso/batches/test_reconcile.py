@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -217,6 +218,25 @@ def test_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh.receive(batch(*records))
     fresh.process(NAME)
     assert own.packages(NAME) == fresh.packages(NAME)
+
+
+def test_two_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PERSO-136, PERSO-162: two processes that work on the same batch share it; nobody's record is done twice."""
+    monkeypatch.setattr(service, "PART", 7)
+    path = str(tmp_path / "bank.db")
+    bank = core(open_books(path, BANK_METADATA, METADATA))
+    own = platform(bank)
+    own.receive(batch(*(social(who) for who in range(100))))
+    workers = [platform(core(open_books(path))) for _ in range(2)]
+    threads = [threading.Thread(target=worker.process, args=(NAME,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    report = own.report(NAME)
+    assert (report.balanced, report.made, report.packages) == (True, 100, 1)
+    pans = sorted(holding.pan for holding in transact(bank.books, accounts.every))
+    assert [pan[9:18] for pan in pans] == [f"{number:09d}" for number in range(1, 101)]
 
 
 _PROGRAM = """

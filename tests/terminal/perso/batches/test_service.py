@@ -281,6 +281,27 @@ class TestAccounts:
         assert own.report("first").balanced
         assert own.report("second").balanced
 
+    def test_a_replacement_that_does_not_match(self) -> None:
+        """PERSO-073: its new card is closed; the account, which was there before, stays."""
+        own = platform(bank := core())
+        own.receive(batch(social(1), name="first"))
+        own.process("first")
+        (old,) = own.packages("first")[0].batch.records
+        assert old.bank is not None
+        bank.at_desk(accounts.set_card_state, old.bank.pan, CardState.LOST)
+        again = social(1, name="别人", number="K00000101")
+        own.receive(batch(replace(again, order=replace(again.order, kind=OrderKind.REPLACEMENT)), name="second"))
+        for step in (own.split, own.check, own.open_accounts):
+            step("second")
+        with bank.books.begin() as connection:
+            connection.execute(ACCOUNTS.update().values(name="张三"))
+        own.process("second")
+        assert rejected(own, "second") == {"K00000101": RejectReason.CONTRADICTION}
+        holdings = transact(bank.books, accounts.every)
+        assert {holding.card_state for holding in holdings} == {CardState.LOST, CardState.CLOSED}
+        assert {holding.account_state for holding in holdings} == {AccountState.NOT_ACTIVATED}
+        assert own.report("second").balanced
+
 
 class TestPackages:
     """What goes to the maker, and what goes back."""
