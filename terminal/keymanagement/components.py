@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from cardsim.crypto.padding import xor
 from cardsim.privatefile import write_private
-from terminal.keymanagement.kinds import Algorithm, KeyManagementError, check_value
+from terminal.keymanagement.kinds import Algorithm, KeyManagementError, check_name, check_person, check_value
 from terminal.keymanagement.sealing import COST, Passphrase, Random, WrongSecret, seal, unseal
 
 FORMAT: Final = "cardsim-key-component"
@@ -93,7 +93,10 @@ class Medium:
 
         Raises:
             ComponentRefused: the PIN is too short, or there is something already.
+            KeyManagementError: the name of owner or key is none.
         """
+        check_person(owner)
+        check_name(component.key)
         if len(pin) < LEAST_PIN:
             raise ComponentRefused(f"a component's PIN or password has at least {LEAST_PIN} characters")
         if path.exists():

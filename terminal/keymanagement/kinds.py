@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -18,6 +19,9 @@ CHECK_LENGTH: Final = 3
 AES_CHECK_LENGTH: Final = 5
 """Of an AES key: the beginning of the CMAC of a block of zeros (ANSI X9.24-1 annex A)."""
 _SUITE_SEPARATOR: Final = " "
+_PLACE: Final = re.compile(r"[0-9A-Za-z]{1,16}")
+_PERSON: Final = re.compile(r"[^\x00-\x1f]{1,64}")
+_NAME: Final = re.compile(r"[ -~]{1,48}")
 
 
 class KeyManagementError(UsageError):
@@ -140,17 +144,24 @@ class Place:
             KeyManagementError: it is none.
         """
         role, _, name = text.partition("/")
-        if role not in {one.value for one in Role} or not (name.isascii() and name.isalnum()):
+        if role not in {one.value for one in Role} or not _PLACE.fullmatch(name):
             raise KeyManagementError(f"{text}: a store is written as department/519900 or bank/621467")
         return cls(Role(role), name)
 
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """A person who asks for something: by name, on behalf of a role."""
+    """A person who asks for something: by name, on behalf of a role.
+
+    Raises:
+        KeyManagementError: the name does not fit into the register.
+    """
 
     name: str
     role: Role
+
+    def __post_init__(self) -> None:
+        check_person(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,26 @@ class KeyInfo:
 
     def __str__(self) -> str:
         return f"{self.name} version {self.version}"
+
+
+def check_person(name: str) -> None:
+    """Judge the name of an officer or custodian: 1 to 64 characters on one line.
+
+    Raises:
+        KeyManagementError: it is another one.
+    """
+    if not _PERSON.fullmatch(name):
+        raise KeyManagementError(f"a person's name has 1 to 64 characters on one line, not {name!r}")
+
+
+def check_name(name: str) -> None:
+    """Judge the name of a key: 1 to 48 characters of ASCII, as it stands in key blocks.
+
+    Raises:
+        KeyManagementError: it is another one.
+    """
+    if not _NAME.fullmatch(name):
+        raise KeyManagementError(f"a key's name has 1 to 48 characters of ASCII, not {name!r}")
 
 
 def suite_name(suite: Suite, name: str) -> str:

@@ -125,7 +125,7 @@ class KeyManagement(Closing):
         return not self.path(place, OFF).exists()
 
     def switch(self, officer: Officer, place: Place, *, on: bool, purpose: str) -> None:
-        """Switch an HSM on or off; off, it ends the channels of runs, too (`terminal.keymanagement.service`).
+        """Switch an HSM on or off; while it is off, channels of runs to it give nothing either.
 
         Raises:
             KeyRequestRefused: of another role.

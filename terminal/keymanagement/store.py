@@ -20,6 +20,7 @@ from terminal.keymanagement.kinds import (
     Role,
     Usage,
     bits_of,
+    check_name,
     check_value,
 )
 from terminal.keymanagement.sealing import Opener, Random, WrongSecret, seal, unseal
@@ -179,8 +180,9 @@ class KeyStore:
         """Put a key in, pending.
 
         Raises:
-            KeyManagementError: the value does not fit its algorithm, or that version is there.
+            KeyManagementError: the name is none, the value does not fit its algorithm, or that version is there.
         """
+        check_name(new.name)
         versions = self._entries.setdefault(new.name, {})
         version = new.version or max(versions, default=0) + 1
         if version in versions:

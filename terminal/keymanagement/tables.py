@@ -58,7 +58,7 @@ class RunColumns(TypedColumns):
     """Channels of runs (PERSO-154, SCHEME-212)."""
 
     id = Column(Integer, primary_key=True)
-    batch = Column(String(64), nullable=False, index=True)
+    batch = Column(String(128), nullable=False, index=True)
     place = Column(String(32), nullable=False)
     opened = Column(String(32), nullable=False)
     by = Column(String(64), nullable=False)

@@ -19,6 +19,7 @@ from terminal.keymanagement.kinds import (
     KeyManagementError,
     KeyState,
     Level,
+    Officer,
     Place,
     Role,
     Usage,
@@ -210,6 +211,18 @@ def test_one_application_renews_its_keys_alone(desk: Desk) -> None:
     assert bank.rotate(BANKER, "kmc", "renewal").version == 2
     assert ministry.known() == before
     assert desk.management.path(MINISTRY).read_bytes() == file
+
+
+@pytest.mark.parametrize("name", ["", "x" * 49, "密钥", "a\nb"])
+def test_names(store: KeyStore, name: str) -> None:
+    """Names fit into registers and key blocks: keys' are short and ASCII, people's have one line."""
+    with pytest.raises(KeyManagementError, match="a key's name"):
+        store.add(new(name), NOW)
+    assert [info.name for info in store] == ["kmc"]
+    for person in ("", "x" * 65, "a\nb"):
+        with pytest.raises(KeyManagementError, match="a person's name"):
+            Officer(person, Role.BANK)
+    assert Officer("王五", Role.BANK).name == "王五"
 
 
 def test_inventory_without_values(desk: Desk) -> None:
