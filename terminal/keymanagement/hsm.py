@@ -119,6 +119,11 @@ class PartyHsm:
         """Whose store it is."""
         return self._store.place
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nobody else has changed the store since it was opened."""
+        return self._store.fresh
+
     def now(self) -> datetime:
         """Its clock."""
         return self._clock()

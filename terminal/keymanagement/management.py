@@ -112,8 +112,13 @@ class KeyManagement(Closing):
         """
         if not self.is_on(place):
             raise HsmUnavailable(f"the HSM of {place} is switched off")
-        if place in self._hsms:
-            return self._hsms[place]
+        return self._opened(place)
+
+    def _opened(self, place: Place) -> PartyHsm:
+        """The HSM as it is known, unless another program has changed its store."""
+        known = self._hsms.get(place)
+        if known is not None and known.fresh:
+            return known
         return self._keep(KeyStore.open(self.path(place), self._opener(place), self.random))
 
     def _keep(self, store: KeyStore) -> PartyHsm:
@@ -134,7 +139,7 @@ class KeyManagement(Closing):
         if place not in self.places(place.role):
             raise KeyManagementError(f"there is no key store {place}")
         path = self.path(place, OFF)
-        hsm = self._hsms.get(place) or self._keep(KeyStore.open(self.path(place), self._opener(place), self.random))
+        hsm = self._opened(place)
 
         def turn() -> None:
             path.unlink(missing_ok=True) if on else path.touch(mode=0o600)

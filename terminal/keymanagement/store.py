@@ -62,7 +62,7 @@ class KeyStore:
     `use` is the only door to values, and the parties' HSM (`terminal.keymanagement.hsm`) alone goes through it.
     """
 
-    __slots__ = ("_about", "_entries", "_key", "_random", "_seen", "path", "place")
+    __slots__ = ("_about", "_entries", "_key", "_random", "_seen", "_stamp", "path", "place")
 
     def __init__(self, path: Path, place: Place, about: dict[str, Any], key: bytes, random: Random) -> None:
         self.path = path
@@ -72,6 +72,7 @@ class KeyStore:
         self._random = random
         self._entries: _Entries = {}
         self._seen: set[str] = set()
+        self._stamp = _stamp_of(path)
 
     def __repr__(self) -> str:
         return f"<KeyStore {self.place}: {sum(map(len, self._entries.values()))} keys>"
@@ -122,8 +123,10 @@ class KeyStore:
         """Write the file in the place of the former one, all or nothing.
 
         Raises:
-            KeyManagementError: it cannot be written.
+            KeyManagementError: it cannot be written, or another program has written it since it was opened.
         """
+        if not self.fresh:
+            raise KeyManagementError(f"{self.path}: another program has changed the key store; open it again")
         sealed = seal(self._key, self.content(), _header(self.place, self._about), self._random)
         document = {
             "format": FORMAT, "version": VERSION, "place": str(self.place), "opener": self._about,
@@ -133,6 +136,12 @@ class KeyStore:
             write_private(self.path, json.dumps(document, indent=1).encode())
         except OSError as error:
             raise KeyManagementError(f"{self.path}: the key store cannot be written ({error.strerror})") from error
+        self._stamp = _stamp_of(self.path)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the file is still the one that was read or written here."""
+        return self._stamp == _stamp_of(self.path)
 
     def content(self) -> bytes:
         """All that is in it, in clear: to be sealed at once."""
@@ -266,6 +275,15 @@ def _read(content: bytes) -> tuple[_Entries, set[str]]:
         info = KeyInfo(**row | {name: kind(row[name]) for name, kind in _ENUMS.items()})
         entries.setdefault(info.name, {})[info.version] = _Entry(info, value)
     return entries, set(document["seen"])
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    """What tells one file from the next: each save makes a new one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _header(place: Place, about: dict[str, Any]) -> bytes:

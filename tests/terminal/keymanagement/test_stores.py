@@ -225,6 +225,19 @@ def test_names(store: KeyStore, name: str) -> None:
     assert Officer("王五", Role.BANK).name == "王五"
 
 
+def test_two_programs_at_one_store(desk: Desk) -> None:
+    """What another program has changed is seen, and never written over by one that does not know of it."""
+    other = Desk(desk.folder).management
+    ours, theirs = desk.management.hsm(BANK), other.hsm(BANK)
+    theirs.rotate(BANKER, "kmc", "renewal")
+    with pytest.raises(KeyManagementError, match="another program has changed"):
+        ours.rotate(BANKER, "MDK_AC", "renewal")
+    found = desk.management.hsm(BANK).find("kmc")
+    assert found is not None
+    assert found.version == 2
+    assert desk.management.hsm(BANK).rotate(BANKER, "MDK_AC", "renewal").version == 2
+
+
 def test_inventory_without_values(desk: Desk) -> None:
     """SCHEME-037, SCHEME-042, PERSO-051: keys by level, version and check value; the bank's apart from social ones."""
     social = desk.management.hsm(MINISTRY).inventory(DEPARTMENT)
