@@ -19,6 +19,7 @@ from typing import Final
 
 import card_action
 import check_rules_page
+import draw_card_life
 import draw_figures
 import draw_life_cycle
 import example_session
@@ -351,6 +352,8 @@ def commands_page(page: Page) -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     **draw_figures.FIGURES,
     "figure-life-cycle.svg": draw_life_cycle.picture,
+    **draw_card_life.FIGURES,
+    "card-states.md": lambda: draw_card_life.page(NOTICE),
     **{page.file: functools.partial(commands_page, page) for page in REFERENCE},
     "pboc-choices.md": lambda: open_choices.page(NOTICE),
     "card-action.md": lambda: card_action.page(NOTICE),

@@ -12,7 +12,7 @@ from terminal.management import loss
 from terminal.management.exchange import ExchangeError, Line, Message
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
-from terminal.management.records import Card, Channel, Document
+from terminal.management.records import Card, Channel, Document, Happened, Passed
 
 _Result = TypeVar("_Result")
 _log: Final = logging.getLogger(__name__)
@@ -57,6 +57,22 @@ class Service:
     def look(self, step: Callable[[Connection], _Result]) -> _Result:
         """Read something, as it is now."""
         return self.work(lambda office: step(office.books))
+
+    def find(self, name: str) -> Card:
+        """A card by order, card number of either side or person.
+
+        Raises:
+            LifeError: there is none in these books.
+        """
+        return self.look(lambda books: self.keeper.find(books, name))
+
+    def history(self, order: str) -> tuple[Happened, ...]:
+        """What happened to a card, as this party knows it."""
+        return self.look(lambda books: self.keeper.history(books, order))
+
+    def passed(self, order: str) -> tuple[Passed, ...]:
+        """The stages that an order has passed, as this party knows it (PERSO-157)."""
+        return self.look(lambda books: self.keeper.passed(books, order))
 
     def send(self) -> int:
         """Tell the other party what is pending; how many messages still are (SCHEME-143)."""

@@ -19,8 +19,7 @@ from terminal.hosts.social.host import SocialSecurityHost
 from terminal.management.bank.activation import Kept, Place
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
-from terminal.management.records import Card, Document, Happened, Passed, Stage
-from terminal.management.service import Service
+from terminal.management.records import Card, Document, Stage
 from terminal.management.settings import Settings, read_settings
 from terminal.messages.social import CardState, CheckCard, SocialCard
 from terminal.perso.data.numbers import person_number
@@ -172,14 +171,6 @@ class Life:
     def finance(self, order: str) -> Card:
         """The card at the bank."""
         return self.bank.look(lambda books: self.bank.keeper.card(books, order))
-
-    def history(self, service: Service, order: str) -> tuple[Happened, ...]:
-        """What happened to a card, as one party has it."""
-        return service.look(lambda books: service.keeper.history(books, order))
-
-    def passed(self, service: Service, order: str) -> tuple[Passed, ...]:
-        """The stages of an order, as one party has them."""
-        return service.look(lambda books: service.keeper.passed(books, order))
 
     def seen(self, order: str) -> CardState:
         """What a social terminal is told of a card."""

@@ -181,7 +181,7 @@ class Agreement(RuleBasedStateMachine):
             assert (social.other, finance.other) == (finance.standing, social.standing)
             assert life.seen(order) is department_service.SHOWN[social.standing]
             assert life.holding(order).card_state is bank_service.SHOWN[finance.standing]
-            assert life.passed(life.department, order) == life.passed(life.bank, order)
+            assert life.department.passed(order) == life.bank.passed(order)
         self._nothing_twice(life.department, life.bank)
         self._nothing_twice(life.bank, life.department)
         assert audit(life.bank.books, LEDGER) == []

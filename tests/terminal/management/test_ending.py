@@ -103,7 +103,7 @@ def test_the_second_step_needs_the_notice(life: Life) -> None:
     life.bank.cancel(first, DOCUMENT, notice=own, returned=True)
     with pytest.raises(LifeError, match="used"):
         life.bank.cancel(first, DOCUMENT, notice=own, returned=True)
-    told = [one for one in life.history(life.department, first) if one.event == "cancellation"]
+    told = [one for one in life.department.history(first) if one.event == "cancellation"]
     assert [one.by.value for one in told] == ["department", "bank"]
 
 
@@ -146,7 +146,7 @@ def test_the_bank_shreds(life: Life) -> None:
     life.bank.destroy([order])
     assert standings(life, order) == (Standing.DESTROYED, Standing.DESTROYED)
     for service in (life.department, life.bank):
-        last = [one for one in life.history(service, order) if one.event == "destruction"]
+        last = [one for one in service.history(order) if one.event == "destruction"]
         assert last
         assert all(one.time == "2026-11-22T09:00:00" for one in last)
         assert any("mode" in one.note and "1" in one.note for one in last)
@@ -172,7 +172,7 @@ def test_the_department_shreds(life: Life) -> None:
     life.department.destroy([first, second])
     for order in (first, second):
         assert standings(life, order) == (Standing.DESTROYED, Standing.DESTROYED)
-        assert any('"mode": 2' in one.note for one in life.history(life.bank, order) if one.event == "destruction")
+        assert any('"mode": 2' in one.note for one in life.bank.history(order) if one.event == "destruction")
 
 
 def test_what_is_not_cancelled_is_not_destroyed(life: Life) -> None:

@@ -43,12 +43,12 @@ def test_the_ten_stages(life: Life) -> None:
     for step in steps:
         step()
         life.pass_time(hours=1)
-    passed = life.passed(life.department, made[0])
+    passed = life.department.passed(made[0])
     assert tuple(one.stage for one in passed) == STAGES
     assert [one.time for one in passed] == sorted(one.time for one in passed)
     by_bank = {one.stage for one in passed if one.by is Party.BANK}
     assert by_bank == {Stage.BANK_DATA, Stage.MATCHING, Stage.PACKAGE, Stage.ACTIVATION}
-    assert life.passed(life.bank, made[0]) == passed
+    assert life.bank.passed(made[0]) == passed
 
 
 def test_a_person_is_in_the_register_before_the_order(life: Life) -> None:
@@ -202,7 +202,7 @@ def test_before_hand_over_a_card_is_good_for_nothing(life: Life) -> None:
     assert life.holding(order).card_state is HostState.ACTIVE
     assert life.holding(order).account_state is AccountState.NOT_ACTIVATED
     for service in (life.department, life.bank):
-        happened = life.history(service, order)
+        happened = service.history(order)
         assert any(one.event == "hand-over" and "clerk 7" in one.note and one.time == "2026-11-22T09:00:00"
                    for one in happened)  # fmt: skip
     assert order_of(life, order).state is OrderState.ISSUED
@@ -233,7 +233,7 @@ def test_delivery_is_seen_at_both(life: Life) -> None:
     (order,) = life.make(life.department.send_out(), deliver=False)
     life.department.deliver([order], "clerk 7")
     for service in (life.department, life.bank):
-        assert Stage.DELIVERY in {one.stage for one in life.passed(service, order)}
+        assert Stage.DELIVERY in {one.stage for one in service.passed(order)}
 
 
 def test_a_waste_card_is_in_no_register(life: Life) -> None:
@@ -251,7 +251,7 @@ def test_a_waste_card_is_in_no_register(life: Life) -> None:
     assert life.department.take_feedback([feedback_of(record), feedback_of(record)]) == 1
     assert life.department.take_feedback([feedback_of(record)]) == 0
     assert life.seen(record.order) is CardState.INACTIVE
-    happened = life.history(life.department, record.order)
+    happened = life.department.history(record.order)
     assert [one.event for one in happened] == ["waste"]
 
 

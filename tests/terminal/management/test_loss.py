@@ -48,7 +48,7 @@ def test_oral_loss_by_every_channel(life: Life, channel: Channel) -> None:
     assert standings(life, order) == (Standing.ORAL_LOSS, Standing.ACTIVE)
     assert life.seen(order) is CardState.LOST
     assert listed(life) == {life.social(order).card_number}
-    note = life.history(life.department, order)[-1].note
+    note = life.department.history(order)[-1].note
     assert DUTY in note
     assert note.startswith(f"by {channel.value}, until 2026-11-29T09:00:00")
     owed = life.department.work(lambda office: reminders(office, life.department.keeper))
@@ -68,7 +68,7 @@ def test_oral_loss_at_the_bank(life: Life) -> None:
     assert life.holding(order).card_state is HostState.LOST
     assert life.seen(order) is CardState.VALID
     assert life.social(order).side.other is Standing.ORAL_LOSS
-    assert life.history(life.department, order)[-1].event == "oral loss"
+    assert life.department.history(order)[-1].event == "oral loss"
 
 
 def test_oral_loss_ends_after_seven_days(life: Life) -> None:
@@ -110,9 +110,9 @@ def test_oral_loss_is_withdrawn(life: Life) -> None:
         life.department.release(order, Document(person_of(2)))
     life.department.release(order, DOCUMENT)
     assert life.seen(order) is CardState.VALID
-    events = [one.event for one in life.history(life.department, order)]
+    events = [one.event for one in life.department.history(order)]
     life.pass_time(days=5)
-    assert [one.event for one in life.history(life.department, order)] == events
+    assert [one.event for one in life.department.history(order)] == events
     with pytest.raises(LifeError, match="is active: no release"):
         life.department.release(order, DOCUMENT)
 
@@ -155,7 +155,7 @@ def test_mode_2_is_together(together: Life, first: str) -> None:
     assert life.holding(order).card_state is HostState.LOST
     assert listed(life) == {life.social(order).card_number}
     other = next(service for name, service in services.items() if name != first)
-    lost = [one for one in life.history(other, order) if one.event == "written loss"]
+    lost = [one for one in other.history(order) if one.event == "written loss"]
     assert [(one.by.value, one.note) for one in lost] == [
         (first, ""), (other.keeper.party.value, f"as the {first} told"),
     ]  # fmt: skip
@@ -179,7 +179,7 @@ def test_mode_2_with_the_line_down(together: Life) -> None:
     assert life.bank.send() == 0
     assert life.social(order).side.standing is Standing.WRITTEN_LOSS
     life.settle()
-    events = [one.event for one in life.history(life.department, order)]
+    events = [one.event for one in life.department.history(order)]
     assert events.count("written loss") == 2, "told once, and done once"
 
 
@@ -252,7 +252,7 @@ def test_electronic_cash_is_never_lost(life: Life) -> None:
     life.department.written_loss(order, DOCUMENT)
     life.department.replace(order, DOCUMENT)
     for service, events in ((life.bank, ("written loss",)), (life.department, ("written loss", "replacement ordered"))):
-        own = [one for one in life.history(service, order) if one.by is service.keeper.party]
+        own = [one for one in service.history(order) if one.by is service.keeper.party]
         for event in events:
             assert any(one.event == event and CASH_NOTICE in one.note for one in own)
 

@@ -76,7 +76,7 @@ def test_a_replacement_from_loss_to_the_new_card(life: Life) -> None:
     for service in (life.department, life.bank):
         with pytest.raises(LifeError, match="replaced: the loss cannot be taken back"):
             service.release(old, DOCUMENT)
-    assert {one.stage for one in life.passed(life.department, new)} == set(Stage)
+    assert {one.stage for one in life.department.passed(new)} == set(Stage)
 
 
 def test_a_release_is_refused_once_a_card_is_ordered(life: Life) -> None:

@@ -12,6 +12,7 @@ from terminal.cli.options.perso.check import add_check
 from terminal.cli.options.perso.data import add_data
 from terminal.cli.options.perso.face import add_face
 from terminal.cli.options.perso.keys import add_keys
+from terminal.cli.options.perso.life import add_life
 from terminal.cli.options.perso.produce import add_produce
 from terminal.cli.options.perso.product import add_product
 from terminal.cli.options.perso.psam import add_psam
@@ -63,6 +64,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "files of applications, social-security, bank and matched data: checked, converted, invented",
         "data check social.csv --kind social",
         add_data,
+    ),
+    Word(
+        "life",
+        "the registry and the life of cards at department and bank, from application to destruction",
+        "life state work A00000011",
+        add_life,
     ),
     Word(
         "check",

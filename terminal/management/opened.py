@@ -1,0 +1,59 @@
+"""Both services of a workshop, opened: department and bank with books of their own, and the line between them."""
+
+from dataclasses import dataclass
+
+from cardsim.keyfile import BankKeys
+from cardsim.making.demo import demo
+from terminal.hosts.bank.host import BankHost
+from terminal.hosts.bank.tables import METADATA as BANK_TABLES
+from terminal.hosts.hsm import Hsm
+from terminal.hosts.social.host import SocialSecurityHost
+from terminal.hosts.social.tables import METADATA as SOCIAL_TABLES
+from terminal.management.bank.service import CardPlatform
+from terminal.management.department.service import CardManagement
+from terminal.management.product.rules import rules_of
+from terminal.management.settings import read_settings
+from terminal.perso.parties import Party
+from terminal.perso.workshop import SETTINGS, Workshop
+from terminal.security import PinCipher
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The two parties of a card's life."""
+
+    department: CardManagement
+    bank: CardPlatform
+
+    def connect(self) -> None:
+        """Let the line be up, and tell what waits."""
+        self.department.connect(self.bank.take)
+        self.bank.connect(self.department.take)
+        self.department.send()
+        self.bank.send()
+
+
+def open_services(workshop: Workshop, keys: BankKeys | None = None) -> Services:
+    """The services on the books of a workshop; the line is down until `connect`.
+
+    Args:
+        workshop: opened; [life] and [[region]] of its settings hold.
+        keys: the issuer's keys, under which PINs are kept; the published demo keys where none are given.
+
+    Raises:
+        UsageError: books or settings are not usable.
+    """
+    settings = read_settings(workshop.settings.content, SETTINGS)
+    host = SocialSecurityHost(Hsm(), workshop.books(Party.DEPARTMENT, SOCIAL_TABLES), clock=workshop.clock, admit=False)
+    department = CardManagement(host, workshop.clock, settings=settings, rules=rules_of(workshop.settings))
+    # No message with a PIN block reaches the bank's host here: PINs are given at the counter.
+    bank = BankHost(
+        _demo_keys() if keys is None else keys, PinCipher(bytes(16)), books=workshop.books(Party.BANK, BANK_TABLES),
+        enrolment=None,
+    )  # fmt: skip
+    return Services(department, CardPlatform(bank, workshop.clock, settings=settings))
+
+
+def _demo_keys() -> BankKeys:
+    person = demo(None)
+    return BankKeys(person.secret("MDK_AC"), person.secret("MDK_MAC"), person.secret("MDK_ENC"))
