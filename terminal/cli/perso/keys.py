@@ -1,7 +1,6 @@
 """`cardterm perso keys`: key management of a workshop; no word but `file` and `card-key` ever shows a key."""
 
 import argparse
-import getpass
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from cardsim.keyfile import KeyFile, KeyFileError, write_keyfile
 from cardsim.making import demo
 from terminal.cli.flows import moment
 from terminal.cli.output import to_json
+from terminal.cli.perso.asking import ask
 from terminal.errors import UsageError
 from terminal.hosts.books import BooksError, transact
 from terminal.keymanagement.blockfiles import read_blocks, write_blocks
@@ -83,16 +83,6 @@ def _info(info: KeyInfo) -> Row:
     return shown | {"usage": info.usage.name.lower()}
 
 
-def _ask(prompt: str) -> str:
-    """What a person enters unseen, or the next line of standard input where that is no terminal."""
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt)
-    line = sys.stdin.readline()
-    if not line:
-        raise UsageError(f"standard input ends where this was asked for: {prompt.rstrip(': ')}")
-    return line.rstrip("\r\n")
-
-
 # --- setting up
 
 
@@ -118,7 +108,7 @@ def _components(management: KeyManagement, arguments: argparse.Namespace) -> lis
     rows: list[Row] = []
     for name, part in zip(names, parts, strict=True):
         path = Path(arguments.media) / f"{arguments.key.replace('/', '-').replace(' ', '_')}.{part.number}{SUFFIX}"
-        medium = Medium.write(path, name, part, _ask(f"PIN of {name}, new: "))
+        medium = Medium.write(path, name, part, ask(f"PIN of {name}, new: "))
         row = {"store": str(place), "component": part.number, "custodian": name, "check value": part.check_value}
         rows.append(row | {"medium": str(medium.path)})
     return rows
@@ -137,7 +127,7 @@ def _ceremony(management: KeyManagement, arguments: argparse.Namespace) -> list[
         if not equals:
             raise UsageError(f"--medium {text}: write it as CUSTODIAN=FILE")
         medium = Medium.read(Path(path))
-        check = ceremony.give(custodian, medium, _ask(f"PIN of {custodian}: "))
+        check = ceremony.give(custodian, medium, ask(f"PIN of {custodian}: "))
         rows.append({"component": medium.number, "custodian": custodian, "check value": check})
     return [*rows, _info(ceremony.finish(arguments.check_value))]
 
@@ -236,14 +226,14 @@ def _right(management: KeyManagement) -> Right:
 def _backup(management: KeyManagement, arguments: argparse.Namespace) -> list[Row]:
     place = Place.read(arguments.store)
     hsm, officer = management.hsm(place), _officer(arguments, place.role)
-    back_up(hsm, officer, _right(management), Path(arguments.file), _ask("passphrase of the backup, new: "))
+    back_up(hsm, officer, _right(management), Path(arguments.file), ask("passphrase of the backup, new: "))
     return [{"store": str(place), "keys": len(hsm.known()), "file": arguments.file}]
 
 
 def _reload(management: KeyManagement, arguments: argparse.Namespace) -> list[Row]:
     place = Place.read(arguments.store)
     hsm, officer = management.hsm(place), _officer(arguments, place.role)
-    passphrase = _ask("passphrase of the backup: ")
+    passphrase = ask("passphrase of the backup: ")
     reload_from(hsm, officer, _right(management), arguments.incident, Path(arguments.file), passphrase)
     return _told_incidents(management, place)
 

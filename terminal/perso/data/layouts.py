@@ -138,7 +138,7 @@ def structure_columns(structure: SsseStructure) -> list[Column]:
     for file in structure.files:
         for item, times in _items(file.items, file.records or 1):
             if item.value and item.value not in structure.values and item.value not in _NOT_PREPARED:
-                found[item.value] = (item, max(times, found.get(item.value, (item, 0))[1]))
+                found[item.value] = (item, times)
     types = {ItemType.TEXT: ColumnType.TEXT, ItemType.BCD: ColumnType.DIGITS, ItemType.BINARY: ColumnType.HEX}
     return [
         Column(

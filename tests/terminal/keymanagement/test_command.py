@@ -82,7 +82,7 @@ def test_a_ceremony_that_is_refused(
         ((one, two), "CUSTODIAN=FILE"),
     ):
         pins = iter(["secret one", "secret two"])
-        monkeypatch.setattr("terminal.cli.perso.keys._ask", lambda _, pins=pins: next(pins))
+        monkeypatch.setattr("terminal.cli.perso.keys.ask", lambda _, pins=pins: next(pins))
         assert text in refused(desk, capsys, "ceremony", "bank/621467", "k", "-m", media[0], "-m", media[1])
     monkeypatch.undo()
     monkeypatch.setattr("sys.stdin.readline", lambda: "")

@@ -16,6 +16,7 @@ from terminal.cli.options.perso.life import add_life
 from terminal.cli.options.perso.produce import add_produce
 from terminal.cli.options.perso.product import add_product
 from terminal.cli.options.perso.psam import add_psam
+from terminal.cli.options.perso.transfer import add_transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,12 @@ WORDS: Final[tuple[Word, ...]] = (
         "the registry and the life of cards at department and bank, from application to destruction",
         "life state work A00000011",
         add_life,
+    ),
+    Word(
+        "transfer",
+        "files between the parties: sealed, on lines or discs, and the register of each party",
+        "transfer receive work --party bank",
+        add_transfer,
     ),
     Word(
         "check",

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -161,6 +162,13 @@ def test_a_workbook_of_a_spreadsheet() -> None:
     assert "loses" in places["pan"][1]
     assert "leading zeros" in places["psn"][1]
     assert f"row 2, cell {under['pan'].coordinate}, pan" in str(found.mistakes[0])
+
+
+def test_a_workbook_without_its_time() -> None:
+    """The same records give the same bytes at any time: no entry says when it was made."""
+    with zipfile.ZipFile(io.BytesIO(write_data("x.xlsx", [bank(1)]))) as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+        assert archive.read("docProps/core.xml").count(b"1980-01-01T00:00:00Z") == 2
 
 
 def test_the_structures_items_are_columns() -> None:

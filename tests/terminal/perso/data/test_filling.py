@@ -67,7 +67,7 @@ def test_order_of_records() -> None:
 
 
 def test_first_file() -> None:
-    """PERSO-097 to PERSO-102: EF05 of a card, byte by byte."""
+    """PERSO-097, PERSO-099 to PERSO-102: EF05 of a card, byte by byte."""
     items = [parse_simple(record)[0] for record in records_of(_file(0xEF05), _values())]
     values = {item.tag: item.value for item in items}
     assert values[0x01].hex().upper() == "510100D15600000500000001FFFFFFFF"

@@ -111,7 +111,7 @@ def _told(record: dict[str, Any], kind: FileKind, *, joint: bool = True) -> list
     ],
 )
 def test_social_data(changes: dict[str, object], told: str) -> None:
-    """PERSO-092, PERSO-097 to PERSO-102, PERSO-104, PERSO-105: each rule stops the record and says why."""
+    """PERSO-092, PERSO-097, PERSO-099 to PERSO-102, PERSO-104, PERSO-105: each rule stops the record and says why."""
     (problem,) = _social(**changes)
     assert told in problem
 
