@@ -48,7 +48,7 @@ def chain_command(arguments: argparse.Namespace) -> int:
     now = moment(arguments.now)
     profile = arguments.profile or DEFAULT_PROFILE
     numbers = arguments.wrong, arguments.twice, arguments.unknown, arguments.faulty
-    order = Order(arguments.holders, arguments.seed, profile, *numbers)
+    order = Order(tuple(arguments.applications), arguments.holders, arguments.seed, profile, *numbers)
     jobs = arguments.jobs or (1 if arguments.scheduler else os.cpu_count() or 1)
 
     def progress(text: str) -> None:

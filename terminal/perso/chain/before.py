@@ -10,7 +10,9 @@ A step finds what is left to do in the books of who does it, so that a process t
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from terminal.errors import UsageError
 from terminal.management.department import orders
@@ -19,21 +21,55 @@ from terminal.perso.batches.documents import read_list, read_package
 from terminal.perso.batches.mail import send_list, send_packages, take_batches
 from terminal.perso.chain.town import Town
 from terminal.perso.data.document import read_batch, write_batch
+from terminal.perso.data.layouts import FileKind
+from terminal.perso.data.reading import joint_expiry, read_file
 from terminal.perso.parties import Party
 from terminal.perso.production.intake import take_batch
 from terminal.perso.records import Application
 from terminal.perso.transfer.register import Arrival
 from terminal.perso.transfer.sealing import Kind
+from terminal.perso.workshop import Workshop
 
 Counts = Mapping[str, int]
 """What a step did, in words and numbers."""
 
 
-def collect(town: Town, applications: tuple[Application, ...]) -> tuple[Counts, list[str]]:
-    """Stage 1: applications become orders, or are told with their reason (SCHEME-117)."""
-    intake = town.department.apply(applications)
-    told = [f"line {problem.place}: {problem.reason}" for problem in intake.problems]
-    return {"orders": len(intake.orders), "refused": len(intake.problems)}, told
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The files of applications, read: what is right in them, and what is not, by file and line."""
+
+    rows: int
+    applications: tuple[Application, ...]
+    mistakes: tuple[str, ...]
+    wrong: int
+    """Lines with a mistake."""
+
+
+def read_applications(files: Iterable[Path], workshop: Workshop) -> Collected:
+    """Read files of applications in any format (PERSO-054, PERSO-055).
+
+    Raises:
+        DataError: one cannot be read, or is no file of applications at all.
+    """
+    joint = joint_expiry(workshop.settings)
+    found = [read_file(path, FileKind.APPLICATIONS, joint_expiry=joint) for path in files]
+    return Collected(
+        sum(reading.rows for reading in found),
+        tuple(application for reading in found for application in reading.applications),
+        tuple(str(mistake) for reading in found for mistake in reading.mistakes),
+        sum(reading.wrong_lines for reading in found),
+    )
+
+
+def collect(town: Town, collected: Collected) -> tuple[Counts, list[str]]:
+    """Stage 1: right applications become orders, the others are told with their reason (SCHEME-117)."""
+    intake = town.department.apply(collected.applications)
+    told = [f"application {problem.place}: {problem.reason}" for problem in intake.problems]
+    counts = {
+        "applications": collected.rows, "wrong lines": collected.wrong, "refused": len(intake.problems),
+        "orders": len(intake.orders),
+    }  # fmt: skip
+    return counts, [*collected.mistakes, *told]
 
 
 def transfer(town: Town) -> Counts:

@@ -41,6 +41,7 @@ from terminal.perso.transfer.sealing import Kind
 
 _MOST_ATTEMPTS: Final = 8
 _CARRIER: Final = "carrier"
+_TOLD: Final = ("good", "waste", "held")
 _STATES: Final = tuple(BatchState)
 _DELIVERY: Final = tuple(DeliveryState)
 
@@ -71,29 +72,27 @@ def produce(town: Town, work: Work) -> Counts:
     """Stage 6: the cards are made; waste is re-made under control, until each order has its card."""
     found: Counter[str] = Counter()
     for batch in batches(town, BatchState.RECEIVED, BatchState.PRODUCED):
-        for attempt in range(_MOST_ATTEMPTS):
-            figures = _run(town, batch, work, killing=not found["made"] and not attempt)
-            found["made"] += figures.made
-            again = release_all(town.plant, batch.name)
-            if not again:
+        for _ in range(_MOST_ATTEMPTS):
+            found["bodies written"] += _run(town, batch, work, found["bodies written"])
+            if not release_all(town.plant, batch.name):
                 break
-            found["waste"] += len(again)
         paper = close_list(town.plant, batch.name)
-        found.update({f"{what} on the lists": count for what, count in paper.counts.items()})
+        found.update({what: count for what, count in paper.counts.items() if what in _TOLD})
     return found
 
 
-def _run(town: Town, batch: BatchRow, work: Work, *, killing: bool) -> Figures:
+def _run(town: Town, batch: BatchRow, work: Work, before: int) -> int:
+    """One run over a batch; how many bodies it wrote. `before`: those that were written in earlier runs."""
     recipe = model_recipe(town.plan, town.lot, town.runs, batch.name)
 
     def tell(figures: Figures) -> None:
         work.tell(f"{batch.name}: {figures.done.get('good', 0)} of {figures.jobs} cards")
-        if killing and figures.made == work.kill_after:
+        if work.kill_after and before + figures.made == work.kill_after:
             for child in active_children()[:1]:
                 os.kill(child.pid or 0, signal.SIGKILL)
-                work.tell(f"worker {child.pid} killed after {figures.made} cards")
+                work.tell(f"worker {child.pid} killed after {before + figures.made} bodies")
 
-    return run_batch(town.plant, batch.name, Workforce(recipe, town.runs, work.jobs, work.scheduler), tell)
+    return run_batch(town.plant, batch.name, Workforce(recipe, town.runs, work.jobs, work.scheduler), tell).made
 
 
 def report(town: Town) -> Counts:

@@ -1,10 +1,12 @@
-"""The whole way in one call: sample applications in, activated cards out, with what went wrong told (`perso chain`).
+"""The whole way in one call: files of applications in, activated cards out, with what went wrong told (`perso chain`).
 
 How far it is stands in reports/chain.json, so that the same call goes on after an interruption.
 """
 
+import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,13 +15,18 @@ from typing import Any, Final
 from terminal.errors import UsageError
 from terminal.perso.batches.registry import DrawnRegistry, IdCheck
 from terminal.perso.chain import after, before, making
+from terminal.perso.chain.before import Collected
 from terminal.perso.chain.books import Balance, balance
 from terminal.perso.chain.making import Work
 from terminal.perso.chain.town import Town, TownSettings
-from terminal.perso.data.samples import Sample, applications
+from terminal.perso.data.samples import applications
+from terminal.perso.data.writing import write_file
+from terminal.perso.records import Application
 from terminal.perso.workshop import Workshop
 
 STATE: Final = "chain.json"
+FIRST: Final = "data collection"
+_ENDINGS: Final = (".csv", ".json", ".xml", ".xlsx")
 _FORMAT: Final = "cardterm-chain-state"
 _VERSION: Final = 1
 
@@ -28,10 +35,12 @@ _VERSION: Final = 1
 class Order:
     """What a chain is to be; all of it is kept, so that a chain that is taken up again is the same.
 
-    `wrong`, `twice`: applications beside the good ones; `unknown`: of a thousand, who fails the ID check; `faulty`: one
-    body of so many is waste.
+    `files` of applications; without them `holders` are invented, and beside their applications so many that are `wrong`
+    and so many that come `twice`. `unknown`: of a thousand, who fails the ID check. `faulty`: one body of so many is
+    waste.
     """
 
+    files: tuple[str, ...]
     holders: int
     seed: int
     profile: str
@@ -66,7 +75,7 @@ class Way:
         if not self.path.exists():
             return False
         found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf8"))
-        if found["order"] != asdict(self.order):
+        if found["order"] != json.loads(json.dumps(asdict(self.order))):
             raise UsageError(
                 f"{self.workshop.folder} has a chain of other settings ({found['order']}); give these, or a new folder"
             )
@@ -107,30 +116,47 @@ def go(way: Way) -> tuple[Balance, Town]:
         TerminalError: a step cannot be taken; what was done stands.
     """
     way.load()
-    sample = applications(way.order.seed, way.order.holders, wrong=way.order.wrong, duplicates=way.order.twice)
-    town = open_town(way, sample)
+    collected = before.read_applications(_files(way), way.workshop)
+    town = open_town(way, collected)
     town.connect()
-    if "data collection" not in way.done:
-        _first(way, town, sample)
+    if FIRST not in way.done:
+        counts, way.refusals = before.collect(town, collected)
+        way.done[FIRST] = dict(counts)
+        way.keep()
+    way.tell(FIRST, way.done[FIRST])
     for name, step in STEPS.items():
         if name not in way.done:
-            way.tell(name, {})
             way.done[name] = dict(step(town, way.work))
             way.keep()
         way.tell(name, way.done[name])
-    first = way.done["data collection"]
-    return balance(town, len(sample.applications), first["refused"]), town
+    first = way.done[FIRST]
+    return balance(town, first["applications"], first["wrong lines"] + first["refused"]), town
 
 
-def _first(way: Way, town: Town, sample: Sample) -> None:
-    counts, way.refusals = before.collect(town, sample.applications)
-    way.done["data collection"] = dict(counts)
-    way.keep()
-    way.tell("data collection", counts)
+def _files(way: Way) -> list[Path]:
+    """The files of applications; invented ones stand in the workshop, each city's in another format."""
+    if way.order.files:
+        return [Path(name) for name in way.order.files]
+    folder = way.workshop.path("collected")
+    if folder.exists():
+        return sorted(folder.iterdir())
+    order = way.order
+    by_city: dict[str, list[Application]] = {}
+    for one in applications(order.seed, order.holders, wrong=order.wrong, duplicates=order.twice).applications:
+        by_city.setdefault(one.city, []).append(one)
+    fresh = folder.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    for (city, found), ending in zip(sorted(by_city.items()), itertools.cycle(_ENDINGS)):
+        write_file(fresh / f"{city}{ending}", found, chinese=ending == ".csv")
+    fresh.rename(folder)
+    return sorted(folder.iterdir())
 
 
-def open_town(way: Way, sample: Sample) -> Town:
+def open_town(way: Way, collected: Collected) -> Town:
     """The parties of a chain."""
-    cities = tuple(sorted({one.city for one in sample.applications}))
+    cities = tuple(sorted({one.city for one in collected.applications}))
+    if not cities:
+        raise UsageError("there is no application without a mistake, so that nothing can be made")
     settings = TownSettings(way.order.seed, way.order.profile, cities, way.order.faulty)
     return Town(way.workshop, settings, DrawnRegistry(way.order.seed, {IdCheck.NAME_DIFFERS: way.order.unknown}))

@@ -112,7 +112,9 @@ class _Process:
     """A worker in a process of its own. It ends when this one does, however that ends."""
 
     def __init__(self, recipe: Recipe, worker: int) -> None:
-        context = multiprocessing.get_context("spawn")
+        # A server imports what the machine needs once; each worker is a copy of it, and there in no time.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([type(recipe).__module__])
         self.pipe, there = context.Pipe()
         self.task: Task | None = None
         self.process = context.Process(target=_serve, args=(there, recipe, worker), daemon=True)

@@ -7,7 +7,11 @@ def add_chain(parser: Parser) -> None:
     """`cardterm perso chain`."""
     parser.add_argument("folder", metavar="FOLDER", help="workshop; a chain that was interrupted there goes on")
     what = parser.add_argument_group("what is made")
-    what.add_argument("--holders", type=int, default=20, metavar="N", help="good applications (default 20)")
+    what.add_argument(
+        "--applications", action="append", default=[], metavar="FILE",
+        help="a file of applications (.csv, .json, .xml, .xlsx; repeatable); without one, holders are invented",
+    )  # fmt: skip
+    what.add_argument("--holders", type=int, default=20, metavar="N", help="so many invented ones (default 20)")
     what.add_argument("--wrong", type=int, default=0, metavar="N", help="so many with a mistake beside them")
     what.add_argument("--twice", type=int, default=0, metavar="N", help="so many that apply twice")
     what.add_argument(
