@@ -107,7 +107,7 @@ def _run(desk: _Desk) -> Done:
     areas = areas_of(desk.plant, batch.name)
     jobs = arguments.jobs or (0 if arguments.scheduler is not None else os.cpu_count() or 1)
     force = model_workforce(
-        desk.workshop, batch.name, areas=areas, jobs=jobs, scheduler=arguments.scheduler,
+        desk.workshop, batch.name, areas=areas, step=batch.step, jobs=jobs, scheduler=arguments.scheduler,
         operator=arguments.operator, machine=arguments.machine,
     )  # fmt: skip
     teller = _Teller()

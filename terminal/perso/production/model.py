@@ -31,6 +31,7 @@ from terminal.perso.production.packing import PackedCard
 from terminal.perso.production.plant import Plant
 from terminal.perso.production.run import Workforce
 from terminal.perso.production.tables import JOBS
+from terminal.perso.production.task import Step
 from terminal.perso.workshop import Settings, Workshop
 from terminal.slots import Slot
 
@@ -67,6 +68,7 @@ def model_workforce(
     batch: str,
     *,
     areas: Sequence[str],
+    step: Step = Step.BOTH,
     jobs: int = 1,
     scheduler: str | None = None,
     operator: str | None = None,
@@ -78,6 +80,7 @@ def model_workforce(
         workshop: opened.
         batch: name of the batch in production.
         areas: area codes of the cities that issue the cards.
+        step: which sides are written: the channel to the other side's HSM stays closed.
         jobs: how many workers.
         scheduler: address of a Dask scheduler, or `local`.
         operator: who works.
@@ -92,7 +95,8 @@ def model_workforce(
     except ProfileError as error:
         raise UsageError(f"{workshop.settings.path}: cards.profile: {error}") from error
     management = setup_demo(workshop, cards.seed, areas)
-    runs = KeyRuns(management, OFFICERS, profile.suite, BANK, MAKER)
+    bank = None if step is Step.SOCIAL else BANK
+    runs = KeyRuns(management, OFFICERS, profile.suite, bank, MAKER, () if step is Step.FINANCE else None)
     transport = demo.demo(cards.seed).secret("transport")
     lot = Manufacturer(profile, transport, cards.faulty_one_in)
     plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)

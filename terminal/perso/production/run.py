@@ -11,33 +11,29 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Final, Protocol
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from terminal.errors import LinkError
 from terminal.hosts.books import transact
 from terminal.perso.production.crew import Finished, Foreman, open_crew
-from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.log import note
 from terminal.perso.production.plant import BatchRow, Plant, demand, move
+from terminal.perso.production.results import OPEN_JOBS, Job, mean_body, write_result
 from terminal.perso.production.rules import ProductionRefused, Role
 from terminal.perso.production.tables import (
-    APPLICATIONS,
     ATTEMPTS,
     JOBS,
     RUNS,
-    WASTE,
     BatchState,
     JobState,
     LogEvent,
-    WasteState,
 )
-from terminal.perso.production.task import Good, Held, Lost, Recipe, Step, Task, Waste, seed_of
+from terminal.perso.production.task import Good, Lost, Recipe, Task, seed_of
 from terminal.perso.records import CardResult
 
 _ABANDONED: Final = "ended without closing; closed by the next run"
-_OPEN_JOBS: Final = (JobState.WAITING.value, JobState.STARTED.value)
 
 
 class RunKeys(Protocol):
@@ -99,7 +95,7 @@ def run_batch(plant: Plant, name: str, force: Workforce, teller: Teller = lambda
     demand(batch, BatchState.RECEIVED, BatchState.PRODUCED, what="a run")
     with _alone(plant.folder / "production.lock"):
         _close_abandoned(plant, force.keys)
-        if not _tasks(plant, batch):
+        if not _open_jobs(plant, batch):
             _end_of_batch(plant, batch)
             return transact(plant.books, lambda connection: figures_of(connection, name))
         number = _open_run(plant, batch, operator, force.machine or plant.rules.machine)
@@ -174,7 +170,7 @@ def _close_abandoned(plant: Plant, keys: RunKeys) -> None:
         _close_run(plant, batch, number, _ABANDONED)
 
 
-def _tasks(plant: Plant, batch: BatchRow) -> deque[Task]:
+def _open_jobs(plant: Plant, batch: BatchRow) -> deque[Job]:
     """What is to be done: bodies that were begun first, then by place in the batch.
 
     The second step takes the body that the first one made for the order, where it was made here.
@@ -183,19 +179,14 @@ def _tasks(plant: Plant, batch: BatchRow) -> deque[Task]:
     other = ATTEMPTS.alias()
     first = and_(other.c.order == JOBS.c.order, other.c.step != JOBS.c.step, other.c.result == CardResult.GOOD.value)
     wanted = (
-        select(JOBS.c.order, JOBS.c.attempt, JOBS.c.record, other.c.body)
+        select(JOBS.c.order, JOBS.c.attempt, other.c.body)
         .outerjoin(other, first)
-        .where(JOBS.c.batch == batch.name, JOBS.c.state.in_(_OPEN_JOBS))
+        .where(JOBS.c.batch == batch.name, JOBS.c.state.in_(OPEN_JOBS))
         .order_by(begun_first, JOBS.c.position)
     )
     rows = transact(plant.books, lambda connection: connection.execute(wanted).all())
-    cards = plant.folder / "cards"
     return deque(
-        Task(
-            row.order, batch.step, row.attempt, seed_of(batch.seed, row.order, row.attempt),
-            str(cards / (row.body or body_name(batch.name, row.order, row.attempt))), unpack_record(row.record or b""),
-        )
-        for row in rows
+        Job(row.order, row.attempt, row.body or body_name(batch.name, row.order, row.attempt)) for row in rows
     )  # fmt: skip
 
 
@@ -216,7 +207,7 @@ def _end_of_batch(plant: Plant, batch: BatchRow) -> None:
 
     def end(connection: Connection) -> None:
         open_jobs = (
-            select(func.count()).select_from(JOBS).where(JOBS.c.batch == batch.name, JOBS.c.state.in_(_OPEN_JOBS))
+            select(func.count()).select_from(JOBS).where(JOBS.c.batch == batch.name, JOBS.c.state.in_(OPEN_JOBS))
         )
         if not connection.execute(open_jobs).scalar_one() and batch.state is BatchState.RECEIVED:
             move(connection, batch.name, BatchState.PRODUCED, plant.now())
@@ -234,7 +225,7 @@ class _Run:
         self._batch = batch
         self._number = number
         self._teller = teller
-        self._tasks = _tasks(plant, batch)
+        self._jobs = _open_jobs(plant, batch)
         self._figures = transact(plant.books, lambda connection: figures_of(connection, batch.name))
         self._lost = ""
 
@@ -253,20 +244,24 @@ class _Run:
         return self._figures
 
     def _loop(self, foreman: Foreman) -> None:
-        while self._tasks or foreman.busy:
-            while self._tasks and foreman.idle and not self._lost:
-                self._begin(foreman, self._tasks.popleft())
+        while self._jobs or foreman.busy:
+            while self._jobs and foreman.idle and not self._lost:
+                self._begin(foreman, self._jobs.popleft())
             if not foreman.busy:
                 return
             self._book(foreman.wait())
             self._plant.send_log()
             self._teller(self._figures)
 
-    def _begin(self, foreman: Foreman, task: Task) -> None:
+    def _begin(self, foreman: Foreman, job: Job) -> None:
         """Books first, then the body."""
         time = self._plant.now()
-        transact(self._plant.books, lambda connection: _mean(connection, self._batch.name, task, self._number, time))
-        foreman.give(task)
+        record = transact(
+            self._plant.books, lambda connection: mean_body(connection, self._batch, job, self._number, time)
+        )  # fmt: skip
+        seed = seed_of(self._batch.seed, job.order, job.attempt)
+        body = str(self._plant.folder / "cards" / job.body)
+        foreman.give(Task(job.order, self._batch.step, job.attempt, seed, body, record))
 
     def _book(self, finished: Finished) -> None:
         task, outcome = finished.task, finished.outcome
@@ -278,7 +273,7 @@ class _Run:
         time = self._plant.now()
         state = transact(
             self._plant.books,
-            lambda connection: _result(connection, self._batch.name, task, finished.worker, outcome, time),
+            lambda connection: write_result(connection, self._batch.name, task, finished.worker, outcome, time),
         )
         self._count(state)
         self._figures.made += 1
@@ -289,98 +284,3 @@ class _Run:
         opened = next(name for name in (JobState.STARTED.value, JobState.WAITING.value) if done.get(name))
         done[opened] -= 1
         done[state.value] = done.get(state.value, 0) + 1
-
-
-def waste_name(task: Task) -> str:
-    """How a waste card is called in the register."""
-    step = "" if task.step is Step.BOTH else f"-{task.step.value}"
-    return f"{task.order}{step}-{task.attempt}"
-
-
-def _mean(connection: Connection, batch: str, task: Task, run: int, time: str) -> None:
-    """Write down which body is meant for an order (制卡意向), before it gets a command."""
-    key = (JOBS.c.order == task.order, JOBS.c.step == task.step.value, JOBS.c.state.in_(_OPEN_JOBS))
-    if not connection.execute(JOBS.update().where(*key).values(state=JobState.STARTED.value)).rowcount:
-        raise ProductionRefused(f"order {task.order} is not open any more: its card is made elsewhere")
-    again = ATTEMPTS.update().where(_attempt(task)).values(run=run)
-    if connection.execute(again).rowcount:
-        return
-    waste = select(WASTE.c.name).where(
-        WASTE.c.order == task.order, WASTE.c.step == task.step.value, WASTE.c.attempt == task.attempt - 1
-    )
-    row = {
-        "order": task.order, "step": task.step.value, "attempt": task.attempt, "batch": batch, "run": run, "worker": 0,
-        "body": f"{Path(task.body).parent.name}/{Path(task.body).name}", "started": time, "ended": "", "result": "",
-        "historical": "", "identification": "", "card_number": "", "pan": "", "failed": "", "reason": "",
-        "remakes": connection.execute(waste).scalar() or "",
-    }  # fmt: skip
-    connection.execute(ATTEMPTS.insert(), row)
-    note(connection, time, LogEvent.STARTED, batch, task.order, attempt=task.attempt, text=f"run {run}")
-
-
-def _attempt(task: Task) -> ColumnElement[bool]:
-    columns = ATTEMPTS.c
-    return and_(columns.order == task.order, columns.step == task.step.value, columns.attempt == task.attempt)
-
-
-def _result(
-    connection: Connection, batch: str, task: Task, worker: int, outcome: Good | Waste | Held, time: str
-) -> JobState:  # fmt: skip
-    """Write down how a body ended, and the log with it."""
-    match outcome:
-        case Good():
-            state = _good(connection, batch, task, worker, outcome, time)
-        case Waste():
-            state = _waste(connection, batch, task, worker, outcome, time)
-        case Held(reason):
-            # No body was taken, so that nothing was meant for the order after all.
-            connection.execute(ATTEMPTS.delete().where(_attempt(task)))
-            note(connection, time, LogEvent.HELD, batch, task.order, text=reason)
-            state = JobState.HELD
-        case _:
-            assert_never(outcome)
-    held = outcome.reason if isinstance(outcome, Held) else ""
-    key = JOBS.c.order == task.order, JOBS.c.step == task.step.value
-    connection.execute(JOBS.update().where(*key).values(state=state.value, held=held[:256]))
-    return state
-
-
-def _good(connection: Connection, batch: str, task: Task, worker: int, outcome: Good, time: str) -> JobState:
-    card = outcome.made.feedback
-    values = {
-        "worker": worker, "ended": time, "result": CardResult.GOOD.value, "historical": card.historical,
-        "identification": card.identification, "card_number": card.card_number, "pan": card.pan,
-    }  # fmt: skip
-    connection.execute(ATTEMPTS.update().where(_attempt(task)).values(**values))
-    began = connection.execute(select(ATTEMPTS.c.started).where(_attempt(task))).scalar_one()
-    for written in outcome.made.applications:
-        row = {
-            "order": task.order, "attempt": task.attempt, "application": written.application, "keyset": written.keyset,
-            "began": began, "ended": time,
-        }  # fmt: skip
-        connection.execute(APPLICATIONS.insert(), row)
-    text = "found finished" if outcome.found else ""
-    note(
-        connection, time, LogEvent.GOOD, batch, task.order, attempt=task.attempt, historical=card.historical, text=text
-    )
-    return JobState.GOOD
-
-
-def _waste(connection: Connection, batch: str, task: Task, worker: int, outcome: Waste, time: str) -> JobState:
-    failed, reason = outcome.step[:64], outcome.reason[:256]
-    values = {
-        "worker": worker, "ended": time, "result": CardResult.WASTE.value, "historical": outcome.historical,
-        "failed": failed, "reason": reason,
-    }  # fmt: skip
-    connection.execute(ATTEMPTS.update().where(_attempt(task)).values(**values))
-    row = {
-        "name": waste_name(task), "batch": batch, "order": task.order, "step": task.step.value, "attempt": task.attempt,
-        "historical": outcome.historical, "failed": failed, "reason": reason, "registered": time, "released": "",
-        "month": "", "state": WasteState.REGISTERED.value,
-    }  # fmt: skip
-    connection.execute(WASTE.insert(), row)
-    note(
-        connection, time, LogEvent.WASTE, batch, task.order, attempt=task.attempt, historical=outcome.historical,
-        text=f"{failed}: {reason}",
-    )  # fmt: skip
-    return JobState.WASTE

@@ -7,8 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+import pytest
 
 from terminal.perso.data.document import write_batch
 from terminal.perso.production.lists import close_list
@@ -20,7 +23,22 @@ from tests.docs.console import ROOT
 from tests.terminal.perso import desk
 
 CARDS: Final = 6
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 240.0
+"""Seconds; an hour-glass for machines that have other things to do."""
+
+
+_STARTED: Final[list[subprocess.Popen[str]]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> Iterator[None]:
+    """What a failed test leaves is ended."""
+    yield
+    for process in _STARTED:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    _STARTED.clear()
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
@@ -28,9 +46,11 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     what, *rest = words
     argv = [sys.executable, "-m", "terminal.cli.main", "perso", "produce", what, str(folder), *rest]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     )  # fmt: skip
+    _STARTED.append(process)
+    return process
 
 
 def status(process: subprocess.Popen[str]) -> int:

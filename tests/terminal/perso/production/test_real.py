@@ -143,14 +143,14 @@ def test_finished_card_is_found(tmp_path: Path) -> None:
 
 
 def test_second_step_takes_the_bodies_of_the_first(tmp_path: Path) -> None:
-    """PERSO-079, PERSO-083: social side first, then the bank's on the same bodies, in two productions of one batch."""
+    """PERSO-079, PERSO-089: social side first, then the bank's on the same bodies; each with the own keys alone."""
     with site(tmp_path / "work", 0) as (workshop, plant):
         records = (desk.record(1), desk.record(2))
         whole = Batch("B2", "20240101", desk.AREA, desk.AREA, records)
         first = take_batch(plant, whole, step=Step.SOCIAL, last=False).name
-        run_batch(plant, first, model_workforce(workshop, first, areas=[desk.AREA]))
+        run_batch(plant, first, model_workforce(workshop, first, areas=[desk.AREA], step=Step.SOCIAL))
         second = take_batch(plant, whole, step=Step.FINANCE).name
-        run_batch(plant, second, model_workforce(workshop, second, areas=[desk.AREA]))
+        run_batch(plant, second, model_workforce(workshop, second, areas=[desk.AREA], step=Step.FINANCE))
         close_list(plant, second)
         pack(plant, second)
         inspect(plant, second, lambda card: read_chip(workshop, card))

@@ -134,7 +134,7 @@ def test_reader_gone(floor: Floor, step: int) -> None:
 def test_result_that_was_never_written(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     """PERSO-149: a card that was finished when the process died is known by what it says itself, and is only read."""
     plant = floor.take(1, 2)
-    monkeypatch.setattr("terminal.perso.production.run._result", _die)
+    monkeypatch.setattr("terminal.perso.production.run.write_result", _die)
     with pytest.raises(RuntimeError):
         run_batch(plant, "B1", floor.force())
     monkeypatch.undo()
