@@ -90,6 +90,7 @@ _SWEEPS = (
     "tests/terminal/money/",
     "tests/terminal/perso/batches/test_command.py",
     "tests/terminal/perso/batches/test_reconcile.py::test_the_books_always_balance",
+    "tests/terminal/perso/production/test_cuts.py",
     "tests/terminal/perso/production/test_real.py",
     "tests/terminal/perso/psam/test_command.py",
     "tests/terminal/perso/psam/test_stores.py",
