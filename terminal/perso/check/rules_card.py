@@ -51,16 +51,15 @@ def _region(facts: Facts) -> Iterator[str]:
 
 def _environments(facts: Facts) -> Iterator[str]:
     profile, record = facts.profile, facts.found_record
+    social, payment = facts.content.social.selected, facts.content.payment.selected
+    if not social.ok and not payment.ok:
+        yield f"the card has no environment: SELECT of SSSE answers {social}, of PSE {payment}"
+        return
     if profile is None and record is None:
         raise Unseen("neither profile nor data say which environments the card has")
     wanted = (
-        (
-            "social-security",
-            facts.content.social.selected,
-            profile is not None and profile.ssse,
-            record and record.social,
-        ),
-        ("payment", facts.content.payment.selected, profile is not None and profile.pse, record and record.bank),
+        ("social-security", social, profile is not None and profile.ssse, record and record.social),
+        ("payment", payment, profile is not None and profile.pse, record and record.bank),
     )
     for name, found, by_profile, by_record in wanted:
         if (by_profile or by_record) and not found.ok:

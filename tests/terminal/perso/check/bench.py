@@ -129,8 +129,8 @@ def item(df: str, fid: int, tag: int, value: bytes | str, *, new_tag: int | None
 def objects(edit: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]], having: int) -> Change:
     """Data objects of a payment record that has a certain tag, edited."""
 
-    def change(_tap: Tap, command: bytes, whole: bytes) -> bytes | None:
-        if command[1:2] != b"\xb2" or whole[:1] != b"\x70" or whole[-2:] != b"\x90\x00":
+    def change(tap: Tap, command: bytes, whole: bytes) -> bytes | None:
+        if tap.df[:1] != b"\xa0" or command[1:2] != b"\xb2" or whole[:1] != b"\x70" or whole[-2:] != b"\x90\x00":
             return None
         found = [(one.tag, one.value) for one in parse(parse(whole[:-2])[0].value)]
         if having not in {tag for tag, _ in found}:
@@ -228,6 +228,13 @@ def style(product: str = "single-chip", method: PrintMethod = PrintMethod.LASER,
 def face(product: str = "single-chip") -> Face:
     """What is printed on the demo card."""
     return face_of(record(), style(product))
+
+
+def other(**social: str) -> CardRecord:
+    """The same with other values on the social-security side."""
+    mine = record().social
+    assert mine is not None
+    return replace(record(), social=SocialRecord(mine.order, {**mine.values, **social}, mine.photo))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from terminal.perso.check.link import READ_ONLY, CheckLink
 from terminal.perso.check.rule import Verdict
 from terminal.perso.face.model import Field
 from terminal.perso.making.personaliser import Personaliser
-from tests.cards import PIN, made, of_cells
+from tests.cards import PIN, blank, initialised, made, of_cells
 from tests.terminal.perso import desk
 from tests.terminal.perso.check import bench
 from tests.terminal.perso.check.bench import KNOWN, TODAY
@@ -110,3 +110,12 @@ def test_face_without_holder_keys() -> None:
         KNOWN, face=lambda _order: replace(bench.face(), fields={**bench.face().fields, Field.NAME: "李四"})
     )
     assert bench.check("dual-3.0-sm4", known=known).failed == ("face.printed",)
+
+
+def test_unfinished_cards() -> None:
+    """A blank card, and one whose environments are keyed and empty, are none to be handed out."""
+    for unfinished in (blank(), initialised()):
+        report = check_card(unfinished.model, KNOWN, bench.draw())
+        assert not report.passed
+        assert "card.life-cycle" in report.failed
+    assert check_card(blank().model, KNOWN, bench.draw()).failed == ("card.environments", "card.life-cycle")

@@ -13,7 +13,7 @@ from cardsim.making.structure import load_profile, profile_names
 from terminal.perso.check.checking import RULES, Known, check_card
 from terminal.perso.check.rule import Part, Verdict
 from terminal.perso.face.model import Box, Face, Field
-from terminal.perso.records import BankRecord, CardRecord, SocialRecord
+from terminal.perso.records import BankRecord, CardRecord
 from tests.cards import PIN, SSSE_NAME
 from tests.terminal.perso.check import bench
 from tests.terminal.perso.check.bench import (
@@ -61,12 +61,6 @@ def _holder(tag: int, value: bytes | str) -> Change:
 
 def _hex(text: str) -> bytes:
     return bytes.fromhex(text)
-
-
-def _other(**social: str) -> CardRecord:
-    mine = record().social
-    assert mine is not None
-    return replace(record(), social=SocialRecord(mine.order, {**mine.values, **social}, mine.photo))
 
 
 def _bank(**changes: str) -> CardRecord:
@@ -117,7 +111,7 @@ BROKEN = (
     Broken("social.lengths", _holder(0x0C, _hex("5199"))),
     Broken("social.padding", _holder(0x0C, _hex("51FF00"))),
     Broken("social.version", _issuer(0x03, "3.00"), known=profile_known(FREE)),
-    Broken("social.data", known=replace(KNOWN, records=(_other(nationality="99"),))),
+    Broken("social.data", known=replace(KNOWN, records=(bench.other(nationality="99"),))),
     Broken("keys.irk", flipped("0088000010", 0), profile="dual-3.0-des", keys=True),
     Broken("keys.external", answer("0082000A", "63C2"), profile="dual-3.0-des", keys=True),
     Broken("keys.pin", answer("0020000003", "63C5"), known=replace(KNOWN, pin=PIN)),
@@ -170,7 +164,7 @@ BROKEN = (
     Broken("keys.signature", flipped("0088000004", 20), profile="bank", keys=True),
     Broken("keys.cryptogram", flipped("80AE", 8), profile="bank", keys=True, known=replace(KNOWN, destructive=True)),
     Broken("both.known", known=replace(KNOWN, records=tuple(
-        replace(_other(card_number=number), bank=None) for number in ("D2143569X", "X00000019")))),
+        replace(bench.other(card_number=number), bank=None) for number in ("D2143569X", "X00000019")))),
     Broken("both.name", data_object(0x5F20, "C0EECBC4")),
     Broken("both.person", data_object(0x9F61, b"51990019850617001X".hex())),
     Broken("both.expiry", _issuer(0x06, _hex("20331231"))),
