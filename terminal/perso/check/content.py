@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from cardsim.iso7816 import status
@@ -55,7 +56,7 @@ class SocialContent:
     """The answer to VERIFY, where a PIN was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecordContent:
     """A record that an application file locator names."""
 
@@ -69,7 +70,7 @@ class RecordContent:
         """File and number, as reports name it."""
         return f"record {self.number} of file {self.sfi}"
 
-    @property
+    @cached_property
     def template(self) -> bytes | None:
         """What stands in the template 70; None where the record is not just one."""
         record = self.answer.data
@@ -81,7 +82,7 @@ class RecordContent:
             return None
         return record[at:] if len(record) == at + length else None
 
-    @property
+    @cached_property
     def objects(self) -> list[Tlv]:
         """Data objects of the record; none where it is malformed."""
         try:
@@ -98,7 +99,7 @@ class Signature:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PathContent:
     """What one answer to GET PROCESSING OPTIONS leads to: the debit path, or electronic cash."""
 
@@ -107,7 +108,7 @@ class PathContent:
     records: tuple[RecordContent, ...] = ()
     signature: Signature | None = None
 
-    @property
+    @cached_property
     def options(self) -> tuple[bytes, bytes]:
         """AIP and AFL; empty where the answer has none."""
         data = self.started.data
@@ -126,7 +127,7 @@ class PathContent:
         """Application interchange profile (tag 82), 2 bytes."""
         return self.options[0]
 
-    @property
+    @cached_property
     def objects(self) -> dict[int, bytes]:
         """All data objects of the records by tag; of one that is there twice the first."""
         found: dict[int, bytes] = {}
@@ -135,7 +136,7 @@ class PathContent:
                 found.setdefault(item.tag, item.value)
         return found
 
-    @property
+    @cached_property
     def static_data(self) -> bytes:
         """What offline data authentication covers: signed records, and the AIP where 9F4A says so."""
         parts = [(record.template or b"") if record.sfi <= 10 else record.answer.data for record in self._signed]
