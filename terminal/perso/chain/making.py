@@ -153,7 +153,10 @@ def _chip(town: Town, records: Mapping[str, CardRecord], faces: Mapping[str, Fac
         UsageError: it answers, and a rule fails.
     """
     today = town.workshop.clock().date()
-    known = Known(today, town.profile, (records[card.order],), face=faces.get, template=town.style.template, rules=town.style.rules)
+    style = town.style
+    known = Known(
+        today, town.profile, (records[card.order],), face=faces.get, template=style.template, rules=style.rules
+    )
     try:
         chip = copy_of(town.workshop.path("cards", card.body))
         report = check_card(chip, known, Random(card.order).randbytes, card.body)
