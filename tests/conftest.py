@@ -112,6 +112,7 @@ _SWEEPS = (
     "tests/terminal/test_storage.py::test_killed_at_every_byte",
     "tests/terminal/management/test_agreement.py",
     "tests/terminal/management/test_command.py",
+    "tests/terminal/management/test_terminals.py",
     "tests/testing/test_machine.py",
     "tests/testing/test_strategies.py::test_what_they_shrink_to",
 )

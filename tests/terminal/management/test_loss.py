@@ -264,6 +264,19 @@ def test_regions_choose_their_mode() -> None:
     assert [settings.mode(area) for area in ("510104", "519900", "110000")] == [Mode(1), Mode(2), Mode(1)]
 
 
+@pytest.mark.parametrize("days", [3, 7])
+def test_the_days_of_an_oral_loss_are_a_setting(days: int) -> None:
+    """SCHEME-239: another number of days moves the end of an oral loss, and nothing else."""
+    life = Life(read_settings({"life": {"oral_loss_days": days}}, "workshop.toml"))
+    order = life.active()
+    life.bank.oral_loss(order, Channel.TELEPHONE)
+    life.department.written_loss(order, DOCUMENT)
+    life.pass_time(days=days, seconds=-1)
+    assert standings(life, order) == (Standing.WRITTEN_LOSS, Standing.ORAL_LOSS)
+    life.pass_time(seconds=1)
+    assert standings(life, order) == (Standing.WRITTEN_LOSS, Standing.ACTIVE)
+
+
 def test_a_lost_card_in_stock_is_none(life: Life) -> None:
     """What nobody has, nobody loses."""
     life.order(1)

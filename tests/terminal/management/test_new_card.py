@@ -248,7 +248,7 @@ def test_a_damaged_card_is_exchanged(life: Life) -> None:
 
 
 def test_a_damaged_card_comes_to_the_bank(life: Life) -> None:
-    """SCHEME-168, SCHEME-051: a damage exchange at the bank locks the card there and here in one step, and the
+    """SCHEME-168, SCHEME-051, SCHEME-241: a damage exchange at the bank locks the card there and here in one step; the
     department makes new card data for the outlet; old card collected, it waits at the bank."""
     old = life.active()
     life.bank.ask_exchange(old, DOCUMENT, outlet=OUTLET)
