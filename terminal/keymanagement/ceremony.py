@@ -4,7 +4,7 @@ Dual control: each component is another person's, and an officer of the store's 
 access to a component, the refused ones too: who, when in and out, what for, who signed (PERSO-117, 118, 120).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -63,14 +63,13 @@ class Ceremony:
         """Those who have given their component."""
         return tuple(self._components)
 
-    def give(self, custodian: str, medium: Medium, pin: str, left: Callable[[], datetime] | None = None) -> str:
+    def give(self, custodian: str, medium: Medium, pin: str) -> str:
         """A custodian comes, gives a component and leaves; the component's check value.
 
         Args:
             custodian: who is at the keyboard.
             medium: what that person brings.
             pin: what that person enters.
-            left: the time of leaving; that of the HSM's clock if missing.
 
         Raises:
             ComponentRefused: the person has been here before or leads the ceremony, the medium is somebody else's or
@@ -84,7 +83,7 @@ class Ceremony:
             outcome = f"refused: {error}"
             raise
         finally:
-            self._minute(custodian, medium.number, time_in, (left or self._hsm.now)(), outcome)
+            self._minute(custodian, medium.number, time_in, self._hsm.now(), outcome)
         self._components[custodian] = component
         return component.check_value
 

@@ -24,9 +24,13 @@ class Clock:
     """The time of a workshop."""
 
     now: datetime = START
+    step: timedelta = timedelta()
+    """What passes whenever somebody looks."""
 
     def __call__(self) -> datetime:
-        return self.now
+        seen = self.now
+        self.now += self.step
+        return seen
 
     def pass_by(self, **time: float) -> None:
         """Let time pass."""

@@ -1,6 +1,6 @@
 """Ceremonies: components under dual control, media with PINs, minutes."""
 
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from terminal.keymanagement.kinds import (
     Usage,
     check_value,
 )
-from tests.terminal.keymanagement.desk import BANKER, DEPARTMENT, Clock, Desk
+from tests.terminal.keymanagement.desk import BANKER, DEPARTMENT, Desk
 
 KMC = KeySpec("kmc new", Level.BANK, Usage.PERSONALISATION, Algorithm.TDES, 16)
 NAMES = ("Custodian Wang", "Custodian Li", "Custodian Zhang")
@@ -178,15 +178,10 @@ def test_splitting() -> None:
 
 def test_minutes(desk: Desk, bank: PartyHsm, tmp_path: Path) -> None:
     """PERSO-120: each access is in the minutes with date, time in and out, purpose and signatures, refused ones too."""
-    clock: Clock = desk.clock
     first, second = media(tmp_path)
     ceremony = Ceremony(bank, BANKER, KMC, "new KMC")
-
-    def leave() -> datetime:
-        clock.pass_by(minutes=10)
-        return clock.now
-
-    ceremony.give(NAMES[0], first, PINS[0], leave)
+    desk.clock.step = timedelta(minutes=10)
+    ceremony.give(NAMES[0], first, PINS[0])
     with pytest.raises(ComponentRefused):
         ceremony.give(NAMES[1], second, "000000")
     ceremony.give(NAMES[1], second, PINS[1])
@@ -196,7 +191,7 @@ def test_minutes(desk: Desk, bank: PartyHsm, tmp_path: Path) -> None:
     assert one.signatures == (NAMES[0], BANKER.name)
     assert (one.component, one.custodian, one.purpose, one.outcome) == (1, NAMES[0], "new KMC", "component taken")
     assert wrong.outcome.startswith("refused: wrong PIN")
-    assert (two.time_in, two.custodian) == ("2026-11-23T09:10:00", NAMES[1])
+    assert (two.time_in, two.time_out, two.custodian) == ("2026-11-23T09:40:00", "2026-11-23T09:50:00", NAMES[1])
 
 
 def test_minutes_are_kept_until_the_key_ends(bank: PartyHsm, tmp_path: Path) -> None:

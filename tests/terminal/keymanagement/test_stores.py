@@ -124,6 +124,18 @@ def test_states_follow_their_table(store: KeyStore) -> None:
         store.use("DESTROYED ACTIVE", bytes, 1)
 
 
+def test_a_destroyed_value_is_gone(store: KeyStore) -> None:
+    """What was destroyed stands nowhere any more, sealed or not; the line about it stays."""
+    gone = bytes(range(100, 116))
+    store.add(new(value=gone), NOW)
+    assert gone.hex().encode() in store.content()
+    store.change("kmc", 2, KeyState.DESTROYED, NOW)
+    assert gone.hex().encode() not in store.content()
+    found = store.find("kmc", 2)
+    assert found is not None
+    assert (found.state, found.destroyed) == (KeyState.DESTROYED, NOW)
+
+
 def test_versions(store: KeyStore) -> None:
     """A new version retires the one before it, which can still be used by its number; nothing stands twice."""
     info = store.add(new(value=bytes(16)), NOW)
