@@ -1,5 +1,6 @@
 """The validity check (有效性检查): is this a card that the terminal serves? (SSC part 7 §5.4, TRM-052 to TRM-057)"""
 
+from dataclasses import replace
 from datetime import date
 
 from cardsim.decode.values import bcd_digits, gbk_text
@@ -57,7 +58,9 @@ def ask_host(session: SocialSession) -> Flow[None]:
         Stopped: lost, cancelled, blacklisted, or refused.
     """
     step = "host"
-    answer = yield from ask_social_host(CheckCard(session.social_card))
+    # With the chip's own serial number: a body that was wasted has the data of the card that was made in its place.
+    card = replace(session.social_card, historical=session.historical)
+    answer = yield from ask_social_host(CheckCard(card))
     if answer is None:
         yield from report(step, Mark.INFO, "the host was not reached")
         return

@@ -112,7 +112,7 @@ def find_card(desk: Desk, card: SocialCard) -> CardRow | None:
     what its keys are derived from.
 
     Raises:
-        Refusal: card number or holder are others than in the register.
+        Refusal: card number, holder or chip are others than in the register.
     """
     identification = card.identification.hex().upper()
     row = stored_card(desk, identification)
@@ -124,6 +124,8 @@ def find_card(desk: Desk, card: SocialCard) -> CardRow | None:
         assert row is not None
     if card.number not in ("", row.number):
         raise Refusal(Code.DOES_NOT_FIT, "the card number is not that of the identification code")
+    if card.historical and row.historical not in ("", card.historical.hex().upper()):
+        raise Refusal(Code.DOES_NOT_FIT, "the chip is another one than that of the card")
     row = _with_derivation(desk, _with_holder(desk, row, card), card)
     if row.state is CardState.VALID and listed(desk, row.identification, row.number):
         return replace(row, state=CardState.BLACKLISTED)

@@ -6,12 +6,13 @@ import pytest
 
 from terminal.hosts.bank.tables import AccountState
 from terminal.hosts.bank.tables import CardState as HostState
+from terminal.hosts.social.codes import Code
 from terminal.hosts.social.register import cards
 from terminal.management.bank.activation import Kept, Place, kept_of
 from terminal.management.department import orders
 from terminal.management.machines import OrderState, Standing
 from terminal.management.records import STAGES, Document, LifeError, Stage
-from terminal.messages.social import CardState, CheckCard, SocialCard
+from terminal.messages.social import CardState, CheckCard, Refused, SocialCard
 from terminal.perso.parties import Party
 from terminal.perso.records import Batch, CardResult, OrderKind
 from tests.terminal.management.life import INITIAL, KEPT, PIN, Life, application, feedback_of, person_of
@@ -237,22 +238,30 @@ def test_delivery_is_seen_at_both(life: Life) -> None:
 
 
 def test_a_waste_card_is_in_no_register(life: Life) -> None:
-    """PERSO-154: a card that was wasted is on no list of issued cards, so that terminals refuse it; the card that was
-    made for the same order in its place is."""
+    """PERSO-154: a card that was wasted is on no list of issued cards, so that a terminal that asks is told so; it is
+    not taken for the card that was made in its place either, which has the same data in another chip."""
     life.order(1)
     (batch,) = life.department.send_out()
     (record,) = life.open_accounts(batch)
     life.bank.take_records([record])
-    waste = replace(feedback_of(record, CardResult.WASTE), reason="no answer to reset")
+    good = feedback_of(record)
+    waste = replace(good, result=CardResult.WASTE, reason="no answer to reset", historical="00814A4446866051010000FFFF")
     assert life.department.take_feedback([waste]) == 0
-    card = SocialCard(bytes.fromhex(waste.identification), waste.card_number)
+    chips = {one: bytes.fromhex(one.historical) for one in (waste, good)}
+    card = SocialCard(bytes.fromhex(waste.identification), waste.card_number, historical=chips[waste])
     answer = life.department.handle(CheckCard(card))
     assert getattr(answer, "state", None) is CardState.UNKNOWN
-    assert life.department.take_feedback([feedback_of(record), feedback_of(record)]) == 1
-    assert life.department.take_feedback([feedback_of(record)]) == 0
+    assert life.department.take_feedback([good, good]) == 1
+    assert life.department.take_feedback([good]) == 0
     assert life.seen(record.order) is CardState.INACTIVE
-    happened = life.department.history(record.order)
-    assert [one.event for one in happened] == ["waste"]
+    life.department.deliver([record.order], "clerk")
+    life.department.hand_over(record.order, Document(person_of(1)), by="clerk")
+    refused = life.department.handle(CheckCard(card))
+    assert isinstance(refused, Refused)
+    assert refused.code == Code.DOES_NOT_FIT
+    served = life.department.handle(CheckCard(replace(card, historical=chips[good])))
+    assert getattr(served, "state", None) is CardState.VALID
+    assert life.department.history(record.order)[0].event == "waste"
 
 
 @pytest.mark.parametrize("place", Place)
