@@ -96,7 +96,7 @@ def terminal_accepted(rules: Rules, kind: TerminalKind, passed: frozenset[Author
 
 
 def refusals(
-    rules: Rules, issue: Issue, today: date, makers: Mapping[Side, Maker], mode: Mode, historical: bytes
+    rules: Rules, issue: Issue, today: date, makers: Mapping[Side, Maker], mode: Mode, historical: bytes | None = None
 ) -> tuple[Refusal, ...]:
     """All that stands against making cards today; nothing where they may be made.
 
@@ -106,15 +106,23 @@ def refusals(
         today: the day of the run.
         makers: who makes each side; the same body twice in centralised mode.
         mode: how they are made.
-        historical: historical bytes of the card bodies.
+        historical: historical bytes of the card bodies, where they are known.
     """
     found = [
         conforms(issue.product),
         permitted(rules, issue.product, today),
         approved(rules, issue, today),
-        registered(rules, historical),
+        None if historical is None else registered(rules, historical),
         *(qualified(maker, mode, side) for side, maker in makers.items()),
     ]
     if mode is Mode.CENTRALISED and len({maker.code for maker in makers.values()}) > 1:
         found.append(Refusal("PERSO-076", "in centralised mode one body makes both applications"))
     return tuple(dict.fromkeys(refusal for refusal in found if refusal is not None))
+
+
+def run_refusals(rules: Rules, county: str, sides: tuple[Side, ...], today: date) -> tuple[Refusal, ...]:
+    """All that stands against a run that makes these sides of a county's cards; product and makers are the rules'."""
+    issue = Issue(rules.products[rules.issuer.product], rules.issuer.design, county, rules.issuer.bin)
+    makers = {side: rules.makers[rules.personalisation.maker(side)] for side in sides}
+    mode = Mode.CENTRALISED if len(sides) > 1 else Mode.STEPWISE
+    return refusals(rules, issue, today, makers, mode)

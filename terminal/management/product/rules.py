@@ -22,10 +22,16 @@ _Row = TypeVar("_Row")
 
 @dataclass(frozen=True, slots=True)
 class Personalisation:
-    """How cards are made where nothing else is agreed."""
+    """How cards are made where nothing else is agreed, and the codes of those who make each application."""
 
     mode: Mode = Mode.CENTRALISED
     link: Link = Link.CARD
+    social: str = "maker"
+    finance: str = "maker"
+
+    def maker(self, side: Side) -> str:
+        """Who makes a side, by code."""
+        return self.social if side is Side.SOCIAL else self.finance
 
 
 class Late(enum.Enum):
@@ -345,6 +351,9 @@ def _check(rules: Rules, where: str) -> None:
     for place, name in (*named, ("issuer", rules.issuer.product)):
         if name not in rules.products:
             raise UsageError(f"{where}: {place}: there is no product {name}")
+    for side in Side:
+        if rules.personalisation.maker(side) not in rules.makers:
+            raise UsageError(f"{where}: personalisation: there is no maker {rules.personalisation.maker(side)}")
     if rules.transition.stage not in rules.stages:
         raise UsageError(f"{where}: transition: there is no stage {rules.transition.stage}")
     if missing := [kind.value for kind in TerminalKind if kind not in rules.terminals]:

@@ -11,6 +11,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from terminal.hosts.books import transact
+from terminal.management.product.approvals import run_refusals
+from terminal.management.product.words import Side
 from terminal.perso.data.codec import from_json, to_json
 from terminal.perso.data.document import write_batch
 from terminal.perso.production.log import note
@@ -54,7 +56,8 @@ def take_batch(
         operator: who opens it; cleared (PERSO-132).
 
     Raises:
-        ProductionRefused: the person may not, or another batch of that name has come before.
+        ProductionRefused: the person may not, a rule of the product forbids it, or another batch of that name has come
+            before.
     """
     person, name = plant.cleared(operator, Role.OPERATOR), production_name(batch.name, step)
     digest, time = hashlib.sha256(write_batch(batch)).hexdigest(), plant.now()
@@ -66,6 +69,7 @@ def take_batch(
             if (known.digest, known.step) != (digest, step.value):
                 raise ProductionRefused(f"another batch {name} has come before; a batch's name is used once")
             return Taken(name, new=False)
+        _demand_allowed(plant, batch, step)
         row = {
             "name": name, "applied": batch.applied, "city": batch.city, "county": batch.county,
             "step": step.value, "last": int(last), "seed": seed, "digest": digest, "requests": len(batch.records),
@@ -79,6 +83,14 @@ def take_batch(
         return Taken(name, new=True)
 
     return transact(plant.books, take)
+
+
+def _demand_allowed(plant: Plant, batch: Batch, step: Step) -> None:
+    """Product, approvals and makers allow the run today (docs/product.md)."""
+    sides = tuple(Side(name) for name in step.applications)
+    found = run_refusals(plant.product, batch.county, sides, plant.clock().date())
+    if found:
+        raise ProductionRefused(f"batch {batch.name}: {'; '.join(map(str, found))}")
 
 
 def _jobs(connection: Connection, batch: Batch, step: Step, time: str) -> None:

@@ -4,11 +4,16 @@ The list goes to the bank, which checks it against the log that it has. From the
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Final
 
 from sqlalchemy import Connection, select
 
 from terminal.hosts.books import transact
+from terminal.management.product.rules import Product
+from terminal.management.product.transition import stripe_data, stripe_place
+from terminal.management.product.words import Stripe
 from terminal.perso.data.document import write_feedback
 from terminal.perso.production.audit import audit_documents
 from terminal.perso.production.intake import unpack_record
@@ -35,9 +40,10 @@ from terminal.perso.production.tables import (
     LogEvent,
 )
 from terminal.perso.production.task import Step
-from terminal.perso.records import CardResult, Feedback
+from terminal.perso.records import CardRecord, CardResult, Feedback
 
 MAILING: Final = "cardterm-mailing"
+STRIPE: Final = "cardterm-stripe"
 VERSION: Final = 1
 
 
@@ -138,9 +144,15 @@ def _write_files(plant: Plant, connection: Connection, batch: BatchRow, paper: P
         content = write_feedback(_feedback(connection, batch, paper, Step(side)))
         plant.write(connection, batch.name, f"{batch.name}.feedback-{side}.json", content, personal=True)
     if batch.last:
-        notice = {"number": plant.notice.number, "lines": plant.notice.lines}
+        notice = {"number": plant.product.notice.number, "lines": plant.product.notice.lines}
         mailing = document(MAILING, {"notice": notice, "cards": _mailing(connection, batch)})
         plant.write(connection, batch.name, f"{batch.name}.mailing.json", mailing, personal=True)
+    product = plant.product.products[plant.product.issuer.product]
+    if product.stripe is not Stripe.NONE and Step.FINANCE.value in batch.step.applications:
+        place = stripe_place(plant.product, product)
+        cards = _stripes(connection, batch, product)
+        stripes = document(STRIPE, {"place": None if place is None else asdict(place), "cards": cards})
+        plant.write(connection, batch.name, f"{batch.name}.stripe.json", stripes, personal=True)
     audits = "".join(json.dumps(card) + "\n" for card in audit_documents(connection, batch.name))
     plant.report(connection, batch.name, f"{batch.name}.audit.jsonl", audits.encode())
 
@@ -191,11 +203,23 @@ def _feedback(connection: Connection, batch: BatchRow, paper: ProductionList, si
 
 def _mailing(connection: Connection, batch: BatchRow) -> list[dict[str, str]]:
     """For each good card: to whom it goes, and through which unit. No number of it, and no PIN."""
+    found: list[dict[str, str]] = []
+    for order, unit, record in _good(connection, batch):
+        name = record.social.name if record.social is not None else record.bank.name if record.bank is not None else ""
+        found.append({"order": order, "unit": unit, "name": name})
+    return found
+
+
+def _stripes(connection: Connection, batch: BatchRow, product: Product) -> list[dict[str, str]]:
+    """The stripe-encoding data of each good card of a product that has a stripe (D26)."""
+    records = (record.bank for _, _, record in _good(connection, batch))
+    stripes = (stripe_data(product, bank) for bank in records if bank is not None)
+    return [asdict(stripe) for stripe in stripes if stripe is not None]
+
+
+def _good(connection: Connection, batch: BatchRow) -> Iterator[tuple[str, str, CardRecord]]:
+    """Order, unit and record of each good card, in the order of the batch."""
     good = JOBS.c.batch == batch.name, JOBS.c.state == JobState.GOOD.value
     wanted = select(JOBS.c.order, JOBS.c.unit, JOBS.c.record).where(*good).order_by(JOBS.c.position)
-    found: list[dict[str, str]] = []
     for row in connection.execute(wanted):
-        record = unpack_record(row.record or b"")
-        name = record.social.name if record.social is not None else record.bank.name if record.bank is not None else ""
-        found.append({"order": row.order, "unit": row.unit, "name": name})
-    return found
+        yield row.order, row.unit, unpack_record(row.record or b"")

@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select
 
 from terminal.hosts.books import transact
-from terminal.management.product.rules import Notice, rules_of
+from terminal.management.product.rules import Rules as ProductRules
+from terminal.management.product.rules import rules_of
 from terminal.perso.parties import Party
 from terminal.perso.production.log import LogReceiver, note, send_log
 from terminal.perso.production.platform import BankPlatform, open_platform
@@ -32,14 +33,14 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """The site. `folder` has cards, lists and reports; `notice` goes with each card to its holder."""
+    """The site. `folder` has cards, lists and reports; `product` tells what may be made."""
 
     books: Engine
     clock: Callable[[], datetime]
     rules: Rules
     folder: Path
     bank: BankPlatform
-    notice: Notice
+    product: ProductRules
 
     def now(self) -> str:
         """The time as it is written into books."""
@@ -87,8 +88,8 @@ def open_plant(workshop: Workshop) -> Plant:
         UsageError: books or rules cannot be read.
     """
     books = workshop.books(Party.MAKER, METADATA)
-    notice = rules_of(workshop.settings).notice
-    return Plant(books, workshop.clock, load_rules(workshop.settings), workshop.folder, open_platform(workshop), notice)
+    rules, product = load_rules(workshop.settings), rules_of(workshop.settings)
+    return Plant(books, workshop.clock, rules, workshop.folder, open_platform(workshop), product)
 
 
 def batch_row(connection: Connection, name: str) -> BatchRow:

@@ -27,6 +27,7 @@ def test_a_section_of_a_workshop_takes_the_place_of_the_projects() -> None:
         ('[[fee]]\nkinds = ["first", "first"]\namount = 0', "fee: .*is there twice"),
         ('[[uncovered]]\narea = "51x"\nserved_by = "510000"', "uncovered: 51x is no beginning of an area code"),
         ('[issuer]\nbin = "621467"\nproduct = "gold"\ndesign = "debit-1"', "issuer: there is no product gold"),
+        ('[personalisation]\nsocial = "x"', "personalisation: there is no maker x"),
         ("[transition]\nstage = 4\nallowed = true", "transition: there is no stage 4"),
         ('[[terminal]]\nkind = "full"\nneeds = ["ministry"]', "terminal: there is no row for social"),
         ("[report]\nfirst = 2011-01-01\ndue_day = 31", "report: due_day is a day from 1 to 28"),
