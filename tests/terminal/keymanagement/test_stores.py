@@ -25,8 +25,10 @@ from terminal.keymanagement.kinds import (
     Usage,
     check_value,
 )
+from terminal.keymanagement.management import KeyManagement
 from terminal.keymanagement.sealing import KeyHolder, Passphrase, WrongSecret
 from terminal.keymanagement.store import KeyStore, NewKey
+from terminal.perso.workshop import Workshop
 from tests.terminal.keymanagement.desk import BANKER, DEPARTMENT, Desk
 
 PLACE = Place(Role.BANK, "621467")
@@ -235,6 +237,21 @@ def test_names(store: KeyStore, name: str) -> None:
         with pytest.raises(KeyManagementError, match="a person's name"):
             Officer(person, Role.BANK)
     assert Officer("王五", Role.BANK).name == "王五"
+
+
+def test_each_store_with_its_passphrase(tmp_path: Path) -> None:
+    """Stores may open with a passphrase each; the one of another store opens nothing."""
+    words = {PLACE: Passphrase("of the bank", 2), MINISTRY: Passphrase("of the ministry", 2)}
+    with Workshop(tmp_path) as workshop:
+        with KeyManagement(workshop, opener=words.__getitem__) as management:
+            for place in words:
+                management.create(place)
+        with KeyManagement(workshop, opener=words.__getitem__) as management:
+            assert management.hsm(PLACE).inventory(BANKER) == ()
+        with KeyManagement(workshop, opener=lambda _: words[MINISTRY]) as management:
+            with pytest.raises(WrongSecret):
+                management.hsm(PLACE)
+            assert management.hsm(MINISTRY).known() == ()
 
 
 def test_two_programs_at_one_store(desk: Desk) -> None:
