@@ -4,16 +4,17 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from cardsim.commandline import Exit
 from terminal.cli.output import to_json
 from terminal.errors import UsageError, output_path
+from terminal.perso.data.build import Read
 from terminal.perso.data.document import check_heading, write_applications, write_batch
 from terminal.perso.data.finance import read_records, record_problems
 from terminal.perso.data.layouts import FileKind
 from terminal.perso.data.reading import Mistake, Reading, joint_expiry, read_file
-from terminal.perso.data.samples import applications
+from terminal.perso.data.samples import applications, cards
 from terminal.perso.data.writing import write_file
 from terminal.perso.records import BankRecord, Batch, CardRecord, SocialRecord
 from terminal.perso.workshop import Workshop
@@ -87,21 +88,45 @@ def _write(path: Path, content: bytes) -> None:
 def _samples(arguments: argparse.Namespace) -> int:
     if min(arguments.count, arguments.wrong, arguments.duplicates) < 0:
         raise UsageError("--count, --wrong and --duplicates are not negative")
-    made = applications(
-        arguments.seed,
-        arguments.count,
-        wrong=arguments.wrong,
-        duplicates=arguments.duplicates,
-        photos=not arguments.no_photos,
-    )
-    out = Path(arguments.out)
-    write_file(out, made.applications, FileKind.APPLICATIONS, encoding=arguments.to, chinese=arguments.chinese)
-    counts = {"applications": len(made.applications), "wrong": len(made.wrong), "duplicates": len(made.duplicates)}
+    out, kind = Path(arguments.out), FileKind(arguments.kind)
+    records = _invented(arguments, kind)
+    write_file(out, records, kind, encoding=arguments.to, chinese=arguments.chinese)
+    counts = {"wrong": arguments.wrong, "duplicates": arguments.duplicates}
     if arguments.json:
-        _print({"verdict": "passed", "word": "samples", "file": str(out), **counts})
+        _print(
+            {
+                "verdict": "passed",
+                "word": "samples",
+                "file": str(out),
+                "kind": kind.value,
+                "rows": len(records),
+                **counts,
+            }
+        )
     else:
-        sys.stdout.write(f"{out}: " + ", ".join(f"{number} {what}" for what, number in counts.items()) + "\n")
+        told = "".join(f", {number} {what}" for what, number in counts.items() if number)
+        sys.stdout.write(f"{out}: {len(records)} {kind.value}{told}\n")
     return Exit.OK
+
+
+def _invented(arguments: argparse.Namespace, kind: FileKind) -> Sequence[Read]:
+    """Records of a kind; those of one seed are of the same persons."""
+    seed, count, photos = arguments.seed, arguments.count, not arguments.no_photos
+    if kind is FileKind.APPLICATIONS:
+        made = applications(seed, count, wrong=arguments.wrong, duplicates=arguments.duplicates, photos=photos)
+        return made.applications
+    if arguments.wrong or arguments.duplicates:
+        raise UsageError("--wrong and --duplicates are for applications")
+    found = cards(seed, count, photos=photos and kind is not FileKind.BANK)
+    match kind:
+        case FileKind.SOCIAL:
+            return [card.social for card in found if card.social is not None]
+        case FileKind.BANK:
+            return [card.bank for card in found if card.bank is not None]
+        case FileKind.MATCHED:
+            return found
+        case _:
+            assert_never(kind)
 
 
 def _records(arguments: argparse.Namespace) -> int:

@@ -9,12 +9,13 @@ XML    a root with an element for each record, and in it one for each column; on
 import csv
 import io
 import json
+import math
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -26,8 +27,8 @@ from terminal.perso.data.layouts import SEPARATOR
 FORMATS: Final = ("csv", "json", "xml", "xlsx")
 _SUFFIXES: Final = {".csv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".xml": "xml", ".xlsx": "xlsx"}
 _DELIMITERS: Final = ",;|\t"
-_EXACT_DIGITS: Final = 15
-"""Digits of a number that a spreadsheet keeps."""
+_MOST_EXACT: Final = 10**15
+"""A spreadsheet keeps 15 digits of a number."""
 _MOST_UNPACKED: Final = 512 * 1024 * 1024
 _XML_DECLARATION: Final = re.compile(r"\s*<\?xml[^>]*\?>")
 _XML_CODE_PAGE: Final = re.compile(rb"""^\s*<\?xml[^>]*encoding=["']([A-Za-z0-9._-]+)["']""")
@@ -170,7 +171,7 @@ def _read_json(text: str, name: str) -> tuple[list[Row], tuple[str, ...]]:
         line, counted = line + text.count("\n", counted, place), place
         try:
             found, place = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             where = line + text.count("\n", counted, error.pos) if isinstance(error, json.JSONDecodeError) else line
             raise DataError(f"{name}, line {where}: this is no JSON: {_reason(error)}") from error
         rows.append(_json_row(line, found))
@@ -192,7 +193,7 @@ def _after(pattern: re.Pattern[str], text: str, place: int) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else "too many brackets in each other"
+    return error.msg if isinstance(error, json.JSONDecodeError) else "it has too many brackets or digits in a row"
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -302,9 +303,9 @@ def _xlsx_cell(value: Any, place: str) -> Cell:
             return Cell(_split(value) if SEPARATOR in value else (value.strip(),), place)
         case datetime() | date():
             return Cell((f"{value:%Y%m%d}",), place)
-        case int() | float() if value == int(value) and len(str(abs(int(value)))) <= _EXACT_DIGITS:
+        case int() | float() if math.isfinite(value) and value == int(value) and abs(value) < _MOST_EXACT:
             return Cell((str(int(value)),), place)
         case int() | float():
             return Cell((), place, "the cell holds a number whose last digits a spreadsheet loses; format it as text")
-        case time() | _:
+        case _:
             return Cell((), place, "the cell holds no text; format the column as text")

@@ -17,11 +17,19 @@ from typing import Any, Final, assert_never
 
 from cardsim.resources import resource
 from terminal.perso.data.names import split_name, with_split_name
-from terminal.perso.data.numbers import person_number
+from terminal.perso.data.numbers import (
+    card_number,
+    expiry_of,
+    identification_code,
+    institution_code,
+    pan,
+    person_number,
+)
 from terminal.perso.data.pictures import MOST_BYTES, draw_photo
-from terminal.perso.records import Application, OrderKind, Text
+from terminal.perso.records import Application, BankRecord, CardRecord, Order, OrderKind, SocialRecord, Text
 
-_TODAY: Final = 2026
+_ISSUED: Final = "20261122"
+_TODAY: Final = int(_ISSUED[:4])
 """Ages are counted to this year, so that a seed gives the same persons in every year."""
 _PLACES: Final = 4
 """Every so many applications come with an employer's batch."""
@@ -94,6 +102,39 @@ def applications(
         {place: fault for place, (_, fault) in enumerate(entries) if fault is not None},
         frozenset(repeated),
     )
+
+
+def cards(seed: int, count: int, *, photos: bool = True) -> tuple[CardRecord, ...]:
+    """Both halves of cards for the good persons that `applications` gives of a seed.
+
+    Args:
+        seed: the same one gives the same cards.
+        count: how many.
+        photos: with photos.
+    """
+    people = applications(seed, count, photos=photos).applications
+    return tuple(_card(f"S{seed}-{number:06d}", number, one) for number, one in enumerate(people, 1))
+
+
+def _card(order: str, number: int, one: Application) -> CardRecord:
+    person = str(one.values["social_security_number"])
+    values: dict[str, Text] = {
+        **one.values,
+        "identification_code": identification_code(one.city, number),
+        "initialising_institution": institution_code(f"{one.city[:2]}0000", one.city, 1),
+        "issue_date": _ISSUED,
+        "expiry_date": expiry_of(_ISSUED),
+        "card_number": card_number(f"A{number:07d}"),
+    }
+    social = SocialRecord(
+        Order(order, one.kind, _ISSUED, person, one.city, one.county, one.unit), values, one.photo
+    )  # fmt: skip
+    outlet = next(county["outlet"] for county in _material()["county"] if county["code"] == one.county)
+    bank = BankRecord(
+        order=order, person=person, name=social.name, sex=social.text("sex"), pan=pan("001", number), psn="01",
+        account=f"6210{number:015d}", issued=_ISSUED, expires=expiry_of(_ISSUED), outlet=outlet,
+    )  # fmt: skip
+    return CardRecord(social, bank)
 
 
 def _faults(wrong: int | Mapping[Fault, int]) -> list[Fault]:

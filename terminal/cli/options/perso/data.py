@@ -41,11 +41,16 @@ def add_data(parser: Parser) -> None:
     batch.add_argument("--applied", metavar="DAY", default="", help="when it was applied for, as 20261122")
     batch.add_argument("--city", metavar="CODE", default="", help="area code of six digits")
     batch.add_argument("--county", metavar="CODE", default="", help="area code of six digits")
-    samples = add("samples", "write invented applications", "applications.csv --count 100 --wrong 5")
+    samples = add("samples", "write a file of invented persons", "applications.csv --count 100 --wrong 5")
+    samples.add_argument("--kind", choices=KINDS, default=KINDS[0], help="its layout (applications)")
     samples.add_argument("out", metavar="OUT", help="what is written; its ending says the format")
     samples.add_argument("--count", type=int, default=10, metavar="N", help="good ones (10)")
-    samples.add_argument("--wrong", type=int, default=0, metavar="N", help="as many more with a mistake each")
-    samples.add_argument("--duplicates", type=int, default=0, metavar="N", help="as many more of persons who are there")
+    samples.add_argument(
+        "--wrong", type=int, default=0, metavar="N", help="as many more applications with a mistake each"
+    )
+    samples.add_argument(
+        "--duplicates", type=int, default=0, metavar="N", help="as many more applications of the same persons"
+    )
     samples.add_argument("--seed", type=int, default=1, metavar="N", help="of all that is drawn by lot (1)")
     samples.add_argument("--no-photos", action="store_true", help="without photos")
     samples.add_argument("--to", choices=CODE_PAGES, default="utf-8", help="code page of OUT")

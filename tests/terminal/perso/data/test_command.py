@@ -11,7 +11,8 @@ from terminal.perso.data import encoding
 from terminal.perso.data.build import Read
 from terminal.perso.data.document import read_applications, read_batch
 from terminal.perso.data.layouts import FileKind
-from terminal.perso.data.samples import applications
+from terminal.perso.data.reading import read_file
+from terminal.perso.data.samples import applications, cards
 from terminal.perso.data.writing import write_file
 from terminal.perso.records import CardRecord
 from tests.terminal.perso.data.people import bank, card, social
@@ -39,6 +40,20 @@ def test_samples_are_what_the_seed_gives(tmp_path: Path, capsys: pytest.CaptureF
     made = applications(9, 6, wrong=3, duplicates=2)
     good = tuple(one for place, one in enumerate(made.applications) if place not in made.wrong)
     assert read_applications(out.read_bytes()) == good
+
+
+@pytest.mark.parametrize("kind", ["social", "bank", "matched"])
+def test_samples_of_cards(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A seed gives the same persons in all files, and each line is right."""
+    file = str(tmp_path / "x.xlsx")
+    assert main(["perso", "data", "samples", file, "--kind", kind, "--count", "4", "--seed", "9"]) == 0
+    assert main(["perso", "data", "check", file, "--kind", kind]) == 0
+    assert capsys.readouterr().out.endswith(f"x.xlsx: 4 {kind}: 4 good, 0 wrong\n")
+    found = read_file(Path(file), FileKind(kind))
+    wanted = {"social": [card.social for card in cards(9, 4)], "bank": [card.bank for card in cards(9, 4)]}
+    assert [good.record for good in found.good] == wanted.get(kind, list(cards(9, 4)))
+    persons = {one.values["social_security_number"] for one in applications(9, 4, photos=False).applications}
+    assert persons == {card.bank.person for card in cards(9, 4, photos=False) if card.bank is not None}
 
 
 @pytest.mark.parametrize("kind", ["social", "bank", "matched"])
@@ -96,6 +111,7 @@ def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         (("check", str(file), "--kind", "bank"), "not known in a file of bank data"),
         (("check", str(file), "--kind", "social", "--encoding", "gbk"), "gb18030"),
         (("samples", str(file), "--count", "-1"), "not negative"),
+        (("samples", str(file), "--kind", "bank", "--wrong", "1"), "are for applications"),
         (("records", str(tmp_path / "none"), "--afl", ""), "No such file"),
         (("records", str(file), "--afl", "x"), "no hex"),
         (("records", str(binary), "--afl", ""), "not UTF-8"),

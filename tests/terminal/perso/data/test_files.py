@@ -152,12 +152,13 @@ def test_a_workbook_of_a_spreadsheet() -> None:
     under["pan"].value = 6214670010000000017
     under["psn"].value = 1
     under["outlet"].value = True
+    under["account"].value = float("nan")
     sheet.cell(2, len(headers) + 3).value = None
     file = io.BytesIO()
     book.save(file)
     found = read_data(file.getvalue(), "x.xlsx", FileKind.BANK)
     places = {mistake.column: (mistake.cell, mistake.problem) for mistake in found.mistakes}
-    assert set(places) == {"pan", "psn", "outlet"}
+    assert set(places) == {"pan", "psn", "outlet", "account"}
     assert places["pan"][0] == under["pan"].coordinate
     assert "loses" in places["pan"][1]
     assert "leading zeros" in places["psn"][1]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from terminal.perso.data.encoding import decode
@@ -181,6 +182,7 @@ def _fields(record: BankRecord) -> dict[str, str]:
         ("x.json", b"[{}", "comma"),
         ("x.json", b"[{}] x", "behind it"),
         ("x.json", b"[" + b'{"a":' * 5000, "no JSON"),
+        ("x.json", b'[{"a": ' + b"1" * 5000 + b"}]", "too many brackets or digits"),
         ("x.xml", b"<a><b></a>", "line 1: this is no XML"),
         ("x.xml", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "document types"),
         ("x.xml", b'<?xml version="1.0" encoding="big5"?><a/>', "big5 is not read"),
@@ -292,3 +294,22 @@ def test_halves_stay_apart() -> None:
     assert isinstance(found, CardRecord)
     assert isinstance(found.social, SocialRecord)
     assert "pan" not in found.social.values
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=40))
+def test_any_workbook(place: int, spoilt: bytes) -> None:
+    """A workbook with other bytes in its parts: one sentence or a reading."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(_WORKBOOK)) as old, zipfile.ZipFile(file, "w") as new:
+        for entry in old.namelist():
+            content = bytearray(old.read(entry))
+            at = place % len(content)
+            if entry.endswith(("sheet1.xml", "workbook.xml")):
+                content[at : at + len(spoilt)] = spoilt
+            new.writestr(entry, content)
+    with suppress(DataError):
+        read_data(file.getvalue(), "x.xlsx", FileKind.BANK)
+
+
+_WORKBOOK: bytes = write_data("x.xlsx", [bank(1)])
