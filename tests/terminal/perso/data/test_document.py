@@ -27,6 +27,8 @@ from terminal.perso.records import (
     OrderKind,
     SocialRecord,
 )
+from tests.docs.console import ROOT
+from tests.docs.validator import problems
 
 ORDER = Order("519900-2026-000001", OrderKind.FIRST, "20261122", "519900198506170017", "519900", "519902", "51990200")
 SOCIAL = SocialRecord(ORDER, {"name": "买买提·㐂", "sex": "1", "degree_code": ("402", "")}, b"\xff\xd8\x00")
@@ -44,6 +46,13 @@ def test_batch() -> None:
     data = write_batch(BATCH)
     assert read_batch(data) == BATCH
     assert write_batch(read_batch(data)) == data
+
+
+def test_the_schema_of_a_batch() -> None:
+    """PERSO-072: what parties exchange follows docs/json, and what it does not have is refused there too."""
+    schema = json.loads((ROOT / "docs" / "json" / "cardterm-batch.schema.json").read_text(encoding="utf8"))
+    assert problems(json.loads(write_batch(BATCH)), schema) == []
+    assert problems(json.loads(_changed(lambda document: document["batch"]["records"][0].pop("bank"))), schema)
 
 
 def test_applications_and_feedback() -> None:
