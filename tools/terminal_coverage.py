@@ -1,4 +1,4 @@
-"""Which test or case shows which requirement of the terminals, the interface, the hosts and the scheme.
+"""Which test or case shows which requirement of terminals, interface, hosts, scheme, and the making of cards.
 
     python tools/terminal_coverage.py                 a line for each catalogue: shown, with a reason, missing
     python tools/terminal_coverage.py KRN-CVM API-1   the requirements of these prefixes, and what shows each
@@ -30,12 +30,18 @@ _MORE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its file, its title, and the prefix of the ids that it is about."""
+    """One page: its file, its title, and the prefix of the ids that it is about, perhaps from one of them on."""
 
     file: str
     title: str
     prefix: str
     text: str
+    first: str = ""
+
+    @property
+    def items(self) -> list[Requirement]:
+        """The requirements that it is about."""
+        return [item for item in of_prefix(self.prefix) if item.id >= self.first]
 
 
 PAGES: Final = (
@@ -45,6 +51,14 @@ PAGES: Final = (
     Page("coverage-interface.md", "Coverage of the national interface", "API-", "The functions of 38号文."),
     Page("coverage-kernel.md", "Coverage of the payment terminal", "KRN-", "The PBOC contact kernel and its devices."),
     Page("coverage-scheme.md", "Coverage of the scheme", "SCHEME-", "The scheme that joins both sides (003)."),
+    Page(
+        "coverage-personalisation.md",
+        "Coverage of personalisation",
+        "PERSO-",
+        "The making of cards from data files; what is about the card itself stands in "
+        "[coverage-card.md](coverage-card.md).",
+        "PERSO-053",
+    ),
 )
 
 
@@ -115,7 +129,7 @@ def shown(name: str) -> list[str]:
 
 def missing() -> list[str]:
     """Requirements of the pages that nothing shows, and that no reason excuses."""
-    wanted = (item.id for page in PAGES for item in of_prefix(page.prefix))
+    wanted = (item.id for page in PAGES for item in page.items)
     return [name for name in wanted if not shown(name) and name not in reasons()]
 
 
@@ -132,7 +146,7 @@ def problems() -> list[str]:
 
 def page_text(page: Page, notice: str) -> str:
     """The whole of one page."""
-    items = of_prefix(page.prefix)
+    items = page.items
     rows = [item for item in items if shown(item.id)]
     rest = [item for item in items if not shown(item.id)]
     total = f"{page.text} {len(items)} requirements (`{items[0].id}` to `{items[-1].id}`): {len(rows)} are shown by"
@@ -157,9 +171,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("prefix", nargs="*", help="prefixes of requirements to be listed")
     parser.add_argument("--missing", action="store_true", help="list only those that nothing shows")
     asked = parser.parse_args(argv)
-    prefixes = asked.prefix or [page.prefix for page in PAGES]
-    for prefix in prefixes:
-        items = of_prefix(prefix)
+    wanted = {prefix: of_prefix(prefix) for prefix in asked.prefix} or {page.prefix: page.items for page in PAGES}
+    for prefix, items in wanted.items():
         open_ = [item for item in items if not shown(item.id) and item.id not in reasons()]
         if asked.prefix or asked.missing:
             for item in open_ if asked.missing else items:
@@ -169,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{prefix}: {len(items)} requirements, {len(open_)} missing, {reasoned} with a reason")
     for line in problems():
         print(line)
-    return 1 if problems() or any(name.startswith(tuple(prefixes)) for name in missing()) else 0
+    return 1 if problems() or any(name.startswith(tuple(wanted)) for name in missing()) else 0
 
 
 if __name__ == "__main__":
