@@ -29,6 +29,8 @@ _ADF: Final = 0xADF1
 _LOG: Final = 0xEF0B
 _DAC: Final = b"\xda\xc0"
 _TRACK2_LENGTH: Final = 19
+_NAME, _LONG_NAME = 26, 45
+"""Bytes that a name may have in 5F20 and in 9F0B."""
 _SIGNATURES: Final = {"debit": (0x0203, 0x0204), "cash": (0x0206, 0x0207)}
 """Records of each path with the signed static data and the ICC certificate (pboc fact sheet §4.3)."""
 _ICC_KEY: Final = 0x0205
@@ -169,7 +171,7 @@ class PseMaker:
         parts = {"debit": signed_part("debit"), "cash": signed_part("cash") + ber(0x9F74, b"ECC001")}
         records = {
             0x0101: ber(0x57, bytes.fromhex(track2)) + ber(0x5F34, bytes.fromhex(card.psn)),
-            0x0102: ber(0x5F20, card.holder.encode("gbk")) + ber(0x9F61, card.person_number.encode("ascii"))
+            0x0102: holder_name(card.holder) + ber(0x9F61, card.person_number.encode("ascii"))
             + ber(0x9F62, b"\0"),
             **self._certificates(card, {path: parts[path] for path in self._paths}),
             0x0301: parts["debit"],
@@ -196,6 +198,14 @@ class PseMaker:
                     ber(0x9F47, icc.exponent) + ber(0x9F48, icc.remainder) + ber(0x9F49, self._hex("ddol"))
                 )
         return dict(sorted(records.items()))
+
+
+def holder_name(name: str) -> bytes:
+    """The cardholder's name in GBK: 5F20 up to 26 bytes, 9F0B above; of more than 45 the characters that fit."""
+    raw = name.encode("gbk")
+    if len(raw) <= _NAME:
+        return ber(0x5F20, raw)
+    return ber(0x9F0B, raw[:_LONG_NAME].decode("gbk", "ignore").encode("gbk"))
 
 
 def _digits(number: str) -> bytes:

@@ -12,10 +12,11 @@ from cardsim.crypto import oda
 from cardsim.crypto.rsa import RsaPublicKey
 from cardsim.crypto.social import Suite
 from cardsim.iso7816.card import Card
-from cardsim.iso7816.tlv import find, parse_simple, walk
+from cardsim.iso7816.tlv import ber, find, parse_simple, walk
 from cardsim.keyfile import KeyFile
 from cardsim.making import demo
 from cardsim.making.card import activate, make_card
+from cardsim.making.pse import holder_name
 from cardsim.making.station import MakingError
 from cardsim.making.structure import OFFLINE_PIN_SUFFIX, load_profile, profile_names
 from tests.cards import AID, PIN, Bench, blank, card, master_keys, of_cells, secrets, unhex
@@ -311,3 +312,12 @@ def test_person_stands_on_both_sides() -> None:
     person = demo.demo(1)
     assert record[0x9F61].decode() == person.values["social_security_number"]
     assert record[0x5F20].decode("gbk") == person.name
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "length"),
+    [("张三", "5F20", 4), ("张" * 13, "5F20", 26), ("张" * 14, "9F0B", 28), ("张" * 25, "9F0B", 44)],
+)
+def test_long_names_of_holders(name: str, tag: str, length: int) -> None:
+    """A name of more than 26 bytes stands in 9F0B, with the characters that fit into 45 (pboc fact sheet §1.5)."""
+    assert holder_name(name) == ber(int(tag, 16), name.encode("gbk")[:length])
