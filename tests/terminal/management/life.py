@@ -1,11 +1,12 @@
 """Department and bank with their services, a clock that tests set, and a line between them."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from cardsim.keyfile import BankKeys
 from terminal.hosts.bank import accounts
@@ -18,6 +19,7 @@ from terminal.hosts.hsm import Hsm
 from terminal.hosts.social.host import SocialSecurityHost
 from terminal.management.bank.activation import Kept, Place
 from terminal.management.bank.service import CardPlatform
+from terminal.management.department import orders
 from terminal.management.department.service import CardManagement
 from terminal.management.records import Card, Document, Stage
 from terminal.management.settings import Settings, read_settings
@@ -42,6 +44,18 @@ CITY, COUNTY, UNIT, OUTLET = "510100", "510104", "U01", "001"
 KEPT: Final = Kept({"telephone": "13800000000"}, b"copy of the identity card", b"signature")
 MODE_2: Final = read_settings({"life": {"mode": 2}}, "test")
 _KEYS: Final = BankKeys(mdk_ac=b"A" * 16, mdk_mac=b"M" * 16, mdk_enc=b"E" * 16)
+
+
+_MADE: Final[dict[tuple[str, int, str], tuple[str, bytes, bytes]]] = {}
+"""The order of a card, and the books of department and bank, by what was made."""
+
+
+def _raw(books: Engine) -> sqlite3.Connection:
+    """The one connection of books in memory."""
+    with books.connect() as connection:
+        raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
 
 
 def person_of(number: int) -> str:
@@ -146,6 +160,25 @@ class Life:
 
     def issue(self, number: int = 1) -> str:
         """The order of a card that its holder has, with an account that is not activated."""
+        return self._made_once("issued", number, self._issue)
+
+    def _made_once(self, what: str, number: int, make: Callable[[int], str]) -> str:
+        """What the first step of many tests makes is made once, and copied into the books of the others."""
+        fresh = self.now == START and not self.department.look(orders.listed)
+        if not fresh or self.down.quality < 1:
+            return make(number)
+        name = (what, number, repr(self.department.keeper.settings))
+        services = (self.department, self.bank)
+        if name in _MADE:
+            order, *copies = _MADE[name]
+            for service, copy in zip(services, copies, strict=True):
+                _raw(service.books).deserialize(copy)
+            return order
+        order = make(number)
+        _MADE[name] = (order, _raw(self.department.books).serialize(), _raw(self.bank.books).serialize())
+        return order
+
+    def _issue(self, number: int) -> str:
         self.order(number)
         (order,) = self.make(self.department.send_out())
         self.department.hand_over(order, Document(person_of(number)), by="clerk")
@@ -153,7 +186,10 @@ class Life:
 
     def active(self, number: int = 1) -> str:
         """The order of a card whose finance function is activated too."""
-        order = self.issue(number)
+        return self._made_once("active", number, self._active)
+
+    def _active(self, number: int) -> str:
+        order = self._issue(number)
         self.activate(order, number)
         return order
 
