@@ -12,14 +12,18 @@ from cardsim.commandline import Exit
 from cardsim.keyfile import BankKeys, KeyFileError, load_keyfile
 from terminal.cli.flows import moment
 from terminal.cli.output import to_json
+from terminal.cli.perso.asking import ask
 from terminal.errors import UsageError
 from terminal.perso.batches.documents import write_list, write_note
+from terminal.perso.batches.mail import send_list, send_packages, take_batches
 from terminal.perso.batches.matching import match_batches, matching_key
 from terminal.perso.batches.platform import open_platform
 from terminal.perso.batches.reconcile import BatchReport
 from terminal.perso.batches.service import BankBatches
 from terminal.perso.data.document import read_batch, write_batch
+from terminal.perso.parties import Party
 from terminal.perso.records import Batch, Rejection
+from terminal.perso.transfer.post import Post
 from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-batch-work"
@@ -34,10 +38,17 @@ class Done:
 
     rows: tuple[Row, ...]
     report: BatchReport | None = None
+    refused: bool = False
+    """Whether a file was not taken."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the exit status is 1."""
+        return self.refused or (self.report is not None and bool(self.report.problems))
 
 
 def batch_command(arguments: argparse.Namespace) -> int:
-    """Run it; 0, or 1 where the books of a batch are wrong."""
+    """Run it; 0, or 1 where the books of a batch are wrong or a file is refused."""
     if arguments.what == "match":
         done = _match(arguments)
     else:
@@ -49,7 +60,7 @@ def batch_command(arguments: argparse.Namespace) -> int:
         sys.stdout.write(to_json(_document(arguments.what, done), indent=2) + "\n")
     else:
         _tell(done)
-    return Exit.FAILED if done.report is not None and done.report.problems else Exit.OK
+    return Exit.FAILED if done.failed else Exit.OK
 
 
 def _tell(done: Done) -> None:
@@ -61,7 +72,9 @@ def _tell(done: Done) -> None:
 
 def _document(word: str, done: Done) -> dict[str, Any]:
     report = {} if done.report is None else {"report": done.report.document()}
-    verdict = "done" if done.report is None else done.report.document()["verdict"]
+    verdict = "refused" if done.refused else "done"
+    if done.report is not None:
+        verdict = done.report.document()["verdict"]
     rows = [dict(row) for row in done.rows]
     return {"format": FORMAT, "version": VERSION, "verdict": verdict, "word": word, "rows": rows, **report}
 
@@ -85,6 +98,29 @@ def _receive(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Do
         again = "yes" if receipt.again else ""
         rows.append({"batch": receipt.batch, "received": receipt.received, "records": receipt.count, "again": again})
     return Done(tuple(rows))
+
+
+def _take(own: BankBatches, workshop: Workshop, arguments: argparse.Namespace) -> Done:
+    taken = take_batches(own, _post(workshop, arguments.person))
+    rows: list[Row] = [
+        {"file": one.file, "mark": "refused", "reason": one.refused}
+        if one.receipt is None
+        else {"file": one.file, "mark": "again" if one.receipt.again else "taken", "records": one.receipt.count}
+        for one in taken
+    ]
+    return Done(tuple(rows), refused=any(one.receipt is None for one in taken))
+
+
+def _send(own: BankBatches, workshop: Workshop, arguments: argparse.Namespace) -> Done:
+    own.card_list(arguments.name)  # says what still has to be done before it asks for a password
+    post = _post(workshop, arguments.person)
+    packages, lists = send_packages(own, post, arguments.name), send_list(own, post, arguments.name)
+    rows: list[Row] = [{"file": file, "to": Party.MAKER.value} for file in packages]
+    return Done((*rows, *({"file": file, "to": Party.DEPARTMENT.value} for file in lists)))
+
+
+def _post(workshop: Workshop, person: str) -> Post:
+    return Post.of(workshop, Party.BANK, ask("password of the bank's key: "), person)
 
 
 def _run(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:
@@ -194,6 +230,7 @@ def _write(path: Path, content: bytes) -> None:
 
 _WORDS: Final[Mapping[str, Callable[[BankBatches, Workshop, argparse.Namespace], Done]]] = {
     "receive": _receive,
+    "take": _take,
     "run": _run,
     "step": _step,
     "list": _list,
@@ -202,5 +239,6 @@ _WORDS: Final[Mapping[str, Callable[[BankBatches, Workshop, argparse.Namespace],
     "report": _report,
     "packages": _packages,
     "return": _return,
+    "send": _send,
     "forget": _forget,
 }

@@ -138,17 +138,24 @@ class BankBatches:
         self.pack(name)
 
     def _do(self, name: str, rule: StepRule, outlet: str = "") -> int:
+        if not transact(self._books, lambda connection: self._waiting(connection, name, rule)):
+            return 0
+        # Keys are fetched before a transaction begins: whoever gives them may note it in the same books.
+        keys = self._bank.keys if rule.step is Step.OPEN else None
+        tools = Tools(self.rules, self._customers, keys, self._clock().date())
         done = 0
-        while part := transact(self._books, lambda connection: self._part(connection, name, rule, outlet)):
+        while part := transact(self._books, lambda connection: self._part(connection, name, rule, outlet, tools)):
             done += part
         return done
 
-    def _part(self, connection: Connection, name: str, rule: StepRule, outlet: str) -> int:
+    def _waiting(self, connection: Connection, name: str, rule: StepRule) -> bool:
         self._head(connection, name)
+        return bool(store.load(connection, name, rule.takes, limit=1))
+
+    def _part(self, connection: Connection, name: str, rule: StepRule, outlet: str, tools: Tools) -> int:
         rows = store.load(connection, name, rule.takes, outlet=outlet, limit=PART)
         if not rows:
             return 0
-        tools = Tools(self.rules, self._customers, self._bank, self._clock().date())
         results = rule.work(connection, tools, rows)
         store.save(connection, results)
         states = Counter(row.state for row in results)

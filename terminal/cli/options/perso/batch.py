@@ -9,7 +9,7 @@ STEPS: Final = ("split", "check", "open", "match", "pack")
 
 
 def add_batch(parser: Parser) -> None:
-    """`cardterm perso batch`: receive, run, step, list, outlets, rejected, report, packages, return, forget, match."""
+    """`cardterm perso batch`: receive and take, run and step, list, outlets, rejected, report, what goes out, match."""
     words = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
 
     def add(name: str, text: str, example: str, *, folder: bool = True) -> Parser:
@@ -29,6 +29,7 @@ def add_batch(parser: Parser) -> None:
 
     receive = add("receive", "register batches of the department", "work batch.json")
     receive.add_argument("files", nargs="+", metavar="FILE", help="a batch in the internal format; - is standard input")
+    take = add("take", "register what has come from the department over the line; asks for the password", "work")
     run = add_named("run", "split to outlets, check customers, open accounts, match and pack; goes on where it was", "")
     step = add_named("step", "one step of a batch, for all outlets or for one", " check --outlet 2500041")
     step.add_argument("step", choices=STEPS)
@@ -43,6 +44,9 @@ def add_batch(parser: Parser) -> None:
     packages.add_argument("--out", metavar="FOLDER", required=True, help="where they go; they hold personal data")
     back = add_named("return", "write the card-making list for the department", "")
     back.add_argument("--out", metavar="FILE", help="where it goes (default: lists/BATCH.list.json in the workshop)")
+    send = add_named("send", "send packages to the maker and the card-making list to the department", "")
+    for word in (take, send):
+        word.add_argument("--person", metavar="NAME", default="bank-data", help="of the bank's data staff (bank-data)")
     forget = add_named("forget", "delete the department's data of a batch, under supervision", " --supervisor 'Li Na'")
     forget.add_argument("--supervisor", metavar="WHO", required=True)
     match = add("match", "match the department's file and the bank's, without a workshop", "social.json bank.json "

@@ -7,21 +7,26 @@ from typing import Any
 
 import pytest
 
-from cardsim.keyfile import KeyFile
+from cardsim.keyfile import BankKeys, KeyFile
 from cardsim.keyfile.writing import render_keyfile
+from cardsim.making.demo import demo
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.chip import IssuerKeys
 from terminal.hosts.books import transact
+from terminal.keymanagement.demo import setup_demo
 from terminal.perso.batches.documents import read_list, read_package
 from terminal.perso.batches.platform import open_platform
 from terminal.perso.batches.tables import PACKED
 from terminal.perso.data.document import read_batch, write_batch
 from terminal.perso.parties import Party
+from terminal.perso.transfer.post import Post
+from terminal.perso.transfer.sealing import Kind
 from terminal.perso.workshop import Workshop
 from tests.docs.support import run
 from tests.docs.test_schemas import check
 from tests.terminal.bankcard import KEYS
 from tests.terminal.perso.batches.samples import bank, bank_batch, batch, social
+from tests.terminal.perso.transfer.parties import PASSWORD, Town
 
 NAME = batch().name
 RULES = """
@@ -43,7 +48,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Batch:
 
     def command(word: str, *options: str) -> tuple[int, str]:
         now = () if word == "match" else ("--now", "2026-11-03T09:00:00")
-        return run(["cardterm", "perso", "batch", word, *options, *now])
+        return run(["cardterm", "perso", "batch", word, *options, *now], f"{PASSWORD}\n")
 
     return command
 
@@ -136,6 +141,37 @@ def test_wrong_use(work: Batch, capsys: pytest.CaptureFixture[str], words: tuple
     assert (wrong in told, told.count("\n")) == (True, 1), told
 
 
+def test_over_the_lines(work: Batch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """PERSO-138, PERSO-144: taken from the department's line, sent to the maker and back once, with the password."""
+    town = Town(Path("work"))
+    posts = {party: town.post(party) for party in Party}
+    asked: list[tuple[Party, str, str]] = []
+
+    def open_post(_: Workshop, party: Party, password: str, person: str) -> Post:
+        asked.append((party, password, person))
+        return posts[party]
+
+    monkeypatch.setattr(Post, "of", open_post)
+    posts[Party.DEPARTMENT].send(Party.BANK, NAME, Kind.BATCH, Path("batch.json").read_bytes())
+    assert document(work, "take", "work")["rows"] == [{"file": NAME, "mark": "taken", "records": 3}]
+    assert work("send", "work", NAME)[0] == 2
+    assert "still wait for a step" in capsys.readouterr().err
+    work("run", "work", NAME)
+    assert document(work, "send", "work", NAME, "--person", "bank-data")["rows"] == [
+        {"file": f"{NAME}.batch", "to": "maker"}, {"file": f"{NAME}.note", "to": "maker"},
+        {"file": f"{NAME}.list", "to": "department"},
+    ]  # fmt: skip
+    assert document(work, "send", "work", NAME)["rows"] == []
+    assert set(asked) == {(Party.BANK, PASSWORD, "bank-data")}
+    other = write_batch(batch(social(8), name="B9"))
+    posts[Party.DEPARTMENT].send(Party.BANK, "B9", Kind.BATCH, other)
+    Path("b9.json").write_bytes(write_batch(batch(social(9), name="B9")))
+    work("receive", "work", "b9.json")
+    (refused,) = document(work, "take", "work", status=1)["rows"]
+    assert (refused["mark"], "another batch of this name" in refused["reason"]) == ("refused", True)
+    town.workshop.close()
+
+
 def test_keys_of_the_bank(work: Batch) -> None:
     """PERSO-169: the PIN is kept under the bank's own key: that of the file where one is named."""
     Path("bank.keys.toml").write_text(render_keyfile(KeyFile(bank=KEYS)), encoding="utf8")
@@ -147,3 +183,17 @@ def test_keys_of_the_bank(work: Batch) -> None:
         held = transact(workshop.books(Party.BANK), accounts.every)
     keys = IssuerKeys({1: KEYS})
     assert [holding.pin for holding in held] == [keys.pin_value(holding.pan, pin) for holding in held]
+
+
+def test_keys_of_the_store(tmp_path: Path) -> None:
+    """PERSO-169: without a key file the bank's own key store gives them; the use stands in its register."""
+    given = batch(social(1))
+    with Workshop(tmp_path / "work") as workshop, setup_demo(workshop, 3, ()):
+        own = open_platform(workshop)
+        own.receive(given)
+        for _ in range(2):
+            own.process(given.name)
+        (holding,) = transact(workshop.books(Party.BANK), accounts.every)
+    root = demo(3)
+    keys = BankKeys(root.secret("MDK_AC"), root.secret("MDK_MAC"), root.secret("MDK_ENC"))
+    assert holding.pin == IssuerKeys({1: keys}).pin_value(holding.pan, own.rules.accounts.initial_pin)
