@@ -1,5 +1,6 @@
 """Fixtures of all tests: cards on a bench."""
 
+import gc
 import os
 import signal
 
@@ -68,9 +69,11 @@ _SWEEPS = (
     "tests/pse/test_oracle.py",
     "tests/pse/test_order.py",
     "tests/pse/test_storm.py",
+    "tests/ssse/test_medical_tear.py::TestLedger",
     "tests/ssse/test_order.py",
     "tests/system/test_everywhere.py",
     "tests/tearing/test_sweep.py",
+    "tests/terminal/compare/test_command.py",
     "tests/terminal/compare/test_defects.py::test_every_fifth_defect",
     "tests/terminal/compare/test_judge.py",
     "tests/terminal/department/test_host.py::TestStorm",
@@ -91,6 +94,7 @@ _SWEEPS = (
     "tests/terminal/perso/batches/test_command.py",
     "tests/terminal/perso/batches/test_reconcile.py::test_the_books_always_balance",
     "tests/terminal/perso/production/test_cuts.py",
+    "tests/terminal/perso/production/test_command.py",
     "tests/terminal/perso/production/test_real.py",
     "tests/terminal/perso/psam/test_command.py",
     "tests/terminal/perso/psam/test_stores.py",
@@ -119,6 +123,10 @@ _SWEEPS = (
 """Tests that go through all of something: cuts, cases, fault pairs, pages, profiles. `make unit` skips them."""
 
 
+_YOUNG = 20_000
+"""Objects that come into being before garbage is looked for; cards and their answers are values, and make little."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that start processes or go through all of something, by their place."""
     for item in items:
@@ -126,6 +134,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
         if item.nodeid.startswith(_SWEEPS):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves are no garbage: looking through thousands of them again took an eighth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 10, 10)
 
 
 @pytest.fixture

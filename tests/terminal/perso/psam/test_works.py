@@ -99,7 +99,7 @@ def test_the_terminal_number_stands_on_the_psam(office: Office) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", [0, 1, 2, 3, 7, 12, 25, 40, 10_000])
+@pytest.mark.parametrize("at", [0, 3, 12, 40, 10_000])
 def test_a_reader_that_goes_away(at: int, after: bool, office: Office) -> None:
     """A turn that breaks off is told as a problem and taken again: the same PSAM, each turn once in the log."""
     terminal = office.ordered()
