@@ -4,15 +4,18 @@
     transfer/PARTY/in/OTHER/    has arrived and is not registered yet
     transfer/PARTY/store/       registered, still sealed
     transfer/LINE.down          is there while the line is down
+    transfer/*.lock             held while files are moved
 
 Department and bank, bank and maker have a line; nothing goes another way (PERSO-133, SCHEME-206), unless the workshop
 agrees on one, as a department with a maker of its own in stepwise mode does: `[transfer] lines = ["department-maker"]`.
 """
 
+import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,7 +95,8 @@ class Line:
     def send(self, sender: Party, name: str, sealed: bytes) -> bool:
         """Send a file; whether it went out. While the line is down it waits."""
         folder = self._out(sender)
-        write_whole(folder / f"{next_number(folder):06d}-{name}{SUFFIX}", sealed)
+        with locked(self.folder, "lines"):
+            write_whole(folder / f"{next_number(folder):06d}-{name}{SUFFIX}", sealed)
         self.flush()
         return self.up
 
@@ -101,11 +105,12 @@ class Line:
         if not self.up:
             return 0
         moved = 0
-        for sender in self.ends:
-            receiver = self.other(sender)
-            for path, name in self.waiting(sender):
-                arrive(self.folder, receiver, sender, name, path)
-                moved += 1
+        with locked(self.folder, "lines"):
+            for sender in self.ends:
+                receiver = self.other(sender)
+                for path, name in self.waiting(sender):
+                    arrive(self.folder, receiver, sender, name, path)
+                    moved += 1
         return moved
 
     def waiting(self, sender: Party) -> Iterator[tuple[Path, str]]:
@@ -142,6 +147,15 @@ class Line:
 
     def _out(self, sender: Party) -> Path:
         return folder_of(self.folder, sender, "out", self.other(sender).value)
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Alone among all processes: a number is given once, and no file takes the place of another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{what}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def folder_of(folder: Path, party: Party, *parts: str) -> Path:

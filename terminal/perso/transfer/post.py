@@ -20,7 +20,17 @@ from terminal.perso.parties import Party
 from terminal.perso.transfer.errors import TransferError
 from terminal.perso.transfer.keyring import Keyring
 from terminal.perso.transfer.keys import Addressee, Opener, read_file
-from terminal.perso.transfer.line import SUFFIX, Line, arrived, folder_of, lines_of, next_number, numbered, write_whole
+from terminal.perso.transfer.line import (
+    SUFFIX,
+    Line,
+    arrived,
+    folder_of,
+    lines_of,
+    locked,
+    next_number,
+    numbered,
+    write_whole,
+)
 from terminal.perso.transfer.register import (
     Arrival,
     arrivals,
@@ -112,12 +122,13 @@ class Post:
         """
         self._allow("receive")
         self._check_keys()
-        for other in self._partners():
-            self.line(other).flush()
-            for path, name in arrived(self._folder, self.party, other):
-                store = folder_of(self._folder, self.party, "store", other.value)
-                path.rename(store / f"{next_number(store):06d}-{name}{SUFFIX}")
-        return self._register()
+        with locked(self._folder, self.party.value):
+            for other in self._partners():
+                self.line(other).flush()
+                for path, name in arrived(self._folder, self.party, other):
+                    store = folder_of(self._folder, self.party, "store", other.value)
+                    path.rename(store / f"{next_number(store):06d}-{name}{SUFFIX}")
+            return self._register()
 
     def read_disc(self, sender: Party, disc: Path, approved: str) -> list[Arrival]:
         """Register the files of a disc as those of the line (PERSO-134, SCHEME-207).
@@ -134,12 +145,13 @@ class Post:
             raise TransferError("a disc is taken with an approval alone; say who allowed it")
         self._allow(f"read disc of {sender.value}")
         self._check_keys()
-        for name, path in self.line(sender).read_disc(self.party, disc):
-            store = folder_of(self._folder, self.party, "store", sender.value)
-            stored = store / f"{next_number(store):06d}-{name}{SUFFIX}"
-            write_whole(stored.with_suffix(_DISC), approved.encode())
-            write_whole(stored, read_file(path))
-        return self._register()
+        with locked(self._folder, self.party.value):
+            for name, path in self.line(sender).read_disc(self.party, disc):
+                store = folder_of(self._folder, self.party, "store", sender.value)
+                stored = store / f"{next_number(store):06d}-{name}{SUFFIX}"
+                write_whole(stored.with_suffix(_DISC), approved.encode())
+                write_whole(stored, read_file(path))
+            return self._register()
 
     def pending(self, kind: Kind | None = None) -> list[Arrival]:
         """Files that were received and are not processed yet."""

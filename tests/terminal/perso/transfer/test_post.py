@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -281,6 +282,24 @@ def test_an_interrupted_disc_stays_a_disc(town: Town, tmp_path: Path, monkeypatc
         receiver.read_disc(DEPARTMENT, tmp_path / "disc", "Li")
     monkeypatch.undo()
     assert [arrival.carrier for arrival in receiver.receive()] == [Carrier.DISC]
+
+
+def test_many_at_once(town: Town) -> None:
+    """PERSO-133, PERSO-135: whoever sends and receives at the same time, each file comes and is registered once."""
+    sender, receiver = town.post(DEPARTMENT), town.post(BANK)
+    with ThreadPoolExecutor(4) as crew:
+        work: list[Future[object]] = []
+        for number in range(12):
+            work.append(crew.submit(sender.send, BANK, f"B{number}", Kind.BATCH, batch(1, f"B{number}")))
+            if number % 4 == 3:
+                work.append(crew.submit(receiver.receive))
+    for one in work:
+        one.result()
+    receiver.receive()
+    assert sorted(arrival.name for arrival in receiver.pending()) == sorted(f"B{number}" for number in range(12))
+    assert {arrival.mark for arrival in receiver.received()} == {Mark.RECEIVED}
+    sender.receive()
+    assert [mark for _, _, mark, _ in sender.sent()] == [Mark.RECEIVED] * 12
 
 
 def test_an_old_key(town: Town) -> None:
