@@ -16,8 +16,10 @@ from terminal.keymanagement.kinds import Officer, Place, Role
 from terminal.keymanagement.management import KeyManagement
 from terminal.management.product.rules import rules_of as product_rules_of
 from terminal.perso.batches.customers import registry_of
+from terminal.perso.batches.registry import PoliceRegistry
 from terminal.perso.batches.rules import BatchRules, read_rules
 from terminal.perso.batches.service import BankBatches
+from terminal.perso.batches.steps import CoreSystem
 from terminal.perso.batches.tables import METADATA
 from terminal.perso.parties import Party
 from terminal.perso.workshop import Settings, Workshop
@@ -62,16 +64,24 @@ def rules_of(settings: Settings) -> BatchRules:
     return read_rules(settings.section("batches"), f"{settings.path}: batches", product_rules_of(settings))
 
 
-def open_platform(workshop: Workshop, keys: BankKeys | None = None) -> BankBatches:
+def open_platform(
+    workshop: Workshop,
+    keys: BankKeys | None = None,
+    *,
+    bank: CoreSystem | None = None,
+    registry: PoliceRegistry | None = None,
+) -> BankBatches:
     """The platform of a workshop.
 
     Args:
         workshop: opened.
         keys: the bank's master keys; by default those of its key store.
+        bank: a core system that is open already; by default one with those keys.
+        registry: the police registry; by default the model that the rules name.
 
     Raises:
         UsageError: the rules, the registry's file or the books are wrong.
     """
     rules = rules_of(workshop.settings)
-    core = WorkshopCore(workshop, workshop.books(Party.BANK, BANK_METADATA, METADATA), keys)
-    return BankBatches(core, workshop.clock, rules, registry_of(rules, workshop.folder))
+    core = bank or WorkshopCore(workshop, workshop.books(Party.BANK, BANK_METADATA, METADATA), keys)
+    return BankBatches(core, workshop.clock, rules, registry or registry_of(rules, workshop.folder))

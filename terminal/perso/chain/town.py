@@ -22,6 +22,7 @@ from terminal.keymanagement.runs import KeyRuns
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
 from terminal.management.product.rules import rules_of
+from terminal.perso.batches.platform import open_platform
 from terminal.perso.batches.registry import PoliceRegistry
 from terminal.perso.batches.service import BankBatches
 from terminal.perso.face.fields import Style
@@ -107,7 +108,7 @@ class Town(Closing):
     @cached_property
     def batches(self) -> BankBatches:
         """The bank's part of a batch."""
-        return BankBatches(self.platform.host, self.workshop.clock, registry=self._registry)
+        return open_platform(self.workshop, bank=self.platform.host, registry=self._registry)
 
     @cached_property
     def plant(self) -> Plant:

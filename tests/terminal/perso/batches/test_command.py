@@ -25,6 +25,7 @@ from terminal.perso.workshop import Workshop
 from tests.docs.support import run
 from tests.docs.test_schemas import check
 from tests.terminal.bankcard import KEYS
+from tests.terminal.perso.batches.platform import core
 from tests.terminal.perso.batches.samples import bank, bank_batch, batch, social
 from tests.terminal.perso.transfer.parties import PASSWORD, Town
 
@@ -183,6 +184,18 @@ def test_keys_of_the_bank(work: Batch) -> None:
         held = transact(workshop.books(Party.BANK), accounts.every)
     keys = IssuerKeys({1: KEYS})
     assert [holding.pin for holding in held] == [keys.pin_value(holding.pan, pin) for holding in held]
+
+
+def test_a_core_system_that_is_open(tmp_path: Path) -> None:
+    """PERSO-169: the workshop's rules hold there too, its initial PIN among them."""
+    (tmp_path / "workshop.toml").write_text('[batches.accounts]\ninitial_pin = "246810"\n', encoding="utf8")
+    given, host = batch(social(1)), core()
+    with Workshop(tmp_path) as workshop:
+        own = open_platform(workshop, bank=host)
+        own.receive(given)
+        own.process(given.name)
+    (holding,) = transact(host.books, accounts.every)
+    assert holding.pin == host.keys.pin_value(holding.pan, "246810")
 
 
 def test_keys_of_the_store(tmp_path: Path) -> None:
