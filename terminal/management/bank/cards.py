@@ -74,6 +74,8 @@ def take_records(office: Office, keeper: Keeper, records: Sequence[CardRecord]) 
         card_number, county = ("", "") if social is None else (social.card_number, social.order.county)
         new.append(NewCard(record.order, bank.person, bank.pan, card_number, county, bank.expires, known.old))
     keeper.enter(office, new)
+    # A matched record shows both: the account is open, and its data are joined with the department's.
+    keeper.pass_stage(office, numbers, Stage.BANK_DATA)
     keeper.pass_stage(office, numbers, Stage.MATCHING)
     return len({one.order for one in new} - there)
 

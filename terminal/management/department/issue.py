@@ -44,7 +44,7 @@ def batch(office: Office, name: str) -> Batch:
     Raises:
         LifeError: there is none of that name.
     """
-    found = [one for one in orders.listed(office.books) if one.batch == name]
+    found = orders.of_batch(office.books, name)
     if not found:
         raise LifeError(f"there is no batch {name}")
     first = found[0].order

@@ -84,6 +84,12 @@ def listed(books: Connection, *states: OrderState) -> tuple[Ordered, ...]:
     return tuple(map(_ordered, books.execute(query)))
 
 
+def of_batch(books: Connection, name: str) -> tuple[Ordered, ...]:
+    """The orders of a batch, by number; none where there is no such batch."""
+    query = select(ORDERS).where(ORDERS.c.batch == name).order_by(ORDERS.c.number)
+    return tuple(map(_ordered, books.execute(query))) if name else ()
+
+
 def states_of(books: Connection, persons: Collection[str]) -> dict[str, dict[str, OrderState]]:
     """The orders of persons with their states: by person, then by number."""
     wanted, found = list(persons), defaultdict[str, dict[str, OrderState]](dict)

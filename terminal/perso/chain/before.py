@@ -17,6 +17,7 @@ from pathlib import Path
 from terminal.errors import UsageError
 from terminal.management.department import orders
 from terminal.management.machines import OrderState
+from terminal.management.records import Stage
 from terminal.perso.batches.documents import read_list, read_package
 from terminal.perso.batches.mail import send_list, send_packages, take_batches
 from terminal.perso.chain.town import Town
@@ -121,6 +122,8 @@ def send(town: Town) -> Counts:
     """Stage 5: packages go to the maker, who takes them with their notes."""
     for name in town.batches.names():
         send_packages(town.batches, town.posts[Party.BANK], name)
+        packed = [record.order for package in town.batches.packages(name) for record in package.batch.records]
+        town.platform.pass_stage(packed, Stage.PACKAGE)
     post = town.posts[Party.MAKER]
     files = received(town, Party.MAKER, Kind.LIST, Kind.BATCH)
     notes = {file.name.removesuffix(".note"): file for file in files if file.kind is Kind.LIST}

@@ -148,7 +148,6 @@ class Life:
         for batch in batches:
             records = self.open_accounts(batch)
             numbers = [record.order for record in records]
-            self.bank.pass_stage(numbers, Stage.BANK_DATA)
             self.bank.take_records(records)
             self.bank.pass_stage(numbers, Stage.PACKAGE)
             self.department.take_feedback([feedback_of(record) for record in records])

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from cardsim.cli.main import main as cardsim
 from terminal.errors import UsageError
+from terminal.management.opened import open_services
+from terminal.management.records import STAGES
 from terminal.perso.chain.books import Balance, balance
 from terminal.perso.chain.making import Work
 from terminal.perso.chain.way import STEPS, Order, Way, go
@@ -82,6 +84,18 @@ def test_cards(finished: tuple[Path, Told, list[str]], capsys: pytest.CaptureFix
     assert "DDF1" in capsys.readouterr().out
     assert not list(folder.rglob("faces/**/*.svg"))
     assert not list(folder.rglob("*.mailing.json"))
+
+
+def test_stages(finished: tuple[Path, Told, list[str]]) -> None:
+    """PERSO-157: each card that was handed out has passed the ten stages, and department and bank say the same."""
+    with Workshop(finished[0], lambda: NOW) as workshop:
+        services = open_services(workshop)
+        made = services.department.look(services.department.keeper.listed)
+        assert made
+        for card in made:
+            passed = services.department.passed(card.order)
+            assert tuple(one.stage for one in passed) == STAGES
+            assert services.bank.passed(card.order) == passed
 
 
 def _image(workshop_of: Path) -> Path:
