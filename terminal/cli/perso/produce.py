@@ -13,7 +13,9 @@ from cardsim.commandline import Exit
 from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError
+from terminal.links.target import Target
 from terminal.perso.data.document import read_batch
+from terminal.perso.making.reader import InReader
 from terminal.perso.production.audit import trace
 from terminal.perso.production.closing import close_batch
 from terminal.perso.production.compliance import audit_site
@@ -105,10 +107,14 @@ def _run(desk: _Desk) -> Done:
         raise UsageError(f"--jobs {arguments.jobs}: at least 1")
     batch = desk.plant.batch(arguments.batch)
     areas = areas_of(desk.plant, batch.name)
-    jobs = arguments.jobs or (0 if arguments.scheduler is not None else os.cpu_count() or 1)
+    target = Target(arguments.card, arguments.reader)
+    if target.given and (arguments.scheduler is not None or (arguments.jobs or 1) > 1):
+        raise UsageError("in a reader cards are made one after the other: leave out --jobs and --scheduler")
+    bodies = InReader(target, _ask) if target.given else None
+    jobs = 1 if target.given else arguments.jobs or (0 if arguments.scheduler is not None else os.cpu_count() or 1)
     force = model_workforce(
         desk.workshop, batch.name, areas=areas, step=batch.step, jobs=jobs, scheduler=arguments.scheduler,
-        operator=arguments.operator, machine=arguments.machine,
+        operator=arguments.operator, machine=arguments.machine, bodies=bodies,
     )  # fmt: skip
     teller = _Teller()
     try:
@@ -116,6 +122,16 @@ def _run(desk: _Desk) -> Done:
     finally:
         teller.clear()
     return _status(desk, batch.name, told=True)
+
+
+def _ask(what: str) -> bool:
+    """Ask whoever is at the reader; without a terminal nobody is."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{what}, then press Enter: ")
+    sys.stderr.flush()
+    sys.stdin.readline()
+    return True
 
 
 def _status(desk: _Desk, batch: str | None, *, told: bool = False) -> Done:

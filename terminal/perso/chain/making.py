@@ -25,7 +25,8 @@ from terminal.perso.face.job import PrintJob, file_name
 from terminal.perso.face.model import Face
 from terminal.perso.face.writing import job_of, write_faces
 from terminal.perso.making.body import look
-from terminal.perso.making.recipe import model_recipe
+from terminal.perso.making.machine import Images
+from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.parties import Party
 from terminal.perso.production.delivery import deliver, delivery_state
 from terminal.perso.production.intake import unpack_record
@@ -83,7 +84,7 @@ def produce(town: Town, work: Work) -> Counts:
 
 def _run(town: Town, batch: BatchRow, work: Work, before: int) -> int:
     """One run over a batch; how many bodies it wrote. `before`: those that were written in earlier runs."""
-    recipe = model_recipe(town.plan, town.lot, town.runs, batch.name)
+    recipe = machine_recipe(town.plan, Images(town.lot), town.runs, batch.name)
 
     def tell(figures: Figures) -> None:
         work.tell(f"{batch.name}: {figures.done.get('good', 0)} of {figures.jobs} cards")

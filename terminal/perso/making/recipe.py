@@ -1,4 +1,4 @@
-"""How a worker of a run gets its machine: the plan of the cards, the lot of blank bodies, and the run's key service.
+"""How a worker of a run gets its machine: the plan of the cards, where bodies are, and the run's key service.
 
 A recipe goes to a worker through memory or a pipe, never through a file. With it goes what opens the run's channels to
 the parties' HSMs for as long as the run lasts; a key is not in its text.
@@ -13,28 +13,27 @@ from terminal.errors import LinkError
 from terminal.keymanagement.kinds import KeyManagementError
 from terminal.keymanagement.runs import KeyRuns, RunPass
 from terminal.keymanagement.service import RunKeys
-from terminal.perso.making.blanks import Manufacturer
 from terminal.perso.making.body import Side
-from terminal.perso.making.machine import ModelMachine
+from terminal.perso.making.machine import Bodies, Machine
 from terminal.perso.making.personaliser import Personaliser, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRecipe:
-    """A worker's machine on the model; `Recipe` of production.
+class MachineRecipe:
+    """A worker's machine; `Recipe` of production.
 
     `run` gives the pass of the run that is open; it is asked when the recipe is handed to a worker.
     """
 
     plan: Plan
-    lot: Manufacturer
+    bodies: Bodies
     run: Callable[[], RunPass]
 
-    def __reduce__(self) -> tuple[type["ModelRecipe"], tuple[Plan, Manufacturer, "_Opened"]]:
-        return ModelRecipe, (self.plan, self.lot, _Opened(self.run()))
+    def __reduce__(self) -> tuple[type["MachineRecipe"], tuple[Plan, Bodies, "_Opened"]]:
+        return MachineRecipe, (self.plan, self.bodies, _Opened(self.run()))
 
     @contextlib.contextmanager
-    def open(self, worker: int) -> Iterator[ModelMachine]:  # noqa: ARG002 - all machines are alike
+    def open(self, worker: int) -> Iterator[Machine]:  # noqa: ARG002 - all machines are alike
         """The machine.
 
         Raises:
@@ -45,7 +44,7 @@ class ModelRecipe:
             keys = RunKeys(opened)
         except (KeyManagementError, KeyRefused) as error:
             raise LinkError(str(error)) from error
-        yield ModelMachine(Personaliser(self.plan, keys), self.lot, dict.fromkeys(Side, opened.key_set))
+        yield Machine(Personaliser(self.plan, keys), self.bodies, dict.fromkeys(Side, opened.key_set))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,6 @@ class _Opened:
         return self.run
 
 
-def model_recipe(plan: Plan, lot: Manufacturer, runs: KeyRuns, batch: str) -> ModelRecipe:
+def machine_recipe(plan: Plan, bodies: Bodies, runs: KeyRuns, batch: str) -> MachineRecipe:
     """The recipe of a batch, before its run is open."""
-    return ModelRecipe(plan, lot, lambda: runs.pass_of(batch))
+    return MachineRecipe(plan, bodies, lambda: runs.pass_of(batch))

@@ -24,8 +24,9 @@ from terminal.keymanagement.management import CERTIFICATE
 from terminal.keymanagement.runs import KeyRuns
 from terminal.links.target import private_copy
 from terminal.perso.making.blanks import Manufacturer
+from terminal.perso.making.machine import Bodies, Images
 from terminal.perso.making.personaliser import area_of, plan_of
-from terminal.perso.making.recipe import model_recipe
+from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.packing import PackedCard
 from terminal.perso.production.plant import Plant
@@ -73,6 +74,7 @@ def model_workforce(
     scheduler: str | None = None,
     operator: str | None = None,
     machine: str | None = None,
+    bodies: Bodies | None = None,
 ) -> Workforce:
     """Workers that make images, with the keys of the workshop's parties; a workshop without keys gets the demo's.
 
@@ -85,6 +87,7 @@ def model_workforce(
         scheduler: address of a Dask scheduler, or `local`.
         operator: who works.
         machine: name of the machine, for the audit.
+        bodies: where they are; images of the workshop by default.
 
     Raises:
         UsageError: settings, profile or keys cannot be used.
@@ -100,7 +103,7 @@ def model_workforce(
     transport = demo.demo(cards.seed).secret("transport")
     lot = Manufacturer(profile, transport, cards.faulty_one_in)
     plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
-    return Workforce(model_recipe(plan, lot, runs, batch), runs, jobs, scheduler, operator, machine)
+    return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)
 
 
 def areas_of(plant: Plant, batch: str) -> tuple[str, ...]:

@@ -8,17 +8,21 @@ import pytest
 from cardsim.assembly import open_card
 from cardsim.making.keyservice import KeyRefused, LoadingKeys
 from terminal.errors import LinkError
-from terminal.perso.making.blanks import serial_of
+from terminal.perso.making.blanks import Manufacturer, serial_of
 from terminal.perso.making.keys import Body
-from terminal.perso.making.machine import ModelMachine
+from terminal.perso.making.machine import Images, Machine
 from terminal.perso.making.personaliser import Personaliser, plan_of
 from terminal.perso.production.task import BodyState, CardFailed, DataMissing, Step, Task
 from terminal.perso.records import CardRecord
 from tests.terminal.perso import desk
 
 
-def _machine(faulty: int = 0) -> ModelMachine:
-    return ModelMachine(desk.personaliser(), replace(desk.manufacturer(), faulty_one_in=faulty))
+def _lot(faulty: int = 0) -> Manufacturer:
+    return replace(desk.manufacturer(), faulty_one_in=faulty)
+
+
+def _machine(faulty: int = 0) -> Machine:
+    return Machine(desk.personaliser(), Images(_lot(faulty)))
 
 
 def _task(folder: Path, record: CardRecord, step: Step = Step.BOTH, attempt: int = 1) -> Task:
@@ -65,14 +69,14 @@ def test_finance_step_needs_a_body(tmp_path: Path) -> None:
 
 def test_waste(tmp_path: Path) -> None:
     """SCHEME-211: a body whose memory cannot be written is waste, told with step, reason and chip."""
-    faulty = next(number for number in range(1, 200) if _machine(8).lot.faulty(number))
+    faulty = next(number for number in range(1, 200) if _lot(8).faulty(number))
     record = desk.record(faulty)
     with pytest.raises(CardFailed, match="6581") as failed:
         _machine(8).make(_task(tmp_path, record))
     assert failed.value.step
     assert failed.value.historical == desk.manufacturer().historical(desk.AREA, faulty).hex().upper()
     assert record.social is not None
-    attempt = next(n for n in range(2, 9) if not _machine(8).lot.faulty(serial_of(record.social, n)))
+    attempt = next(n for n in range(2, 9) if not _lot(8).faulty(serial_of(record.social, n)))
     assert _machine(8).make(_task(tmp_path, record, attempt=attempt)).feedback.order == record.order
 
 
@@ -98,7 +102,7 @@ def test_service_gone(tmp_path: Path) -> None:
         def card(self, body: Body, keydata: bytes) -> LoadingKeys:  # noqa: ARG002
             raise KeyRefused("the HSM is off")
 
-    off = ModelMachine(Personaliser(plan_of(desk.profile(), "1239"), Off(desk.profile())), desk.manufacturer())
+    off = Machine(Personaliser(plan_of(desk.profile(), "1239"), Off(desk.profile())), Images(desk.manufacturer()))
     task = _task(tmp_path, desk.record())
     with pytest.raises(LinkError, match="the HSM is off"):
         off.make(task)

@@ -13,8 +13,9 @@ from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
 from terminal.keymanagement.management import CERTIFICATE
 from terminal.keymanagement.runs import KeyRuns
 from terminal.perso.making.blanks import Manufacturer
+from terminal.perso.making.machine import Images
 from terminal.perso.making.personaliser import plan_of
-from terminal.perso.making.recipe import model_recipe
+from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.production.intake import take_batch
 from terminal.perso.production.plant import open_plant
 from terminal.perso.production.run import Workforce, run_batch
@@ -35,7 +36,7 @@ def _run(folder: Path, jobs: int) -> dict[str, bytes]:
         runs = KeyRuns(management, OFFICERS, profile.suite, BANK, MAKER)
         expiry = read_certificate(management.path(BANK, CERTIFICATE)).expiry
         lot = Manufacturer(profile, demo.demo(3).secret("transport"))
-        recipe = model_recipe(plan_of(profile, expiry), lot, runs, batch.name)
+        recipe = machine_recipe(plan_of(profile, expiry), Images(lot), runs, batch.name)
         with pytest.raises(LinkError, match="not open"), recipe.open(0):
             pass
         figures = run_batch(plant, batch.name, Workforce(recipe, runs, jobs))
