@@ -36,6 +36,7 @@ from terminal.perso.transfer.register import (
     arrivals,
     count_records,
     judge,
+    note_queued,
     note_receipt,
     note_sent,
     receipt,
@@ -109,7 +110,9 @@ class Post:
             "sent": now.isoformat(timespec="seconds"), "person": self._person,
         }  # fmt: skip
         transact(self._books, lambda connection: note_sent(connection, to.value, header))
-        return line.send(self.party, name, sealed)
+        went = line.send(self.party, name, sealed)
+        transact(self._books, lambda connection: note_queued(connection, to.value, name))
+        return went
 
     def receive(self) -> list[Arrival]:
         """Register what has come over the lines, answer its senders, and take their receipts; what is new.
@@ -183,11 +186,10 @@ class Post:
         transact(self._books, lambda connection: connection.execute(RECEIVED.update().where(where).values(**values)))
 
     def sent(self) -> list[tuple[str, str, Mark, str]]:
-        """Files that were sent: receiver, name, mark and why."""
-        columns = SENT.c
-        asked = select(columns.receiver, columns.name, columns.mark, columns.reason).order_by(
-            columns.sent, columns.name
-        )
+        """Files that were sent: receiver, name, mark and why. One that may not have left yet is not among them."""
+        sent = SENT.c
+        asked = select(sent.receiver, sent.name, sent.mark, sent.reason).where(sent.mark != Mark.PREPARED.value)
+        asked = asked.order_by(sent.sent, sent.name)
         rows = transact(self._books, lambda connection: connection.execute(asked).all())
         return [(receiver, name, Mark(mark), reason) for receiver, name, mark, reason in rows]
 
@@ -245,15 +247,19 @@ class Post:
         asked = select(columns.stored, columns.sha256).where(columns.acknowledged.is_(False)).order_by(columns.id)
         rows = transact(self._books, lambda connection: connection.execute(asked).all())
         for stored, sha256 in rows:
-            where = columns.stored == stored
-            arrival = transact(self._books, lambda connection: arrivals(connection, where)[0])  # noqa: B023
-            to, now = Party(arrival.sender), self._workshop.clock()
-            told = receipt(arrival, sha256, now)
-            name = f"receipt.{arrival.name}"[:100]
-            sealed = seal(told, name, Kind.RECEIPT, 1, self._own(to), self._other(to), now)
-            self.line(to).send(self.party, name, sealed)
-            done = RECEIVED.update().where(where).values(acknowledged=True)
-            transact(self._books, lambda connection: connection.execute(done))  # noqa: B023
+            self._answer(stored, sha256)
+
+    def _answer(self, stored: str, sha256: str) -> None:
+        """Send the receipt of one file. It goes out before it is noted: two receipts say the same."""
+        where = RECEIVED.c.stored == stored
+        (arrival,) = transact(self._books, lambda connection: arrivals(connection, where))
+        to, now = Party(arrival.sender), self._workshop.clock()
+        name = f"receipt.{arrival.name}"[:100]
+        told = receipt(arrival, sha256, now)
+        sealed = seal(told, name, Kind.RECEIPT, 1, self._own(to), self._other(to), now)
+        self.line(to).send(self.party, name, sealed)
+        done = RECEIVED.update().where(where).values(acknowledged=True)
+        transact(self._books, lambda connection: connection.execute(done))
 
     def _allow(self, what: str) -> None:
         """Let data staff alone go on, and note whoever asks (PERSO-065, PERSO-066)."""

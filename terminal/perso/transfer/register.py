@@ -86,7 +86,7 @@ def arrivals(connection: Connection, *conditions: Any) -> list[Arrival]:
 
 
 def note_sent(connection: Connection, receiver: str, header: Mapping[str, Any]) -> None:
-    """Register a file before it leaves.
+    """Register a file before it leaves. One that was received stays so, even if it is sent once more.
 
     Raises:
         TransferError: a file of this name has gone to this receiver with another content.
@@ -96,13 +96,21 @@ def note_sent(connection: Connection, receiver: str, header: Mapping[str, Any]) 
         select(columns.sha256, columns.mark).where(columns.receiver == receiver, columns.name == header["name"])
     ).first()
     if known is None:
-        connection.execute(SENT.insert(), {"receiver": receiver, "mark": Mark.QUEUED.value, **header})
+        connection.execute(SENT.insert(), {"receiver": receiver, "mark": Mark.PREPARED.value, **header})
     elif known[0] != header["sha256"] and known[1] != Mark.REFUSED.value:
         raise TransferError(f"{header['name']} has gone to {receiver} with another content; give the file a new name")
-    else:
+    elif known[1] != Mark.RECEIVED.value:
         again = {key: header[key] for key in ("kind", "sha256", "count", "sent", "person")}
+        again |= {"mark": Mark.PREPARED.value, "reason": "", "answered": ""}
         where = (columns.receiver == receiver, columns.name == header["name"])
-        connection.execute(SENT.update().where(*where).values(mark=Mark.QUEUED.value, reason="", answered="", **again))
+        connection.execute(SENT.update().where(*where).values(**again))
+
+
+def note_queued(connection: Connection, receiver: str, name: str) -> None:
+    """A registered file is on the line; its receipt may have been quicker."""
+    columns = SENT.c
+    where = (columns.receiver == receiver, columns.name == name, columns.mark == Mark.PREPARED.value)
+    connection.execute(SENT.update().where(*where).values(mark=Mark.QUEUED.value))
 
 
 def receipt(arrival: Arrival, sha256: str, now: datetime) -> bytes:
@@ -128,6 +136,6 @@ def note_receipt(connection: Connection, receiver: str, content: bytes) -> None:
     columns = SENT.c
     where = [columns.receiver == receiver, columns.name == told["name"]]
     if mark is Mark.DUPLICATE:
-        where.append(columns.mark == Mark.QUEUED.value)
+        where.append(columns.mark != Mark.RECEIVED.value)
     values = {"mark": mark.value, "reason": told["reason"], "answered": told["received"]}
     connection.execute(SENT.update().where(*where).values(**values))

@@ -20,6 +20,8 @@ class Carrier(enum.Enum):
 class Mark(enum.Enum):
     """What became of a file."""
 
+    PREPARED = "prepared"
+    """Registered by its sender and perhaps not on the line yet: where a process ended there, it is sent again."""
     QUEUED = "queued"
     """Sent, while nobody has answered."""
     RECEIVED = "received"

@@ -138,6 +138,16 @@ def test_the_same_file_twice(town: Town) -> None:
     ]  # fmt: skip
 
 
+def test_sent_again_after_it_was_received(town: Town) -> None:
+    """What was received stays so in its sender's register."""
+    sender, receiver = town.post(DEPARTMENT), town.post(BANK)
+    for mark in (Mark.RECEIVED, Mark.DUPLICATE):
+        sender.send(BANK, "one", Kind.BATCH, batch())
+        assert [arrival.mark for arrival in receiver.receive()] == [mark]
+        sender.receive()
+        assert sender.sent() == [("bank", "one", Mark.RECEIVED, "")]
+
+
 def test_the_same_bytes_twice(town: Town) -> None:
     """PERSO-135: so is a file that the line itself brings twice, even after it was processed."""
     sender, receiver = town.post(DEPARTMENT), town.post(BANK)
@@ -268,6 +278,28 @@ def test_interrupted(town: Town, monkeypatch: pytest.MonkeyPatch, step: str) -> 
     assert len(receiver.pending()) == 1
     sender.receive()
     assert sender.sent()[0][2] is Mark.RECEIVED
+
+
+@pytest.mark.parametrize("went", [False, True])
+def test_interrupted_while_sending(town: Town, monkeypatch: pytest.MonkeyPatch, went: bool) -> None:
+    """A file that may not have left is not told as sent; sent again it is received once, and its sender knows it."""
+    sender, receiver, send = town.post(DEPARTMENT), town.post(BANK), Line.send
+
+    def stop(line: Line, party: Party, name: str, sealed: bytes) -> bool:
+        if went:
+            send(line, party, name, sealed)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Line, "send", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sender.send(BANK, "one", Kind.BATCH, batch())
+    monkeypatch.undo()
+    assert sender.sent() == []
+    sender.send(BANK, "one", Kind.BATCH, batch())
+    assert [arrival.mark for arrival in receiver.receive()] == [Mark.RECEIVED, *[Mark.DUPLICATE] * went]
+    assert len(receiver.pending()) == 1
+    sender.receive()
+    assert sender.sent() == [("bank", "one", Mark.RECEIVED, "")]
 
 
 def test_an_interrupted_disc_stays_a_disc(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
