@@ -42,7 +42,7 @@ class Keys:
     missing: bool = False
     opened: int = 0
     is_open: bool = False
-    seen: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     def open_run(self, batch: str) -> str:
         """Both channels."""
@@ -50,12 +50,12 @@ class Keys:
             raise LinkError("the bank's HSM is not reached")
         self.opened += 1
         self.is_open = True
-        self.seen.append(batch)
+        self.told.append(f"open {batch}")
         return "social v1, finance v1"
 
     def close_run(self, batch: str) -> None:
         """Both channels; closing what is closed does nothing."""
-        assert batch
+        self.told.append(f"close {batch}")
         self.is_open = False
 
 

@@ -71,6 +71,8 @@ class Machine:
     def _happens(self, task: Task, fault: str) -> bool:
         if self.always:
             return True
+        if fault == BREAK:  # the first body is a bad one, however often it is tried
+            return task.attempt == 1
         mark = self.notes / f"{fault}-{task.order}"
         happened = mark.exists()
         mark.touch()

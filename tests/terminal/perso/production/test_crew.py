@@ -64,6 +64,19 @@ def test_worker_killed(floor: Floor, alone: dict[str, bytes], step: int) -> None
     assert machine.bodies() == sorted([*(f"00000{n}.card" for n in range(1, 7)), "000002-2.card"])
 
 
+def test_ctrl_c_with_two_workers(floor: Floor) -> None:
+    """What the workers are at when Ctrl-C comes is finished and booked: no body stays between."""
+    plant = floor.take(1, 2, 3, 4, 5, 6)
+
+    def stop(_figures: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(plant, "B1", floor.force(jobs=2), stop)
+    found = list(states(plant).values())
+    assert (found.count("good"), found.count("started"), found.count("waiting")) == (2, 0, 4)
+
+
 def test_order_that_kills_workers(floor: Floor) -> None:
     """A card that kills three workers ends the run and is told; the others are made."""
     plant = floor.take(1, 2, 3)

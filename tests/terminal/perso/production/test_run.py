@@ -116,6 +116,28 @@ def test_half_a_record_is_held_back(floor: Floor) -> None:
     assert transact(plant.books, lambda c: len(c.execute(select(ATTEMPTS)).all())) == 1
 
 
+def test_held_back_and_asked_for_again(floor: Floor) -> None:
+    """PERSO-149: as long as the list of its batch is not out, an order that was held back is a duplicate elsewhere."""
+    plant = floor.plant
+    take_batch(plant, Batch("B1", "20261120", "519900", "519901", (CardRecord(record(1).social, None),)))
+    take_batch(plant, batch(1, name="B2"))
+    assert events(plant, "B2")["duplicate"] == 1
+    assert states(plant) == {"000001": "held"}
+
+
+def test_made_elsewhere_meanwhile(floor: Floor) -> None:
+    """PERSO-149: an order that is not open any more when its turn comes gets no body."""
+    plant = floor.take(1, 2)
+    made = JOBS.update().where(JOBS.c.order == "000002").values(state="good")
+
+    def elsewhere(_figures: object) -> None:
+        transact(plant.books, lambda connection: connection.execute(made))
+
+    with pytest.raises(ProductionRefused, match="000002 is not open any more"):
+        run_batch(plant, "B1", floor.force(), elsewhere)
+    assert floor.machine().bodies() == ["000001.card"]
+
+
 @pytest.mark.parametrize("step", range(len(STEPS)))
 def test_reader_gone(floor: Floor, step: int) -> None:
     """PERSO-149: a reader that goes away at any step ends the run; the next one finishes that very body."""
@@ -197,9 +219,11 @@ class TestRules:
             "batch": "B1", "machine": "P-01", "operator": "Wang Lei", "keysets": "", "monitored": 1,
             "opened": "2026-11-21T09:00:00", "closed": "", "ending": "",
         }  # fmt: skip
+        left["batch"] = "B0"
         transact(plant.books, lambda c: c.execute(RUNS.insert(), left))
         floor.keys.is_open = True
         run_batch(plant, "B1", floor.force(floor.machine()))
+        assert floor.keys.told == ["close B0", "open B1", "close B1"]
         assert not floor.keys.is_open
         endings = transact(
             plant.books, lambda c: c.execute(select(RUNS.c.ending).order_by(RUNS.c.number)).scalars().all()
