@@ -35,6 +35,7 @@ _PROCESSES = (
     "tests/terminal/perso/batches/test_reconcile.py::test_killed",
     "tests/terminal/test_cli.py",
     "tests/terminal/test_host_command.py",
+    "tests/terminal/perso/transfer/test_sealing.py::test_any_openssl_opens_it",
     "tests/terminal/shell/test_terminal.py",
     "tests/terminal/tracing/test_command.py",
     "tests/testing/test_strategies.py::test_without_hypothesis",
