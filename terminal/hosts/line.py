@@ -269,6 +269,25 @@ def _sign_on_before(message: HostMessage) -> HostMessage:
     )
 
 
+class PacketLine(_Line):
+    """Packets to another service and its answers back, a line of text each (`terminal.management.exchange`)."""
+
+    def __init__(self, address: Address, *, patience: float = PATIENCE) -> None:
+        super().__init__(address, patience)
+
+    def __call__(self, packet: bytes) -> bytes | None:
+        """The answer to a packet, or None where there is none. Then the line is hung up, so that no late answer is
+        taken for another packet's."""
+        answer = self._call(lambda deadline: self._ask(packet, deadline))
+        if answer is None:
+            self.close()
+        return answer
+
+    def _ask(self, packet: bytes, deadline: float) -> bytes:
+        self._wire.send(packet + b"\n", deadline)
+        return self._wire.receive(_whole_line, deadline).rstrip(b"\n")
+
+
 class SocialLine(_Line):
     """The social-security host over JSON lines."""
 

@@ -39,8 +39,10 @@ from terminal.perso.parties import Party
 FORMAT: Final = "cardterm-exchange"
 VERSION: Final = 1
 PACKET: Final = 200
-"""Messages that go out at a time."""
-LONGEST: Final = 1 << 22
+"""Messages that go out at a time, at most."""
+FULL: Final = 1 << 18
+"""Characters of content after which no further message goes into a packet."""
+LONGEST: Final = 1 << 20
 """Bytes of a packet."""
 
 _log: Final = logging.getLogger(__name__)
@@ -151,7 +153,7 @@ class Exchange:
         return self._packet(messages) if messages else None
 
     def _outgoing(self, connection: Connection) -> tuple[Message, ...]:
-        messages = self.pending(connection, PACKET)
+        messages = _fitting(self.pending(connection, PACKET))
         if messages:
             numbers = [message.number for message in messages]
             update = self.outbox.update().where(self.outbox.c.number.in_(numbers)).values(sent=self.outbox.c.sent + 1)
@@ -247,6 +249,17 @@ class Exchange:
         if content.get("from") != self.other.value:
             raise ExchangeError(f"what came over the line is not from the {self.other.value}")
         return content
+
+
+def _fitting(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The first of these messages, as many as one packet takes; one at least."""
+    room, count = FULL, 0
+    for message in messages:
+        room -= len(json.dumps(message.fields))
+        if room < 0 and count:
+            break
+        count += 1
+    return messages[:count]
 
 
 def _message(row: object) -> Message:

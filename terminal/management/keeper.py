@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Row, String, Table, Text, TypedColumns, select
 
@@ -19,6 +19,9 @@ from terminal.management.records import STAGES, Card, Deed, Happened, LifeError,
 from terminal.management.settings import Mode, Settings
 from terminal.management.sides import Side, Stamp, Told, act, hear
 from terminal.perso.parties import Party
+
+_TOLD: Final = 5000
+"""Orders in one message."""
 
 
 class CardColumns(TypedColumns):
@@ -272,8 +275,9 @@ class Keeper:
     def pass_stage(self, office: Office, orders: Collection[str], stage: Stage) -> None:
         """Note that orders have passed a stage, and tell the other party (PERSO-157, SCHEME-123)."""
         new = self._note_stage(office.books, orders, stage, seconds(office.now), self.party)
-        if new:
-            self.exchange.tell(office.books, Kind.STAGE, {"orders": new, "stage": stage.value}, office.now)
+        for begin in range(0, len(new), _TOLD):
+            told = {"orders": new[begin : begin + _TOLD], "stage": stage.value}
+            self.exchange.tell(office.books, Kind.STAGE, told, office.now)
 
     def hear_stage(self, office: Office, message: Message) -> None:
         """Take a stage that the other party told."""

@@ -90,6 +90,14 @@ class Service:
         """What the other party has not acknowledged: visible as long as it lasts (SCHEME-143, SCHEME-175)."""
         return transact(self.books, self.keeper.exchange.pending)
 
+    def answer_line(self, packet: bytes) -> bytes | None:
+        """The service's end of a line on TCP (`terminal.hosts.server.Lines`): None where what came is no packet."""
+        try:
+            return self.take(packet)
+        except ExchangeError as error:
+            _log.warning("%s: %s", self.keeper.party.value, error)
+            return None
+
     def take(self, packet: bytes) -> bytes:
         """Take a packet of the other party; the acknowledgement.
 

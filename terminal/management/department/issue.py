@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from terminal.hosts.social.desk import Desk, enrol_card, stored_card
 from terminal.management.department import orders
@@ -13,6 +14,9 @@ from terminal.management.machines import Event, OrderState
 from terminal.management.records import Card, Deed, Document, LifeError, NewCard, Stage, require_document
 from terminal.messages.social import CardState, SocialCard
 from terminal.perso.records import Batch, CardRecord, CardResult, Feedback
+
+_TOLD: Final = 500
+"""Orders in one message."""
 
 
 def send_out(office: Office, keeper: Keeper) -> tuple[Batch, ...]:
@@ -26,7 +30,9 @@ def send_out(office: Office, keeper: Keeper) -> tuple[Batch, ...]:
         numbers = [one.number for one in found]
         orders.move(office.books, numbers, Event.SENT, batch=name)
         batches.append(Batch(name, applied, city, county, tuple(CardRecord(one.record, None) for one in found)))
-        keeper.exchange.tell(office.books, Kind.ORDERS, {"batch": name, "orders": list(map(_told, found))}, office.now)
+        for begin in range(0, len(found), _TOLD):
+            told = {"batch": name, "orders": list(map(_told, found[begin : begin + _TOLD]))}
+            keeper.exchange.tell(office.books, Kind.ORDERS, told, office.now)
         keeper.pass_stage(office, numbers, Stage.TRANSFER)
     return tuple(batches)
 

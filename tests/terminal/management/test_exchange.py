@@ -10,8 +10,13 @@ import pytest
 from sqlalchemy import Connection, Engine, MetaData
 
 from terminal.hosts.books import open_books, transact
-from terminal.management.exchange import PACKET, Exchange, ExchangeError, Message
+from terminal.hosts.line import Address, PacketLine
+from terminal.hosts.server import Lines, Served, serving
+from terminal.management.exchange import FULL, PACKET, Exchange, ExchangeError, Message
+from terminal.management.machines import Standing
+from terminal.management.records import Document
 from terminal.perso.parties import Party
+from tests.terminal.management.life import MODE_2, Life, person_of
 from tests.terminal.management.lines import BadLine
 
 NOW = datetime(2026, 11, 22, 10)
@@ -180,3 +185,50 @@ def test_what_is_no_acknowledgement(ends: tuple[End, End]) -> None:
     assert bank.exchange.deliver(bank.books, department.take) == 0
     bank.exchange.acknowledge(bank.books, old)
     assert bank.pending == 0
+
+
+def test_large_messages_go_out_in_several_packets(ends: tuple[End, End]) -> None:
+    """A packet is never longer than a line takes, and has one message at least."""
+    bank, department = ends
+    long = "x" * (FULL * 2 // 3)
+
+    def step(connection: Connection) -> None:
+        for _ in range(3):
+            bank.exchange.tell(connection, "card", {"note": long}, NOW)
+
+    transact(bank.books, step)
+    line = BadLine(department.take, Random(1))
+    assert bank.exchange.deliver(bank.books, line) == 0
+    assert (line.packets, department.applied) == (3, [1, 2, 3])
+
+
+def test_over_tcp() -> None:
+    """SCHEME-049, SCHEME-206: both services on lines of their own: a loss at the bank is at the department in the same
+    step; while nobody listens it waits, and arrives once when somebody does."""
+    life = Life(MODE_2)
+    order = life.active()
+    department, bank = life.department, life.bank
+    served = (Served("department", department.answer_line, Lines()), Served("bank", bank.answer_line, Lines()))
+    with serving(*served) as places:
+        lines = [PacketLine(Address(*place[1:]), patience=5) for place in places]
+        bank.connect(lines[0])
+        department.connect(lines[1])
+        bank.written_loss(order, Document(person_of(1)))
+        assert life.social(order).side.standing is Standing.WRITTEN_LOSS
+        assert (bank.pending(), department.pending()) == ((), ())
+        with PacketLine(Address(*places[0][1:]), patience=0.2) as impatient:
+            assert impatient(b"no packet") is None
+    bank.release(order, Document(person_of(1)))
+    assert len(bank.pending()) == 1
+    with (
+        serving(Served("department", department.answer_line, Lines())) as places,
+        PacketLine(Address(*places[0][1:]), patience=5) as line,
+    ):
+        department.connect(None)
+        bank.connect(line)
+        assert bank.send() == 0
+        assert life.social(order).side.standing is Standing.ACTIVE
+    for one in lines:
+        one.close()
+    events = [one.event for one in department.history(order)]
+    assert events.count("release") == 2, "told once, and done once"
