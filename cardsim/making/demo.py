@@ -6,6 +6,7 @@ keys of this project. Nothing here belongs to a real person, card or institution
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cardsim.chip.rng import SeededRandom
@@ -65,8 +66,14 @@ class Demo:
 
     def rsa(self, role: str) -> RsaPrivateKey:
         """The RSA key of the CA, the issuer or the card."""
-        bits = {"ca": CA_BITS, "issuer": ISSUER_BITS, "icc": ICC_BITS}[role]
-        return generate_rsa(bits, 3, SeededRandom(self.seed or 0, f"rsa {role}").take)
+        return _rsa(self.seed or 0, role)
+
+
+@lru_cache(maxsize=64)
+def _rsa(seed: int, role: str) -> RsaPrivateKey:
+    """Whoever makes several cards of a seed waits for their keys once."""
+    bits = {"ca": CA_BITS, "issuer": ISSUER_BITS, "icc": ICC_BITS}[role]
+    return generate_rsa(bits, 3, SeededRandom(seed, f"rsa {role}").take)
 
 
 def demo(seed: int | None) -> Demo:
