@@ -371,7 +371,8 @@ def personalisation(scale: int) -> list[Figure]:
     count = 4 * scale
     with bench_perso.card_and_rsa_key() as (card, rsa_key):
         rate, base = rates(card, rsa_key, max(1, count // TURNS))
-    alone, both = bench_perso.per_second(1, count), bench_perso.per_second(2, count)
+    turns = [(bench_perso.per_second(1, count), bench_perso.per_second(2, count)) for _ in range(2)]
+    alone, both = (max(rates_of) for rates_of in zip(*turns, strict=True))
     batch = bench_perso.whole_batch(count)
     return [
         Figure("card of both sides, RSA apart", rate, "its RSA key", base, rate / base, "commands, DES, SM4, photo"),
