@@ -8,10 +8,13 @@ import enum
 import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from terminal.errors import LinkError
 from terminal.perso.records import CardRecord, Feedback
+
+_TELLING: Final = 6
+"""Values of so many characters may tell who somebody is; shorter ones in ASCII are codes."""
 
 
 class Step(enum.Enum):
@@ -185,11 +188,22 @@ def work(maker: CardMaker, task: Task) -> Outcome:
             case _:
                 assert_never(body.state)
     except CardFailed as failed:
-        return Waste(failed.step, failed.reason, failed.historical)
+        return Waste(failed.step, without_values(failed.reason, task.record), failed.historical)
     except DataMissing as missing:
-        return Held(str(missing))
+        return Held(without_values(str(missing), task.record))
     except LinkError as error:
-        return Lost(str(error))
+        return Lost(without_values(str(error), task.record))
+
+
+def without_values(text: str, record: CardRecord) -> str:
+    """A reason without the record's values: it goes into the log and stays there when personal data are deleted."""
+    social = record.social.values.values() if record.social is not None else ()
+    bank = (record.bank.person, record.bank.name, record.bank.pan, record.bank.account) if record.bank else ()
+    values = [part for value in (*social, *bank) for part in ((value,) if isinstance(value, str) else value)]
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _TELLING or (len(value) > 1 and not value.isascii()):
+            text = text.replace(value, "…")
+    return text
 
 
 def seed_of(batch: int, order: str, attempt: int) -> int:

@@ -28,11 +28,13 @@ class Machine:
         notes: a folder where each body that is taken leaves a line, and each fault that is to happen once a mark.
         plan: what happens to an order: (fault, step).
         always: faults happen each time, not only at the first body.
+        missing: what every record lacks.
     """
 
     notes: Path
     plan: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     always: bool = False
+    missing: str = ""
 
     @contextlib.contextmanager
     def open(self, worker: int) -> Iterator["Machine"]:
@@ -55,8 +57,8 @@ class Machine:
     def make(self, task: Task) -> Made:
         """Step by step; what is done is not done again."""
         fault, at = self.plan.get(task.order, ("", -1))
-        if fault == MISSING:
-            raise DataMissing("the photo is missing")
+        if self.missing or fault == MISSING:
+            raise DataMissing(self.missing or "the photo is missing")
         path = Path(task.body)
         if not path.exists():
             with (self.notes / "bodies").open("a", encoding="utf8") as bodies:

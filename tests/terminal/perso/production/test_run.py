@@ -1,6 +1,7 @@
 """Runs: each order one good card, whatever is interrupted."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -114,6 +115,16 @@ def test_half_a_record_is_held_back(floor: Floor) -> None:
     assert told == {"000002": "the finance half is missing", "000003": "the photo is missing"}
     assert floor.machine().bodies() == ["000001.card"]
     assert transact(plant.books, lambda c: len(c.execute(select(ATTEMPTS)).all())) == 1
+
+
+def test_reasons_tell_nobody(floor: Floor) -> None:
+    """PERSO-127: a reason that names a value of the record goes into log and list without it."""
+    plant = floor.take(1, 2)
+    named = "name 'Holder 1' and number 519900198001010001 do not fit, order 000001"
+    machine = replace(floor.machine(), missing=named)
+    run_batch(plant, "B1", floor.force(machine))
+    told = [entry["text"] for entry in entries_of(plant.books, "B1") if entry["event"] == "held"]
+    assert told[0] == "name '…' and number … do not fit, order 000001"
 
 
 def test_held_back_and_asked_for_again(floor: Floor) -> None:
