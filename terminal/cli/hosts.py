@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cardsim.keyfile import KeyFile, KeyFileError, load_keyfile
+from cardsim.keyfile import BankKeys, KeyFile, KeyFileError, load_keyfile
 from terminal.driver import Host, SocialHost
 from terminal.errors import UsageError
 from terminal.flows.financial.outbox import trace_record
@@ -122,6 +122,20 @@ def key_file(name: str) -> KeyFile:
         return load_keyfile(Path(name))
     except KeyFileError as error:
         raise UsageError(str(error)) from error
+
+
+def bank_keys_of(name: str | None) -> BankKeys | None:
+    """The issuer's keys in the key file that `--keys` names; None where none is named.
+
+    Raises:
+        UsageError: the file is no key file, or there are no such keys in it.
+    """
+    if name is None:
+        return None
+    found = key_file(name).bank
+    if found is None:
+        raise UsageError(f"{name}: there are no keys of the bank in it")
+    return found
 
 
 def network_of(name: str | None) -> Network:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from cardsim.keyfile import BankKeys
-from cardsim.making.demo import demo
 from terminal.hosts.bank.host import BankHost
 from terminal.hosts.bank.tables import METADATA as BANK_TABLES
 from terminal.hosts.hsm import Hsm
 from terminal.hosts.social.host import SocialSecurityHost
 from terminal.hosts.social.tables import METADATA as SOCIAL_TABLES
+from terminal.keymanagement.issuer import demo_issuer_keys
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
 from terminal.management.product.rules import rules_of
@@ -38,7 +38,7 @@ def open_services(workshop: Workshop, keys: BankKeys | None = None) -> Services:
 
     Args:
         workshop: opened; [life] and [[region]] of its settings hold.
-        keys: the issuer's keys, under which PINs are kept; the published demo keys where none are given.
+        keys: of the issuer (`issuer_keys`), under which PINs are kept; nothing but an activation needs them.
 
     Raises:
         UsageError: books or settings are not usable.
@@ -47,13 +47,6 @@ def open_services(workshop: Workshop, keys: BankKeys | None = None) -> Services:
     host = SocialSecurityHost(Hsm(), workshop.books(Party.DEPARTMENT, SOCIAL_TABLES), clock=workshop.clock, admit=False)
     department = CardManagement(host, workshop.clock, settings=settings, rules=rules_of(workshop.settings))
     # No message with a PIN block reaches the bank's host here: PINs are given at the counter.
-    bank = BankHost(
-        _demo_keys() if keys is None else keys, PinCipher(bytes(16)), books=workshop.books(Party.BANK, BANK_TABLES),
-        enrolment=None,
-    )  # fmt: skip
+    books = workshop.books(Party.BANK, BANK_TABLES)
+    bank = BankHost(keys or demo_issuer_keys(), PinCipher(bytes(16)), books=books, enrolment=None)
     return Services(department, CardPlatform(bank, workshop.clock, settings=settings))
-
-
-def _demo_keys() -> BankKeys:
-    person = demo(None)
-    return BankKeys(person.secret("MDK_AC"), person.secret("MDK_MAC"), person.secret("MDK_ENC"))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cardsim.commandline import Exit
-from cardsim.keyfile import BankKeys, KeyFileError, load_keyfile
 from terminal.cli.flows import moment
+from terminal.cli.hosts import bank_keys_of
 from terminal.cli.output import to_json
 from terminal.cli.perso.asking import ask
 from terminal.errors import UsageError
@@ -54,7 +54,7 @@ def batch_command(arguments: argparse.Namespace) -> int:
     else:
         now = None if arguments.now is None else moment(arguments.now)
         with Workshop(Path(arguments.folder), lambda: now or moment(None)) as workshop:
-            own = open_platform(workshop, _keys(getattr(arguments, "keys", None)))
+            own = open_platform(workshop, bank_keys_of(getattr(arguments, "keys", None)))
             done = _WORDS[arguments.what](own, workshop, arguments)
     if arguments.json:
         sys.stdout.write(to_json(_document(arguments.what, done), indent=2) + "\n")
@@ -77,18 +77,6 @@ def _document(word: str, done: Done) -> dict[str, Any]:
         verdict = done.report.document()["verdict"]
     rows = [dict(row) for row in done.rows]
     return {"format": FORMAT, "version": VERSION, "verdict": verdict, "word": word, "rows": rows, **report}
-
-
-def _keys(path: str | None) -> BankKeys | None:
-    if path is None:
-        return None
-    try:
-        found = load_keyfile(Path(path)).bank
-    except KeyFileError as error:
-        raise UsageError(str(error)) from error
-    if found is None:
-        raise UsageError(f"{path}: there are no keys of the bank in it")
-    return found
 
 
 def _receive(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Done:

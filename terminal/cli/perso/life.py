@@ -12,11 +12,12 @@ from cardsim.decode.values import yuan
 from cardsim.keyfile import BankKeys
 from terminal.cli.financial import fen
 from terminal.cli.flows import moment
-from terminal.cli.hosts import key_file
+from terminal.cli.hosts import bank_keys_of
 from terminal.cli.output import to_json
 from terminal.errors import UsageError
 from terminal.hosts.bank.accounts import AccountError
 from terminal.hosts.books import BooksError
+from terminal.keymanagement.issuer import issuer_keys
 from terminal.management.bank.activation import Kept, Place
 from terminal.management.bank.requests import requests
 from terminal.management.department import orders
@@ -67,7 +68,7 @@ def life_command(arguments: argparse.Namespace) -> int:
     now = moment(arguments.now)
     with Workshop(Path(arguments.folder), lambda: now) as workshop:
         try:
-            services = open_services(workshop, _keys(getattr(arguments, "keys", None)))
+            services = open_services(workshop, _keys(workshop, arguments))
             if not arguments.line_down:
                 services.connect()
             done = _WORDS[arguments.what](At(services, workshop), arguments)
@@ -81,13 +82,9 @@ def life_command(arguments: argparse.Namespace) -> int:
     return Exit.FAILED if done.problems else Exit.OK
 
 
-def _keys(path: str | None) -> BankKeys | None:
-    if path is None:
-        return None
-    found = key_file(path).bank
-    if found is None:
-        raise UsageError(f"{path}: there are no keys of the bank in it")
-    return found
+def _keys(workshop: Workshop, arguments: argparse.Namespace) -> BankKeys | None:
+    """The issuer's keys for a word that checks a PIN; no other opens the key store."""
+    return issuer_keys(workshop, bank_keys_of(arguments.keys)) if "keys" in arguments else None
 
 
 def _waiting(services: Services) -> Mapping[str, int]:

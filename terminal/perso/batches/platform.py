@@ -6,14 +6,10 @@ from functools import cached_property
 from sqlalchemy import Engine
 
 from cardsim.keyfile import BankKeys
-from cardsim.making.demo import demo
 from terminal.hosts.bank.chip import IssuerKeys
 from terminal.hosts.bank.host import DEFAULT_KEY_INDEX
-from terminal.hosts.bank.parameters import PARAMETERS
 from terminal.hosts.bank.tables import METADATA as BANK_METADATA
-from terminal.keymanagement.keyfiles import bank_keys
-from terminal.keymanagement.kinds import Officer, Place, Role
-from terminal.keymanagement.management import KeyManagement
+from terminal.keymanagement.issuer import issuer_keys
 from terminal.management.product.rules import rules_of as product_rules_of
 from terminal.perso.batches.customers import registry_of
 from terminal.perso.batches.registry import PoliceRegistry
@@ -23,9 +19,6 @@ from terminal.perso.batches.steps import CoreSystem
 from terminal.perso.batches.tables import METADATA
 from terminal.perso.parties import Party
 from terminal.perso.workshop import Settings, Workshop
-
-_PLACE = Place(Role.BANK, PARAMETERS.product.bin)
-_OFFICER = Officer("card platform", Role.BANK)
 
 
 @dataclass
@@ -38,21 +31,8 @@ class WorkshopCore:
 
     @cached_property
     def keys(self) -> IssuerKeys:
-        """The given keys, those of the bank's key store, or the published demo keys where there is no store.
-
-        They are fetched when the first account is opened, so that the store's register shows no other use.
-        """
-        return IssuerKeys({DEFAULT_KEY_INDEX: self.given or self._stored() or _demo_keys()})
-
-    def _stored(self) -> BankKeys | None:
-        with KeyManagement(self.workshop) as management:
-            known = _PLACE in management.places(Role.BANK)
-            return bank_keys(management, _OFFICER, _PLACE).bank if known else None
-
-
-def _demo_keys() -> BankKeys:
-    person = demo(None)
-    return BankKeys(person.secret("MDK_AC"), person.secret("MDK_MAC"), person.secret("MDK_ENC"))
+        """As `issuer_keys` finds them, when the first account is opened: the store's register shows no other use."""
+        return IssuerKeys({DEFAULT_KEY_INDEX: issuer_keys(self.workshop, self.given)})
 
 
 def rules_of(settings: Settings) -> BatchRules:

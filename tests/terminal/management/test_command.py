@@ -11,6 +11,8 @@ from terminal.cli.options.perso.life import DEEDS
 from terminal.cli.perso.life import _WORDS
 from terminal.hosts.bank.issuing import IssueOrder, IssueRefusal, issue_all
 from terminal.hosts.books import transact
+from terminal.keymanagement.demo import setup_demo
+from terminal.keymanagement.issuer import issuer_keys
 from terminal.management.opened import open_services
 from terminal.perso.data.document import read_batch, write_applications, write_batch, write_feedback
 from terminal.perso.records import BankRecord, Batch, CardRecord
@@ -54,7 +56,7 @@ class Desk:
     def matched(self, batch: Batch) -> tuple[CardRecord, ...]:
         """The bank's part of a batch."""
         with Workshop(self.work) as workshop:
-            bank = open_services(workshop).bank
+            bank = open_services(workshop, issuer_keys(workshop)).bank
             wanted = [IssueOrder(r.social.name, r.social.order.person, INITIAL) for r in batch.records if r.social]
             made = transact(bank.books, lambda books: issue_all(books, bank.host.keys, wanted, START.date()))
         found = []
@@ -66,6 +68,15 @@ class Desk:
             )  # fmt: skip
             found.append(CardRecord(record.social, own))
         return tuple(found)
+
+    def activate(self, order: str) -> None:
+        """Hand the first card out, and change its initial PIN."""
+        self("hand-over", order, "--document", person_of(1))
+        copy, signature = self.write("id.jpg", b"copy"), self.write("hand.png", b"signature")
+        self(
+            "activate", "A00000011", "--document", person_of(1), "--initial", INITIAL, "--new", PIN, "--information",
+            "telephone=13800000000", "--copy", copy, "--signature", signature,
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -88,15 +99,20 @@ def in_stock(desk: Desk) -> str:
     return order
 
 
+def test_keys_of_the_store(desk: Desk) -> None:
+    """SCHEME-128: an account that was opened under the keys of the bank's own store is activated under them."""
+    with Workshop(desk.work) as workshop, setup_demo(workshop, 3, ()):
+        pass
+    order = in_stock(desk)
+    desk.activate(order)
+    bank = next(row for row in desk("state", order)["rows"] if row.get("at") == "bank")
+    assert bank["standing"] == "active"
+
+
 def test_a_life(desk: Desk) -> None:
     """SCHEME-040: every word in its turn, from applications to a card that is destroyed; both sides are shown."""
     order = in_stock(desk)
-    desk("hand-over", order, "--document", person_of(1))
-    copy, signature = desk.write("id.jpg", b"copy"), desk.write("hand.png", b"signature")
-    desk(
-        "activate", "A00000011", "--document", person_of(1), "--initial", INITIAL, "--new", PIN, "--information",
-        "telephone=13800000000", "--copy", copy, "--signature", signature,
-    )  # fmt: skip
+    desk.activate(order)
     desk("lost", order, "--side", "bank", "--channel", "telephone")
     assert desk("list")["rows"][0]["other side"] == "oral loss"
     desk("release", order, "--side", "bank", "--document", person_of(1))

@@ -37,7 +37,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "information": {"metavar": "NAME=TEXT", "action": "append", "default": [], "help": "of the holder; repeatable"},
     "copy": {"metavar": "FILE", "required": True, "help": "copy of the identity document"},
     "signature": {"metavar": "FILE", "required": True, "help": "the holder's signature"},
-    "keys": {"metavar": "FILE", "help": "key file with the issuer's keys (default: the published demo keys)"},
+    "keys": {"metavar": "FILE", "help": "key file with the issuer's keys (default: the bank's store in the workshop)"},
     "expired": {"action": "store_true", "help": "the application has expired (default: the card is damaged)"},
     "waiver": {"metavar": "REASON", "default": "", "help": "why no fee is charged"},
     "notice": {"metavar": "NUMBER", "default": "", "help": "the clearing notice that the holder shows at the bank"},
