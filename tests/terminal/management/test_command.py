@@ -128,7 +128,7 @@ def test_a_life(desk: Desk) -> None:
     desk("destroy", order)
     rows = desk("state", order)["rows"]
     assert [row["standing"] for row in rows if "standing" in row] == ["destroyed", "destroyed"]
-    assert len([row for row in rows if "stage" in row]) == 7
+    assert len([row for row in rows if "stage" in row]) == 8
     assert desk("list", "--standing", "active")["rows"] == []
     assert desk("orders")["rows"][0]["state"] == "issued"
 
