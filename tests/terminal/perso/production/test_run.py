@@ -74,6 +74,15 @@ def test_line_to_the_bank_is_down(floor: Floor, monkeypatch: pytest.MonkeyPatch)
     assert floor.machine().bodies() == ["000001.card", "000002.card", "000003.card"]
 
 
+def test_entries_that_come_again(floor: Floor) -> None:
+    """SCHEME-211: the bank takes each entry of the log once, whatever is repeated."""
+    plant = floor.take(1)
+    run_batch(plant, "B1", floor.force())
+    before = plant.bank.log("B1")
+    plant.bank.take_log(before)
+    assert plant.bank.log("B1") == before
+
+
 def test_duplicates(floor: Floor) -> None:
     """PERSO-149: an order that is asked for twice, in one batch or in two, is made once and counted as duplicate."""
     plant = floor.plant
