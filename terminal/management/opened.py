@@ -43,10 +43,11 @@ def open_services(workshop: Workshop, keys: BankKeys | None = None) -> Services:
     Raises:
         UsageError: books or settings are not usable.
     """
+    rules = rules_of(workshop.settings)
     settings = read_settings(workshop.settings.content, SETTINGS)
     host = SocialSecurityHost(Hsm(), workshop.books(Party.DEPARTMENT, SOCIAL_TABLES), clock=workshop.clock, admit=False)
-    department = CardManagement(host, workshop.clock, settings=settings, rules=rules_of(workshop.settings))
+    department = CardManagement(host, workshop.clock, settings=settings, rules=rules)
     # No message with a PIN block reaches the bank's host here: PINs are given at the counter.
     books = workshop.books(Party.BANK, BANK_TABLES)
     bank = BankHost(keys or demo_issuer_keys(), PinCipher(bytes(16)), books=books, enrolment=None)
-    return Services(department, CardPlatform(bank, workshop.clock, settings=settings))
+    return Services(department, CardPlatform(bank, workshop.clock, settings=settings, rules=rules))

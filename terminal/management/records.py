@@ -61,6 +61,18 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Staff:
+    """Who does a step, and the second person who approves it, where the rules ask for one (SCHEME-113)."""
+
+    by: str
+    approved_by: str = ""
+
+
+ALONE: Final = Staff("counter")
+"""Somebody at the counter, without a second person."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A card as one party has it: whose and which it is, and that party's side of it. Dates are YYYYMMDD."""
 

@@ -1,18 +1,19 @@
 """What must live here: what both services are: work in one transaction, then what is to be told goes out at once."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from terminal.hosts.books import transact
-from terminal.management import loss
+from terminal.management import destruction, loss
 from terminal.management.exchange import ExchangeError, Line, Message
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
-from terminal.management.records import Card, Channel, Document, Happened, Passed
+from terminal.management.product.rules import Rules
+from terminal.management.records import Card, Channel, Document, Happened, Passed, Staff
 
 _Result = TypeVar("_Result")
 _log: Final = logging.getLogger(__name__)
@@ -25,10 +26,12 @@ class Service:
         keeper: the party's books of cards.
         books: engine of `open_books` with the party's tables.
         clock: the time.
+        rules: of the product.
     """
 
-    def __init__(self, keeper: Keeper, books: Engine, clock: Callable[[], datetime]) -> None:
+    def __init__(self, keeper: Keeper, books: Engine, clock: Callable[[], datetime], rules: Rules) -> None:
         self.keeper = keeper
+        self.rules = rules
         self.books = books
         self.clock = clock
         self._line: Line | None = None
@@ -121,6 +124,10 @@ class Service:
     def release(self, order: str, document: Document | None) -> Card:
         """解挂 of this side, and in mode 2 of both (SCHEME-151, SCHEME-152)."""
         return self.work(lambda office: loss.release(office, self.keeper, order, document))
+
+    def destroy(self, orders: Iterable[str], staff: Staff) -> tuple[Card, ...]:
+        """销毁 of cards that lie here (SCHEME-179, SCHEME-180)."""
+        return self.work(lambda office: destruction.destroy(office, self.keeper, self.rules, orders, staff))
 
     # --- what the other party tells
 

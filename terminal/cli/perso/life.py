@@ -24,7 +24,7 @@ from terminal.management.department import orders
 from terminal.management.department.again import Wear
 from terminal.management.machines import Standing
 from terminal.management.opened import Services, open_services
-from terminal.management.records import Card, Channel, Document, LifeError
+from terminal.management.records import Card, Channel, Document, LifeError, Staff
 from terminal.management.service import Service
 from terminal.management.shredding import shred_image
 from terminal.perso.data.document import read_applications, read_batch, read_feedback, write_batch
@@ -115,6 +115,10 @@ def _text(name: str, value: str | int) -> str:
 
 def _document_of(arguments: argparse.Namespace) -> Document | None:
     return None if arguments.document is None else Document(arguments.document)
+
+
+def _staff(arguments: argparse.Namespace) -> Staff:
+    return Staff(arguments.by, arguments.approved_by)
 
 
 def _content(path: str) -> bytes:
@@ -232,11 +236,11 @@ def _replace(at: At, arguments: argparse.Namespace) -> Done:
     document, department, bank = _document_of(arguments), at.services.department, at.services.bank
     if at.service(arguments) is bank:
         order = at.order(arguments, bank)
-        bank.ask_replacement(order, document, outlet=arguments.outlet, waiver=arguments.waiver)
+        bank.ask_replacement(
+            order, document, outlet=arguments.outlet, waiver=arguments.waiver, staff=_staff(arguments)
+        )  # fmt: skip
         return _asked(at, order)
-    made = department.replace(
-        at.order(arguments), document, waiver=arguments.waiver, by=arguments.by, approved_by=arguments.approved_by
-    )
+    made = department.replace(at.order(arguments), document, waiver=arguments.waiver, staff=_staff(arguments))
     return Done((made.plain(),))
 
 
@@ -247,7 +251,10 @@ def _exchange(at: At, arguments: argparse.Namespace) -> Done:
         bank.ask_exchange(order, document, outlet=arguments.outlet)
         return _asked(at, order)
     wear = Wear.EXPIRED if arguments.expired else Wear.DAMAGED
-    return Done((department.exchange(at.order(arguments), document, wear, waiver=arguments.waiver).plain(),))
+    made = department.exchange(
+        at.order(arguments), document, wear, waiver=arguments.waiver, staff=_staff(arguments)
+    )  # fmt: skip
+    return Done((made.plain(),))
 
 
 def _asked(at: At, order: str) -> Done:
@@ -281,8 +288,7 @@ def _receive(at: At, arguments: argparse.Namespace) -> Done:
 def _destroy(at: At, arguments: argparse.Namespace) -> Done:
     service = at.service(arguments)
     order = at.order(arguments, service)
-    own = at.services.bank if service is at.services.bank else at.services.department
-    cards = own.destroy([order])
+    cards = service.destroy([order], _staff(arguments))
     if arguments.image is not None:
         shred_image(Path(arguments.image), at.workshop.clock())
     return Done(tuple(card.plain() for card in cards))

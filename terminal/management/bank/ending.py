@@ -1,21 +1,17 @@
 """The end of cards at the bank: the second step of a cancellation, custody, and destruction (003 §三(六), (七))."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from terminal.hosts.bank import accounts
 from terminal.hosts.bank.tables import CASH, LEDGER, AccountState
 from terminal.management.bank.tables import NOTICES, PAYOUTS
-from terminal.management.destruction import shred
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.machines import Event, Guard, Standing
 from terminal.management.records import ON_THE_WAY, Card, Deed, Document, LifeError, require_document
-
-MODE: Final = 1
-"""Of destruction: the bank shreds what it has taken back (003 §三(七))."""
 
 
 def hear_notice(office: Office, order: str, details: Mapping[str, Any]) -> None:
@@ -107,12 +103,3 @@ def send(office: Office, keeper: Keeper, orders: Sequence[str]) -> str:
     for order in orders:
         keeper.note(office, order, "sent to be destroyed", f"list {name}")
     return name
-
-
-def destroy(office: Office, keeper: Keeper, orders: Iterable[str]) -> tuple[Card, ...]:
-    """Shred cards that lie here (SCHEME-179, SCHEME-182).
-
-    Raises:
-        LifeError: a card is neither cancelled nor replaced, or does not lie here; none is destroyed then.
-    """
-    return tuple(shred(office, keeper, order, MODE) for order in orders)

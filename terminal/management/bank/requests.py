@@ -12,7 +12,7 @@ from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.loss import CASH_NOTICE
 from terminal.management.machines import Event, Guard, Standing
-from terminal.management.records import Card, Deed, Document, LifeError, require_document, seconds
+from terminal.management.records import ALONE, Card, Deed, Document, LifeError, Staff, require_document, seconds
 from terminal.perso.records import OrderKind
 
 
@@ -29,7 +29,14 @@ class Request:
 
 
 def ask_replacement(
-    office: Office, keeper: Keeper, order: str, document: Document | None, *, outlet: str, waiver: str = ""
+    office: Office,
+    keeper: Keeper,
+    order: str,
+    document: Document | None,
+    *,
+    outlet: str,
+    waiver: str = "",
+    staff: Staff = ALONE,
 ) -> None:
     """Ask the department for a card in the place of one that is lost in writing (000 §3.2.9 3)).
 
@@ -45,6 +52,7 @@ def ask_replacement(
     fields = {
         "order": order, "pan": card.pan, "card_number": card.card_number, "person": card.person,
         "document": shown.number, "outlet": outlet, "waiver": waiver,
+        "by": staff.by, "approved_by": staff.approved_by,
     }  # fmt: skip
     keeper.exchange.tell(office.books, Kind.ASK, fields, office.now)
 

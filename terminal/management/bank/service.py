@@ -16,7 +16,8 @@ from terminal.management.exchange import Message
 from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.machines import Event, Standing
-from terminal.management.records import Card, Document, LifeError, Stage
+from terminal.management.product.rules import Rules, default_rules
+from terminal.management.records import ALONE, Card, Document, LifeError, Staff, Stage
 from terminal.management.service import Service
 from terminal.management.settings import Settings, default_settings
 from terminal.messages.bank import HostAnswer, HostMessage
@@ -43,13 +44,20 @@ class CardPlatform(Service):
         host: the bank's host; its books take the tables of the service.
         clock: the time.
         settings: of the region.
+        rules: of the product.
     """
 
     def __init__(
-        self, host: BankHost, clock: Callable[[], datetime] = datetime.now, *, settings: Settings | None = None
+        self,
+        host: BankHost,
+        clock: Callable[[], datetime] = datetime.now,
+        *,
+        settings: Settings | None = None,
+        rules: Rules | None = None,
     ) -> None:
         METADATA.create_all(host.books)
-        super().__init__(Keeper(KEPT, default_settings() if settings is None else settings), host.books, clock)
+        keeper = Keeper(KEPT, default_settings() if settings is None else settings)
+        super().__init__(keeper, host.books, clock, default_rules() if rules is None else rules)
         self.host = host
 
     def handle(self, message: HostMessage) -> HostAnswer:
@@ -118,10 +126,14 @@ class CardPlatform(Service):
 
     # --- afterwards
 
-    def ask_replacement(self, order: str, document: Document | None, *, outlet: str, waiver: str = "") -> None:
+    def ask_replacement(
+        self, order: str, document: Document | None, *, outlet: str, waiver: str = "", staff: Staff = ALONE
+    ) -> None:
         """挂失补卡, at the department (SCHEME-237)."""
         self.work(
-            lambda office: requests.ask_replacement(office, self.keeper, order, document, outlet=outlet, waiver=waiver)
+            lambda office: requests.ask_replacement(
+                office, self.keeper, order, document, outlet=outlet, waiver=waiver, staff=staff
+            )
         )
 
     def ask_exchange(self, order: str, document: Document | None, *, outlet: str) -> Card:
@@ -141,10 +153,6 @@ class CardPlatform(Service):
     def send_collected(self, orders: Sequence[str]) -> str:
         """Send cards to the department to be destroyed; the number of the list (SCHEME-180)."""
         return self.work(lambda office: ending.send(office, self.keeper, orders))
-
-    def destroy(self, orders: Sequence[str]) -> tuple[Card, ...]:
-        """销毁 of cards that lie here (SCHEME-179)."""
-        return self.work(lambda office: ending.destroy(office, self.keeper, orders))
 
 
 def _refused(card: Card) -> str:

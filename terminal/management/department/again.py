@@ -17,10 +17,11 @@ from terminal.management.kinds import Kind
 from terminal.management.loss import CASH_NOTICE
 from terminal.management.machines import Event, Guard
 from terminal.management.product.fees import fee
+from terminal.management.product.making import key_step
 from terminal.management.product.orders import in_time
 from terminal.management.product.rules import Rules
 from terminal.management.product.words import NotAllowed
-from terminal.management.records import Card, Deed, Document, LifeError, Stage, require_document
+from terminal.management.records import ALONE, Card, Deed, Document, LifeError, Staff, Stage, require_document
 from terminal.perso.records import OrderKind
 
 
@@ -33,7 +34,7 @@ class Wear(enum.Enum):
 
 def replacement(
     office: Office, keeper: Keeper, rules: Rules, order: str, document: Document | None, *, outlet: str = "",
-    waiver: str = "", by: str = "", approved_by: str = "",
+    waiver: str = "", staff: Staff = ALONE,
 ) -> Ordered:  # fmt: skip
     """Order a card for one that was reported lost in writing (SCHEME-155 to SCHEME-159).
 
@@ -45,8 +46,7 @@ def replacement(
         document: the holder's identity document.
         outlet: the bank outlet where the holder applied, and picks the card up.
         waiver: why no fee is charged.
-        by: who takes the application.
-        approved_by: who approves one that comes too late, where the rules allow that.
+        staff: who takes the application, and who approves a waiver, or one that comes too late where rules allow that.
 
     Raises:
         LifeError: the card is not lost in writing, too much time has passed, or the document is not the holder's.
@@ -55,14 +55,15 @@ def replacement(
     require_document(document, card.person, "a replacement")
     if card.lost_on:
         lost = datetime.strptime(card.lost_on, "%Y%m%d").date()
-        if refused := in_time(rules, lost, office.now.date(), by, approved_by):
+        if refused := in_time(rules, lost, office.now.date(), staff.by, staff.approved_by):
             raise LifeError(str(refused))
+    _check_waiver(rules, waiver, staff)
     return _order(office, keeper, rules, card, OrderKind.REPLACEMENT, outlet, waiver)
 
 
 def exchange(
     office: Office, keeper: Keeper, rules: Rules, order: str, document: Document | None, wear: Wear, *,
-    waiver: str = "",
+    waiver: str = "", staff: Staff = ALONE,
 ) -> Ordered:  # fmt: skip
     """Order a card for one that is damaged or has expired (SCHEME-165, SCHEME-166); the old one is locked.
 
@@ -73,7 +74,14 @@ def exchange(
     require_document(document, card.person, "an exchange")
     if wear is Wear.EXPIRED and office.day <= card.expires:
         raise LifeError(f"card {card.card_number} has not expired: it is valid until {card.expires}")
+    _check_waiver(rules, waiver, staff)
     return _order(office, keeper, rules, card, OrderKind.EXCHANGE, "", waiver)
+
+
+def _check_waiver(rules: Rules, waiver: str, staff: Staff) -> None:
+    """A second person approves that no fee is charged (SCHEME-113)."""
+    if waiver and (refused := key_step(rules, "waive-fee", staff.by, staff.approved_by)):
+        raise LifeError(str(refused))
 
 
 def _order(
@@ -115,7 +123,14 @@ def hear_asked(office: Office, keeper: Keeper, rules: Rules, fields: Mapping[str
     try:
         document = Document(str(fields["document"]))
         made = replacement(
-            office, keeper, rules, order, document, outlet=str(fields["outlet"]), waiver=str(fields["waiver"])
+            office,
+            keeper,
+            rules,
+            order,
+            document,
+            outlet=str(fields["outlet"]),
+            waiver=str(fields["waiver"]),
+            staff=Staff(str(fields["by"]), str(fields["approved_by"])),
         )
         answer["new"] = made.number
     except LifeError as error:

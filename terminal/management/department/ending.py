@@ -1,20 +1,16 @@
 """The end of cards at the department: cancellation (销卡), its notice, and destruction (销毁)."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from terminal.management.department.numbering import document_number
 from terminal.management.department.tables import NOTICES, TRANSFERS
-from terminal.management.destruction import shred
 from terminal.management.keeper import Keeper, Office
 from terminal.management.machines import Event
-from terminal.management.records import Card, Deed, Document, LifeError, require_document, seconds
+from terminal.management.records import Deed, Document, LifeError, require_document, seconds
 from terminal.perso.parties import Party
-
-MODE: Final = 2
-"""Of destruction: the department shreds what the bank has collected (003 §三(七))."""
 
 
 def cancel(office: Office, keeper: Keeper, order: str, document: Document | None) -> str:
@@ -62,12 +58,3 @@ def receive(office: Office, keeper: Keeper, name: str, counted: Iterable[str]) -
         keeper.change(office, order, custody=Party.DEPARTMENT.value)
         keeper.note(office, order, "received to be destroyed", f"list {name}")
     return len(came)
-
-
-def destroy(office: Office, keeper: Keeper, numbers: Iterable[str]) -> tuple[Card, ...]:
-    """Shred cards that lie here (SCHEME-180 to SCHEME-182).
-
-    Raises:
-        LifeError: a card is neither cancelled nor replaced, or does not lie here; none is destroyed then.
-    """
-    return tuple(shred(office, keeper, order, MODE) for order in numbers)

@@ -19,7 +19,7 @@ from terminal.management.keeper import Keeper, Office
 from terminal.management.kinds import Kind
 from terminal.management.machines import Event, Standing
 from terminal.management.product.rules import Rules, default_rules
-from terminal.management.records import Card, Document, Stage
+from terminal.management.records import ALONE, Card, Document, Staff, Stage
 from terminal.management.service import Service
 from terminal.management.settings import Settings, default_settings
 from terminal.messages.social import CardState, SocialAnswer, SocialMessage
@@ -62,9 +62,8 @@ class CardManagement(Service):
     ) -> None:
         METADATA.create_all(host.books)
         keeper = Keeper(KEPT, default_settings() if settings is None else settings)
-        super().__init__(keeper, host.books, clock)
+        super().__init__(keeper, host.books, clock, default_rules() if rules is None else rules)
         self.host = host
-        self.rules = default_rules() if rules is None else rules
 
     def handle(self, message: SocialMessage) -> SocialAnswer:
         """Answer a terminal: oral losses whose time is over end before the host looks (SCHEME-138)."""
@@ -159,20 +158,24 @@ class CardManagement(Service):
     # --- afterwards
 
     def replace(
-        self, order: str, document: Document | None, *, waiver: str = "", by: str = "", approved_by: str = ""
+        self, order: str, document: Document | None, *, waiver: str = "", staff: Staff = ALONE
     ) -> Ordered:  # fmt: skip
         """补卡 (SCHEME-155)."""
         return self.work(
             lambda office: again.replacement(
-                office, self.keeper, self.rules, order, document, waiver=waiver, by=by, approved_by=approved_by
+                office, self.keeper, self.rules, order, document, waiver=waiver, staff=staff
             )
-        )
+        )  # fmt: skip
 
-    def exchange(self, order: str, document: Document | None, wear: Wear, *, waiver: str = "") -> Ordered:
+    def exchange(
+        self, order: str, document: Document | None, wear: Wear, *, waiver: str = "", staff: Staff = ALONE
+    ) -> Ordered:  # fmt: skip
         """换卡 (SCHEME-165)."""
         return self.work(
-            lambda office: again.exchange(office, self.keeper, self.rules, order, document, wear, waiver=waiver)
-        )
+            lambda office: again.exchange(
+                office, self.keeper, self.rules, order, document, wear, waiver=waiver, staff=staff
+            )
+        )  # fmt: skip
 
     def cancel(self, order: str, document: Document | None) -> str:
         """销卡, first step; the number of the clearing notice (SCHEME-170)."""
@@ -181,10 +184,6 @@ class CardManagement(Service):
     def receive(self, name: str, counted: Iterable[str]) -> int:
         """Count in the cards of a list of the bank (SCHEME-180)."""
         return self.work(lambda office: ending.receive(office, self.keeper, name, counted))
-
-    def destroy(self, numbers: Sequence[str]) -> tuple[Card, ...]:
-        """销毁 of cards that lie here (SCHEME-180)."""
-        return self.work(lambda office: ending.destroy(office, self.keeper, numbers))
 
     def temporary(self, number: str) -> str:
         """A temporary identification while a new card is made (SCHEME-162, SCHEME-167)."""

@@ -21,7 +21,7 @@ from terminal.management.bank.activation import Kept, Place
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department import orders
 from terminal.management.department.service import CardManagement
-from terminal.management.records import Card, Document, Stage
+from terminal.management.records import Card, Document, Staff, Stage
 from terminal.management.settings import Settings, read_settings
 from terminal.messages.social import CardState, CheckCard, SocialCard
 from terminal.perso.data.numbers import person_number
@@ -40,6 +40,7 @@ from tests.terminal.management.lines import BadLine
 START: Final = datetime(2026, 11, 22, 9)
 INITIAL: Final = "123450"
 PIN: Final = "246802"
+TWO: Final = Staff("clerk", "head")
 CITY, COUNTY, UNIT, OUTLET = "510100", "510104", "U01", "001"
 KEPT: Final = Kept({"telephone": "13800000000"}, b"copy of the identity card", b"signature")
 MODE_2: Final = read_settings({"life": {"mode": 2}}, "test")

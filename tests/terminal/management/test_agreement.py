@@ -20,7 +20,7 @@ from terminal.management.machines import OrderState, Standing, agree
 from terminal.management.records import Card, Channel, Document, LifeError
 from terminal.management.service import Service
 from terminal.management.settings import Settings
-from tests.terminal.management.life import MODE_2, OUTLET, Life, application, person_of
+from tests.terminal.management.life import MODE_2, OUTLET, TWO, Life, application, person_of
 
 PERSONS = 2
 numbers = st.integers(1, PERSONS)
@@ -143,14 +143,14 @@ class Agreement(RuleBasedStateMachine):
         bank, department = self.life.bank, self.life.department
         here = [card.order for card in bank.look(lambda books: custody(books, bank.keeper))]
         if here and not send:
-            bank.destroy(here)
+            bank.destroy(here, TWO)
         elif here:
             name = bank.send_collected(here)
             self._attempt(lambda: department.receive(name, here))
         there = department.look(department.keeper.listed)
         for card in there:
             if card.custody == "department":
-                self._attempt(partial(department.destroy, [card.order]))
+                self._attempt(partial(department.destroy, [card.order], TWO))
 
     # --- what holds
 

@@ -125,7 +125,7 @@ def test_a_life(desk: Desk) -> None:
     )  # fmt: skip
     name = desk("collect", order)["rows"][0]["list"]
     desk("receive", name, order)
-    desk("destroy", order)
+    desk("destroy", order, "--approved-by", "王五")
     rows = desk("state", order)["rows"]
     assert [row["standing"] for row in rows if "standing" in row] == ["destroyed", "destroyed"]
     assert len([row for row in rows if "stage" in row]) == 8
@@ -177,7 +177,7 @@ def test_a_destroyed_image(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFix
     person = ("--document", person_of(1))
     desk("hand-over", order, *person)
     notice = desk("cancel", order, *person)["rows"][0]["clearing notice"]
-    shred = ("destroy", order, "--side", "bank", "--image", str(image))
+    shred = ("destroy", order, "--side", "bank", "--image", str(image), "--approved-by", "王五")
     assert "no destruction" in desk.refused(capsys, *shred)
     assert run(["cardterm", "apdu", "--card", str(image)], "reset\n")[0] == 0
     desk("cancel", order, "--side", "bank", *person, "--notice", notice, "--returned")

@@ -12,9 +12,9 @@ from terminal.management.bank.ending import custody, paid_out
 from terminal.management.department.care import ComplaintState, complaints
 from terminal.management.department.ending import notice_of
 from terminal.management.machines import Standing
-from terminal.management.records import Channel, Document, LifeError
+from terminal.management.records import ALONE, Channel, Document, LifeError, Staff
 from terminal.messages.social import CardState
-from tests.terminal.management.life import Life, application, person_of
+from tests.terminal.management.life import TWO, Life, application, person_of
 
 DOCUMENT = Document(person_of(1))
 
@@ -143,7 +143,7 @@ def test_only_an_active_card_is_cancelled(life: Life) -> None:
 def test_the_bank_shreds(life: Life) -> None:
     """SCHEME-179, SCHEME-181: in mode 1 the bank destroys what it took back; both systems show it, with the day."""
     order = cancelled(life)
-    life.bank.destroy([order])
+    life.bank.destroy([order], TWO)
     assert standings(life, order) == (Standing.DESTROYED, Standing.DESTROYED)
     for service in (life.department, life.bank):
         last = [one for one in service.history(order) if one.event == "destruction"]
@@ -163,27 +163,30 @@ def test_the_department_shreds(life: Life) -> None:
         with pytest.raises(LifeError, match=why):
             life.department.receive(name, counted)
     with pytest.raises(LifeError, match="no destruction unless: card in custody"):
-        life.department.destroy([first])
+        life.department.destroy([first], TWO)
     with pytest.raises(LifeError, match="no destruction unless: card in custody"):
-        life.bank.destroy([first])
+        life.bank.destroy([first], TWO)
     assert life.department.receive(name, [second, first]) == 2
     with pytest.raises(LifeError, match="no cards of a list"):
         life.department.receive(name, [first, second])
-    life.department.destroy([first, second])
+    life.department.destroy([first, second], TWO)
     for order in (first, second):
         assert standings(life, order) == (Standing.DESTROYED, Standing.DESTROYED)
         assert any('"mode": 2' in one.note for one in life.bank.history(order) if one.event == "destruction")
 
 
 def test_what_is_not_cancelled_is_not_destroyed(life: Life) -> None:
-    """SCHEME-182: neither an active card nor one between the steps, nor one that does not lie here; and where one of
-    several must not be destroyed, none is."""
+    """SCHEME-182, SCHEME-113: without a second person nothing is destroyed; nor an active card, or one between the
+    steps, or one that does not lie here; and where one of several must not be destroyed, none is."""
     active, good = life.active(1), cancelled(life, 2)
+    for staff, why in ((ALONE, "second person"), (Staff("head", "head"), "head cannot approve alone")):
+        with pytest.raises(LifeError, match=why):
+            life.bank.destroy([good], staff)
     refused: tuple[Callable[[], object], ...] = (
-        lambda: life.bank.destroy([active]),
-        lambda: life.department.destroy([active]),
-        lambda: life.department.destroy([good]),
-        lambda: life.bank.destroy([good, active]),
+        lambda: life.bank.destroy([active], TWO),
+        lambda: life.department.destroy([active], TWO),
+        lambda: life.department.destroy([good], TWO),
+        lambda: life.bank.destroy([good, active], TWO),
     )
     for refuse in refused:
         with pytest.raises(LifeError, match="no destruction"):

@@ -15,7 +15,7 @@ from terminal.management.product.rules import Late, default_rules
 from terminal.management.records import Channel, Document, LifeError, Stage
 from terminal.messages.social import CardState
 from terminal.perso.records import OrderKind
-from tests.terminal.management.life import MODE_2, OUTLET, Life, application, person_of
+from tests.terminal.management.life import MODE_2, OUTLET, TWO, Life, application, person_of
 
 DOCUMENT = Document(person_of(1))
 HELD = (Standing.ACTIVE, Standing.ACTIVE)
@@ -119,8 +119,8 @@ def test_a_replacement_has_a_time_limit(life: Life) -> None:
         rules, replacement=dataclasses.replace(rules.replacement, late=Late.ESCALATE)
     )
     with pytest.raises(LifeError, match="second person"):
-        life.department.replace(order, DOCUMENT, by="clerk")
-    assert life.department.replace(order, DOCUMENT, by="clerk", approved_by="head").old == order
+        life.department.replace(order, DOCUMENT)
+    assert life.department.replace(order, DOCUMENT, staff=TWO).old == order
 
 
 def test_the_last_day_of_the_time_limit(life: Life) -> None:
@@ -224,7 +224,11 @@ def test_an_exchange_needs_a_reason(life: Life) -> None:
     with pytest.raises(LifeError, match="has not expired"):
         life.department.exchange(order, DOCUMENT, Wear.EXPIRED)
     life.pass_time(days=1)
-    made = life.department.exchange(order, DOCUMENT, Wear.EXPIRED, waiver="expired")
+    with pytest.raises(LifeError, match="waive a fee needs the approval of a second person"):
+        life.department.exchange(order, DOCUMENT, Wear.EXPIRED, waiver="expired")
+    with pytest.raises(LifeError, match="no reason to waive"):
+        life.department.exchange(order, DOCUMENT, Wear.EXPIRED, waiver="kindness", staff=TWO)
+    made = life.department.exchange(order, DOCUMENT, Wear.EXPIRED, waiver="expired", staff=TWO)
     assert (made.order.kind, made.fee) == (OrderKind.EXCHANGE, 0)
 
 
@@ -243,7 +247,7 @@ def test_a_damaged_card_is_exchanged(life: Life) -> None:
     life.department.hand_over(new, DOCUMENT, by="clerk", collected=True)
     assert standings(life, old) == (Standing.REPLACED, Standing.REPLACED)
     assert life.social(old).custody == "department"
-    life.department.destroy([old])
+    life.department.destroy([old], TWO)
     assert standings(life, old) == (Standing.DESTROYED, Standing.DESTROYED)
 
 
@@ -262,7 +266,7 @@ def test_a_damaged_card_comes_to_the_bank(life: Life) -> None:
     life.bank.hand_over(request.new, DOCUMENT, outlet=OUTLET, form=True, by="teller", collected=True)
     assert standings(life, request.new) == HELD
     assert life.finance(old).custody == "bank"
-    life.bank.destroy([old])
+    life.bank.destroy([old], TWO)
     assert standings(life, old) == (Standing.DESTROYED, Standing.DESTROYED)
 
 
