@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from cardsim.cli.main import main
+from cardsim.making import demo
+from cardsim.making.blank import write_blank
 from terminal.perso.data.document import write_batch
 from terminal.perso.records import Batch
 from tests.cli.support import command, environment
@@ -45,3 +47,34 @@ def test_a_batch_in_a_reader(service: str, tmp_path: Path) -> None:
     assert second.returncode == 0, second.stderr
     told = json.loads(cardterm("perso", "produce", "status", work, "B1", "--json").stdout)
     assert (told["rows"][0]["good"], told["rows"][0]["state"]) == (2, "produced")
+
+
+@pytest.mark.parametrize("by", ["card", "feedback"])
+def test_the_second_step_at_a_reader(service: str, by: str, tmp_path: Path) -> None:
+    """PERSO-084, PERSO-086, SCHEME-203: the bank's station takes whichever card comes, and finds its record."""
+    records = (desk.record(1), desk.record(2))
+    cards, works = [tmp_path / f"{number}.card" for number in (1, 2)], [tmp_path / "social", tmp_path / "finance"]
+    batch = tmp_path / "batch.json"
+    batch.write_bytes(write_batch(Batch("B1", "20240101", desk.AREA, desk.AREA, records)))
+    for work, step in zip(works, (["social", "--unfinished"], ["finance"]), strict=True):
+        work.mkdir()
+        (work / "workshop.toml").write_text("[cards]\nseed = 3\n", encoding="utf8")
+        assert cardterm("perso", "produce", "take", work, batch, "--step", *step).returncode == 0
+    for path, record in zip(cards, records, strict=True):
+        assert record.social is not None
+        historical = desk.manufacturer().historical(desk.AREA, record.social.serial)
+        write_blank(path, demo.demo(3).secret("transport"), historical, seed=1)
+        cardterm("perso", "produce", "run", works[0], "B1-social", "--card", path)
+    assert cardterm("perso", "produce", "list", works[0], "B1-social").returncode == 0
+    feedback = works[0] / "lists" / "B1-social.feedback-social.json"
+    how = ["--feedback", str(feedback)] if by == "feedback" else []
+    words = command("cardterm", "perso", "produce", "run", works[1], "B1-finance", "--reader", "0", *how)
+    for path in reversed(cards):
+        made = serve(path, service, *words)
+        assert made.returncode == 0, made.stderr
+    again = serve(cards[0], service, *words)
+    assert (again.returncode, "presented twice" in again.stderr) == (2, True)
+    told = json.loads(cardterm("perso", "produce", "status", works[1], "B1-finance", "--json").stdout)
+    assert (told["rows"][0]["good"], told["rows"][0]["state"]) == (2, "produced")
+    for path in cards:
+        assert cardterm("perso", "check", "--card", path, "--data", batch).returncode == 0

@@ -13,24 +13,27 @@ from cardsim.commandline import Exit
 from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError
-from terminal.links.target import Target
-from terminal.perso.data.document import read_batch
+from terminal.links.target import Target, open_target
+from terminal.perso.data.document import read_batch, read_feedback
+from terminal.perso.making.linking import Link
 from terminal.perso.making.reader import InReader
 from terminal.perso.production.audit import trace
 from terminal.perso.production.closing import close_batch
 from terminal.perso.production.compliance import audit_site
 from terminal.perso.production.delivery import deliver
 from terminal.perso.production.intake import take_batch
+from terminal.perso.production.linked import linked_order
 from terminal.perso.production.lists import close_list
-from terminal.perso.production.model import areas_of, model_workforce, read_chip
+from terminal.perso.production.model import aid_of, areas_of, model_workforce, read_chip
 from terminal.perso.production.packing import Package, inspect, pack
 from terminal.perso.production.papers import month_of
-from terminal.perso.production.plant import Plant, open_plant
+from terminal.perso.production.plant import BatchRow, Plant, open_plant
 from terminal.perso.production.run import Figures, run_batch
 from terminal.perso.production.status import status
 from terminal.perso.production.tables import DeliveryState
 from terminal.perso.production.task import Step
 from terminal.perso.production.waste import note_destroyed, release_all, release_remake, send_waste
+from terminal.perso.records import Feedback
 from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-produce"
@@ -110,7 +113,10 @@ def _run(desk: _Desk) -> Done:
     target = Target(arguments.card, arguments.reader)
     if target.given and (arguments.scheduler is not None or (arguments.jobs or 1) > 1):
         raise UsageError("in a reader cards are made one after the other: leave out --jobs and --scheduler")
+    if arguments.feedback is not None and not target.given:
+        raise UsageError("--feedback is for the second step at a reader: name --reader or --card")
     bodies = InReader(target, _ask) if target.given else None
+    only = None if bodies is None else _in_reader(desk, batch, bodies, arguments.feedback)
     jobs = 1 if target.given else arguments.jobs or (0 if arguments.scheduler is not None else os.cpu_count() or 1)
     force = model_workforce(
         desk.workshop, batch.name, areas=areas, step=batch.step, jobs=jobs, scheduler=arguments.scheduler,
@@ -118,10 +124,23 @@ def _run(desk: _Desk) -> Done:
     )  # fmt: skip
     teller = _Teller()
     try:
-        run_batch(desk.plant, batch.name, force, teller)
+        run_batch(desk.plant, batch.name, force, teller, only=only)
     finally:
         teller.clear()
     return _status(desk, batch.name, told=True)
+
+
+def _in_reader(desk: _Desk, batch: BatchRow, bodies: InReader, file: str | None) -> str | None:
+    """The order that the card in the reader belongs to, where it has one side already."""
+    found: tuple[Feedback, ...] = ()
+    if file is not None:
+        try:
+            found = read_feedback(Path(file).read_bytes(), file)
+        except OSError as error:
+            raise UsageError(f"{file}: {error.strerror}") from error
+    link = Link.CARD if file is None else Link.FEEDBACK
+    with open_target(bodies.target) as card:
+        return linked_order(desk.plant, batch, card, aid_of(desk.workshop.settings), link, found)
 
 
 def _ask(what: str) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from cardsim.iso7816.atr import Atr, AtrError
 from cardsim.iso7816.card import Card
 from cardsim.making import demo
-from cardsim.making.structure import DEFAULT_PROFILE, load_profile
+from cardsim.making.structure import DEFAULT_PROFILE, Profile, load_profile
 from cardsim.making.table import ProfileError
 from terminal.errors import UsageError
 from terminal.hosts.books import transact
@@ -93,10 +93,7 @@ def model_workforce(
         UsageError: settings, profile or keys cannot be used.
     """
     cards = card_settings(workshop.settings)
-    try:
-        profile = load_profile(cards.profile)
-    except ProfileError as error:
-        raise UsageError(f"{workshop.settings.path}: cards.profile: {error}") from error
+    profile = profile_of(workshop.settings)
     management = setup_demo(workshop, cards.seed, areas)
     bank = None if step is Step.SOCIAL else BANK
     runs = KeyRuns(management, OFFICERS, profile.suite, bank, MAKER, () if step is Step.FINANCE else None)
@@ -104,6 +101,24 @@ def model_workforce(
     lot = Manufacturer(profile, transport, cards.faulty_one_in)
     plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
     return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)
+
+
+def profile_of(settings: Settings) -> Profile:
+    """What a workshop's cards become.
+
+    Raises:
+        UsageError: the profile cannot be read.
+    """
+    try:
+        return load_profile(card_settings(settings).profile)
+    except ProfileError as error:
+        raise UsageError(f"{settings.path}: cards.profile: {error}") from error
+
+
+def aid_of(settings: Settings) -> bytes:
+    """Name of the payment application of a workshop's cards; empty where they have none."""
+    pse = profile_of(settings).pse
+    return b"" if pse is None else bytes.fromhex(pse["aid"])
 
 
 def areas_of(plant: Plant, batch: str) -> tuple[str, ...]:

@@ -79,8 +79,10 @@ class Figures:
 Teller = Callable[[Figures], None]
 
 
-def run_batch(plant: Plant, name: str, force: Workforce, teller: Teller = lambda _figures: None) -> Figures:
-    """Make the cards of a batch that are not made yet.
+def run_batch(
+    plant: Plant, name: str, force: Workforce, teller: Teller = lambda _figures: None, *, only: str | None = None
+) -> Figures:
+    """Make the cards of a batch that are not made yet; or that of one order, where `only` names it.
 
     Raises:
         ProductionRefused: a rule forbids it: monitoring is off (PERSO-156), the operator is not cleared (PERSO-132), or
@@ -95,14 +97,14 @@ def run_batch(plant: Plant, name: str, force: Workforce, teller: Teller = lambda
     demand(batch, BatchState.RECEIVED, BatchState.PRODUCED, what="a run")
     with _alone(plant.folder / "production.lock"):
         _close_abandoned(plant, force.keys)
-        if not _open_jobs(plant, batch):
+        if not _open_jobs(plant, batch, only):
             _end_of_batch(plant, batch)
             return transact(plant.books, lambda connection: figures_of(connection, name))
         number = _open_run(plant, batch, operator, force.machine or plant.rules.machine)
         ending = "stopped"
         try:
             with _channels(plant, force.keys, batch, number):
-                figures = _Run(plant, batch, number, teller).work(force)
+                figures = _Run(plant, batch, number, teller, only).work(force)
             ending = "all done"
         except KeyboardInterrupt:
             ending = "interrupted"
@@ -170,7 +172,7 @@ def _close_abandoned(plant: Plant, keys: RunKeys) -> None:
         _close_run(plant, batch, number, _ABANDONED)
 
 
-def _open_jobs(plant: Plant, batch: BatchRow) -> deque[Job]:
+def _open_jobs(plant: Plant, batch: BatchRow, only: str | None) -> deque[Job]:
     """What is to be done: bodies that were begun first, then by place in the batch.
 
     The second step takes the body that the first one made for the order, where it was made here.
@@ -184,6 +186,8 @@ def _open_jobs(plant: Plant, batch: BatchRow) -> deque[Job]:
         .where(JOBS.c.batch == batch.name, JOBS.c.state.in_(OPEN_JOBS))
         .order_by(begun_first, JOBS.c.position)
     )
+    if only is not None:
+        wanted = wanted.where(JOBS.c.order == only)
     rows = transact(plant.books, lambda connection: connection.execute(wanted).all())
     return deque(
         Job(row.order, row.attempt, row.body or body_name(batch.name, row.order, row.attempt)) for row in rows
@@ -220,12 +224,12 @@ def _end_of_batch(plant: Plant, batch: BatchRow) -> None:
 class _Run:
     """A run while it works."""
 
-    def __init__(self, plant: Plant, batch: BatchRow, number: int, teller: Teller) -> None:
+    def __init__(self, plant: Plant, batch: BatchRow, number: int, teller: Teller, only: str | None) -> None:
         self._plant = plant
         self._batch = batch
         self._number = number
         self._teller = teller
-        self._jobs = _open_jobs(plant, batch)
+        self._jobs = _open_jobs(plant, batch, only)
         self._figures = transact(plant.books, lambda connection: figures_of(connection, batch.name))
         self._lost = ""
 

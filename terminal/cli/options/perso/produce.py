@@ -32,6 +32,9 @@ def add_produce(parser: Parser) -> None:
     where = run.add_mutually_exclusive_group()
     where.add_argument("--reader", metavar="NAME|INDEX", help="make the cards in a PC/SC reader, one after the other")
     where.add_argument("--card", metavar="IMAGE", help="make one card of this blank image, or python:MODULE:FACTORY")
+    run.add_argument(
+        "--feedback", metavar="FILE", help="in a reader, second step: find the record by the first station's feedback"
+    )
     run.add_argument("--machine", metavar="NAME", help="name of the machine, for the audit")
     status = add("status", "how far batches are", "work", batch=False)
     status.add_argument("batch", metavar="BATCH", nargs="?", help="one batch; by default all")
