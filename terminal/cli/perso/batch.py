@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from cardsim.commandline import Exit
-from terminal.cli.flows import moment
 from terminal.cli.hosts import bank_keys_of
 from terminal.cli.output import to_json
 from terminal.cli.perso.asking import ask
+from terminal.cli.perso.files import name_of, open_workshop, read_input, write_output
+from terminal.cli.perso.rows import Row, tell_rows
 from terminal.errors import UsageError
 from terminal.perso.batches.documents import write_list, write_note
 from terminal.perso.batches.mail import send_list, send_packages, take_batches
@@ -28,8 +29,6 @@ from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-batch-work"
 VERSION: Final = 1
-_STANDARD_INPUT: Final = "-"
-Row = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,7 @@ def batch_command(arguments: argparse.Namespace) -> int:
     if arguments.what == "match":
         done = _match(arguments)
     else:
-        now = None if arguments.now is None else moment(arguments.now)
-        with Workshop(Path(arguments.folder), lambda: now or moment(None)) as workshop:
+        with open_workshop(arguments) as workshop:
             own = open_platform(workshop, bank_keys_of(getattr(arguments, "keys", None)))
             done = _WORDS[arguments.what](own, workshop, arguments)
     if arguments.json:
@@ -64,8 +62,7 @@ def batch_command(arguments: argparse.Namespace) -> int:
 
 
 def _tell(done: Done) -> None:
-    for row in done.rows:
-        sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items() if value != "") + "\n")
+    tell_rows(done.rows)
     if done.report is not None:
         sys.stdout.write(done.report.text() + "\n")
 
@@ -165,8 +162,8 @@ def _packages(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> D
     rows: list[Row] = []
     folder = Path(arguments.out)
     for package in own.packages(arguments.name):
-        _write(folder / f"{package.name}.batch.json", write_batch(package.batch))
-        _write(folder / f"{package.name}.note.json", write_note(package))
+        write_output(folder / f"{package.name}.batch.json", write_batch(package.batch))
+        write_output(folder / f"{package.name}.note.json", write_note(package))
         rows.append({"package": package.name, "records": package.count, "hash total": package.total})
     return Done(tuple(rows))
 
@@ -174,7 +171,7 @@ def _packages(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> D
 def _return(own: BankBatches, workshop: Workshop, arguments: argparse.Namespace) -> Done:
     out = Path(arguments.out) if arguments.out else workshop.path("lists", f"{arguments.name}.list.json")
     made = own.card_list(arguments.name)
-    _write(out, write_list(made))
+    write_output(out, write_list(made))
     own.give_back(arguments.name)
     head: Row = {"batch": made.batch, "made on": made.made_on, "made": made.made, "rejected": len(made.rejected)}
     return Done((head, *map(_row, made.rejected)))
@@ -194,26 +191,13 @@ def _forget(own: BankBatches, _: Workshop, arguments: argparse.Namespace) -> Don
 def _match(arguments: argparse.Namespace) -> Done:
     social, key = _read(arguments.social), matching_key(arguments.key)
     found = match_batches(social, _read(arguments.bank), key)
-    _write(Path(arguments.out), write_batch(dataclasses.replace(social, records=found.matched)))
+    write_output(Path(arguments.out), write_batch(dataclasses.replace(social, records=found.matched)))
     rejected = [{"side": one.side.value, **_row(one.rejection)} for one in found.unmatched]
     return Done(({"matched": len(found.matched), "rejected": len(rejected)}, *rejected))
 
 
 def _read(file: str) -> Batch:
-    try:
-        if file == _STANDARD_INPUT:
-            return read_batch(sys.stdin.read().encode(), "standard input")
-        return read_batch(Path(file).read_bytes(), file)
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
+    return read_batch(read_input(file), name_of(file))
 
 
 _WORDS: Final[Mapping[str, Callable[[BankBatches, Workshop, argparse.Namespace], Done]]] = {

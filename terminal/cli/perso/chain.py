@@ -16,8 +16,8 @@ from cardsim.keyfile import Holder, KeyFile, default_keyfile_path, write_keyfile
 from cardsim.making import demo
 from cardsim.making.station import Station
 from cardsim.making.structure import DEFAULT_PROFILE
-from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
+from terminal.cli.perso.files import open_workshop
 from terminal.errors import UsageError
 from terminal.keymanagement.demo import BANK, MAKER, OFFICERS
 from terminal.keymanagement.keyfiles import bank_keys, department_keys, keys_of_making
@@ -30,7 +30,6 @@ from terminal.perso.chain.way import Order, Way, go
 from terminal.perso.making.body import look
 from terminal.perso.making.keys import Body
 from terminal.perso.making.personaliser import keydata
-from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-chain"
 VERSION: Final = 1
@@ -45,7 +44,6 @@ def chain_command(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.unknown <= 1000:
         raise UsageError("--unknown is a number of a thousand")
     writer = Writer()
-    now = moment(arguments.now)
     profile = arguments.profile or DEFAULT_PROFILE
     numbers = arguments.wrong, arguments.twice, arguments.unknown, arguments.faulty
     order = Order(tuple(arguments.applications), arguments.holders, arguments.seed, profile, *numbers)
@@ -59,7 +57,7 @@ def chain_command(arguments: argparse.Namespace) -> int:
         if counts and not arguments.json:
             writer.line(f"{step:22}" + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
-    with Workshop(Path(arguments.folder), lambda: now) as workshop:
+    with open_workshop(arguments) as workshop:
         way = Way(workshop, order, Work(jobs, arguments.scheduler, arguments.kill, progress), tell)
         found, town = go(way)
         with town:

@@ -14,6 +14,7 @@ from cardsim.keyfile import KeyFile, KeyFileError, default_keyfile_path, load_ke
 from cardsim.making.structure import Profile, ProfileError, load_profile
 from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
+from terminal.cli.perso.files import read_input
 from terminal.errors import UsageError, output_path
 from terminal.links.target import GuardedCard, Target, open_target, private_copy
 from terminal.management.product.rules import Rules, default_rules, rules_of
@@ -114,7 +115,7 @@ def _keys(arguments: argparse.Namespace, target: Target) -> KeyFile:
 def _records(arguments: argparse.Namespace) -> tuple[CardRecord, ...]:
     if arguments.data is None:
         return ()
-    batch = read_batch(_read(arguments.data), arguments.data)
+    batch = read_batch(read_input(arguments.data), arguments.data)
     if arguments.order is None:
         return batch.records
     found = tuple(record for record in batch.records if record.order == arguments.order)
@@ -125,11 +126,11 @@ def _records(arguments: argparse.Namespace) -> tuple[CardRecord, ...]:
 
 def _face(arguments: argparse.Namespace) -> Callable[[str], Face | None] | None:
     if arguments.face is not None:
-        face = read_face(_read(arguments.face), arguments.face)
+        face = read_face(read_input(arguments.face), arguments.face)
         return lambda _order: face
     if arguments.job is None:
         return None
-    job = read_job(_read(arguments.job), arguments.job)
+    job = read_job(read_input(arguments.job), arguments.job)
 
     def of_order(order: str) -> Face:
         wanted = arguments.order or order
@@ -138,13 +139,6 @@ def _face(arguments: argparse.Namespace) -> Callable[[str], Face | None] | None:
         return job.face(wanted)
 
     return of_order
-
-
-def _read(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from error
 
 
 def _output(name: str, arguments: argparse.Namespace) -> Path:

@@ -8,6 +8,7 @@ from typing import Any, Final, assert_never
 
 from cardsim.commandline import Exit
 from terminal.cli.output import to_json
+from terminal.cli.perso.files import write_output
 from terminal.errors import UsageError, output_path
 from terminal.perso.data.build import Read
 from terminal.perso.data.document import check_heading, write_applications, write_batch
@@ -49,7 +50,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         check_heading(arguments.applied, arguments.city, arguments.county, arguments.file)
     found = _read(arguments)
     if arguments.internal:
-        _write(out, _document(found, arguments))
+        write_output(out, _document(found, arguments))
     else:
         write_file(
             out, [good.record for good in found.good], found.kind, encoding=arguments.to, chinese=arguments.chinese
@@ -76,13 +77,6 @@ def _card(record: object) -> CardRecord:
             return record
         case _:
             raise ValueError("applications are in no batch")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
 
 
 def _samples(arguments: argparse.Namespace) -> int:

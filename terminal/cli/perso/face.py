@@ -1,10 +1,9 @@
 """`cardterm perso face`: the faces of a batch, rendered and as a print job."""
 
 import argparse
-from pathlib import Path
 
-from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
+from terminal.cli.perso.files import name_of, open_workshop, read_input
 from terminal.errors import UsageError
 from terminal.management.product.rules import rules_of
 from terminal.perso.data.document import read_batch
@@ -13,24 +12,19 @@ from terminal.perso.face.job import document
 from terminal.perso.face.model import PrintMethod
 from terminal.perso.face.template import template
 from terminal.perso.face.writing import job_of, write_faces
-from terminal.perso.workshop import Workshop
 
 
 def face_command(arguments: argparse.Namespace) -> int:
     """Run `cardterm perso face`."""
-    try:
-        data = Path(arguments.data).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{arguments.data}: {error.strerror}") from error
-    batch = read_batch(data, arguments.data)
+    batch = read_batch(read_input(arguments.data), name_of(arguments.data))
     records = [record for record in batch.records if arguments.order in (None, record.order)]
     if not records:
         raise UsageError(f"{arguments.data}: there is no order {arguments.order or 'at all'}")
-    with Workshop(Path(arguments.folder)) as workshop:
+    with open_workshop(arguments) as workshop:
         layout = template(workshop.settings.section("face"))
         rules = rules_of(workshop.settings)
         product, design = arguments.product or rules.issuer.product, arguments.design or rules.issuer.design
-        style = Style(layout, rules, product, design, PrintMethod(arguments.method), moment(arguments.now).date())
+        style = Style(layout, rules, product, design, PrintMethod(arguments.method), workshop.clock().date())
         job = job_of(batch.name, records, style)
         path = write_faces(workshop.path("faces"), job, layout)
     writer = Writer()

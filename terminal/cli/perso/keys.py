@@ -15,9 +15,10 @@ from cardsim.commandline import Exit
 from cardsim.crypto.social import Suite
 from cardsim.keyfile import KeyFile, KeyFileError, write_keyfile
 from cardsim.making import demo
-from terminal.cli.flows import moment
 from terminal.cli.output import to_json
 from terminal.cli.perso.asking import ask
+from terminal.cli.perso.files import open_workshop
+from terminal.cli.perso.rows import Row, tell_rows
 from terminal.errors import UsageError
 from terminal.hosts.books import BooksError, transact
 from terminal.keymanagement.blockfiles import read_blocks, write_blocks
@@ -31,7 +32,6 @@ from terminal.keymanagement.keyfiles import bank_keys, department_keys, key_of_c
 from terminal.keymanagement.kinds import Algorithm, KeyInfo, KeyState, Officer, Place, Role, Usage
 from terminal.keymanagement.management import KeyManagement
 from terminal.keymanagement.tables import RUNS
-from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-keys"
 VERSION: Final = 1
@@ -42,18 +42,11 @@ _SHOWS_KEYS: Final = "this shows keys in clear; add --show-keys if you want that
 _SHOWN: Final = (
     "name", "version", "state", "level", "usage", "algorithm", "bits", "check_value", "created", "expires", "peer",
 )  # fmt: skip
-Row = Mapping[str, str | int]
 
 
 def keys_command(arguments: argparse.Namespace) -> int:
     """Run it; 0 where it was done."""
-    now = arguments.now
-    clock = (lambda: moment(now)) if now is not None else None
-    folder = Path(arguments.folder)
-    with (
-        Workshop(folder) if clock is None else Workshop(folder, clock) as workshop,
-        KeyManagement(workshop) as management,
-    ):
+    with open_workshop(arguments) as workshop, KeyManagement(workshop) as management:
         try:
             rows = _WORDS[arguments.what](management, arguments)
         except (BooksError, KeyFileError) as error:
@@ -62,8 +55,7 @@ def keys_command(arguments: argparse.Namespace) -> int:
         document = {"format": FORMAT, "version": VERSION, "verdict": "done", "word": arguments.what, "rows": rows}
         sys.stdout.write(to_json(document, indent=2) + "\n")
     else:
-        for row in rows:
-            sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items() if value != "") + "\n")
+        tell_rows(rows)
     return Exit.OK
 
 

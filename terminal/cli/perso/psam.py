@@ -4,13 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from cardsim.commandline import Exit
 from cardsim.making.samkeys import SamParty
-from terminal.cli.flows import moment
 from terminal.cli.output import to_json
+from terminal.cli.perso.files import open_workshop
 from terminal.errors import UsageError
 from terminal.hosts.books import BooksError
 from terminal.perso.psam.register import Change, Psam, PsamBooks
@@ -34,8 +33,7 @@ class Done:
 
 def psam_command(arguments: argparse.Namespace) -> int:
     """Run it; 0."""
-    now = moment(arguments.now)
-    with Workshop(Path(arguments.folder), lambda: now) as workshop:
+    with open_workshop(arguments) as workshop:
         try:
             done = _WORDS[arguments.what](workshop, arguments)
         except BooksError as error:

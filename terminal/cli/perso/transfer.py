@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from cardsim.commandline import Exit
-from terminal.cli.flows import moment
 from terminal.cli.output import to_json
 from terminal.cli.perso.asking import ask
+from terminal.cli.perso.files import open_workshop, read_input
+from terminal.cli.perso.rows import Row, tell_rows
 from terminal.errors import UsageError, output_path
 from terminal.perso.parties import Party
 from terminal.perso.transfer.keyring import Keyring, certificate_path, key_path, make_key
@@ -23,13 +24,11 @@ from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-transfer"
 VERSION: Final = 1
-Row = Mapping[str, str | int]
 
 
 def transfer_command(arguments: argparse.Namespace) -> int:
     """Run it; 0, or 1 where a file that has come is refused."""
-    now = moment(arguments.now)
-    with Workshop(Path(arguments.folder), lambda: now) as workshop:
+    with open_workshop(arguments) as workshop:
         rows = tuple(_WORDS[arguments.what](workshop, arguments))
     refused = arguments.what in ("receive", "disc") and any(row["mark"] == Mark.REFUSED.value for row in rows)
     if arguments.json:
@@ -37,8 +36,7 @@ def transfer_command(arguments: argparse.Namespace) -> int:
         document = {"format": FORMAT, "version": VERSION, "verdict": verdict, "word": arguments.what, "rows": rows}
         sys.stdout.write(to_json(document, indent=2) + "\n")
     else:
-        for row in rows:
-            sys.stdout.write(", ".join(f"{name} {value}" for name, value in row.items() if value != "") + "\n")
+        tell_rows(rows)
     return Exit.FAILED if refused else Exit.OK
 
 
@@ -60,10 +58,7 @@ def _key(workshop: Workshop, arguments: argparse.Namespace) -> Iterable[Row]:
 
 
 def _send(workshop: Workshop, arguments: argparse.Namespace) -> Iterable[Row]:
-    try:
-        content = Path(arguments.file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{arguments.file}: {error.strerror}") from error
+    content = read_input(arguments.file)
     kind, to = Kind(arguments.kind), Party(arguments.to)
     went = _post(workshop, arguments).send(to, arguments.name, kind, content, arguments.count)
     yield {"name": arguments.name, "to": to.value, "way": "sent" if went else "waits for the line"}
