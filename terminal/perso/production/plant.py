@@ -131,7 +131,9 @@ def _write(connection: Connection, batch: str, path: Path, content: bytes, *, pe
 
 def register_file(connection: Connection, batch: str, path: Path, *, personal: bool) -> None:
     """Know a file of a batch (faces and packages too), so that it goes at the end if it is personal."""
-    known = connection.execute(FILES.update().where(FILES.c.path == str(path)).values(removed="", personal=personal))
+    known = connection.execute(
+        FILES.update().where(FILES.c.path == str(path)).values(removed="", personal=int(personal))
+    )
     if not known.rowcount:
         row = {"path": str(path), "batch": batch, "personal": int(personal), "removed": ""}
         connection.execute(FILES.insert(), row)
