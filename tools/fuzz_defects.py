@@ -356,7 +356,7 @@ def page(
         _PAGE.format(
             which=f"Of the {len(outcomes)}"
             if every == 1
-            else f"Of {len(outcomes)}, every {every}th of the {len(defects())}",
+            else f"Of {len(outcomes)}, one in {every} of the {len(defects())}",
             found=len(found),
             rules=sum(outcome.rules is not None for outcome in outcomes),
             small=len(small),
