@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
 
-from terminal.hosts.books import transact
+from terminal.hosts.books import BooksError, transact
 from terminal.management import destruction, loss
 from terminal.management.exchange import ExchangeError, Line, Message
 from terminal.management.keeper import Keeper, Office
@@ -46,14 +47,24 @@ class Service:
 
         Raises:
             LifeError: as the step says; nothing of its work stays, and nothing is told.
-            BooksError: the books are in use for too long.
+            BooksError: the books are in use for too long, or refuse what the step writes.
         """
 
         def at_once(office: Office) -> _Result:
             self.keeper.release_due(office)
             return step(office)
 
-        result = transact(self.books, lambda connection: at_once(self.office(connection)))
+        def once() -> _Result:
+            return transact(self.books, lambda connection: at_once(self.office(connection)))
+
+        try:
+            result = once()
+        except IntegrityError:
+            # Another process took the same number at the same time, and was first.
+            try:
+                result = once()
+            except IntegrityError as error:
+                raise BooksError(f"the books of the {self.keeper.party.value} refuse it: {error.orig}") from error
         self.send()
         return result
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from terminal.hosts.bank.tables import CardState as HostState
+from terminal.hosts.books import BooksError
+from terminal.management.keeper import Office
 from terminal.management.loss import CASH_NOTICE, DUTY, reminders
 from terminal.management.machines import Standing
 from terminal.management.records import Channel, Document, LifeError
@@ -288,3 +290,27 @@ def test_a_lost_card_in_stock_is_none(life: Life) -> None:
     for loss in losses:
         with pytest.raises(LifeError, match="in stock"):
             loss(life.bank)
+
+
+def test_books_that_refuse() -> None:
+    """Where another process was first with a number the step is done again; books that still refuse it say so in one
+    sentence, and nothing of the step stays."""
+    life = Life()
+    order = life.active()
+    tries: list[int] = []
+
+    def step(office: Office, bad: int) -> None:
+        tries.append(bad)
+        life.department.keeper.note(office, order, "tried", "")
+        if len(tries) <= bad:
+            outbox = life.department.keeper.exchange.outbox
+            row = {"number": 1, "time": "", "kind": "card", "fields": "{}", "sent": 0, "acknowledged": True}
+            office.books.execute(outbox.insert(), row)
+
+    life.department.work(lambda office: step(office, 1))
+    assert len(tries) == 2
+    assert [one.event for one in life.department.history(order)].count("tried") == 1
+    tries.clear()
+    with pytest.raises(BooksError, match="the books of the department refuse it"):
+        life.department.work(lambda office: step(office, 2))
+    assert [one.event for one in life.department.history(order)].count("tried") == 1
