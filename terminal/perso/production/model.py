@@ -20,7 +20,9 @@ from terminal.errors import UsageError
 from terminal.hosts.books import transact
 from terminal.keymanagement.certificates import read_certificate
 from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
+from terminal.keymanagement.kinds import check_value
 from terminal.keymanagement.management import CERTIFICATE
+from terminal.keymanagement.names import TRANSPORT_KEY
 from terminal.keymanagement.runs import KeyRuns
 from terminal.links.target import private_copy
 from terminal.perso.making.blanks import Manufacturer
@@ -98,6 +100,12 @@ def model_workforce(
     bank = None if step is Step.SOCIAL else BANK
     runs = KeyRuns(management, OFFICERS, profile.suite, bank, MAKER, () if step is Step.FINANCE else None)
     transport = demo.demo(cards.seed).secret("transport")
+    known = management.hsm(MAKER).find(TRANSPORT_KEY)
+    if known is None or known.check_value != check_value(known.algorithm, transport):
+        raise UsageError(
+            f"{workshop.settings.path}: blank bodies of cards.seed have another transport key than the maker's store; "
+            "set cards.seed to the seed that the keys were set up with"
+        )
     lot = Manufacturer(profile, transport, cards.faulty_one_in)
     plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
     return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)

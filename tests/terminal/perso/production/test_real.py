@@ -174,6 +174,19 @@ def test_settings(tmp_path: Path, settings: str, problem: str) -> None:
         assert "workshop.toml" in str(caught.value)
 
 
+def test_bodies_of_another_lot(tmp_path: Path) -> None:
+    """Blank bodies whose transport key the maker does not have are told before one is spoilt."""
+    with site(tmp_path / "work", 1) as (workshop, plant):
+        force(workshop, plant)
+        (tmp_path / "work" / "workshop.toml").write_text("[cards]\nseed = 4\n", encoding="utf8")
+        with (
+            Workshop(tmp_path / "work", lambda: NOW) as other,
+            pytest.raises(UsageError, match="another transport key"),
+        ):
+            force(other, plant)
+    assert not list(tmp_path.glob("work/cards/*/*"))
+
+
 def test_card_that_does_not_answer(tmp_path: Path) -> None:
     """SCHEME-213: an image that is missing or broken says nothing, and the inspection tells it."""
     with site(tmp_path / "work", 1) as (workshop, _):
