@@ -3,7 +3,7 @@
 from typing import Final
 
 from terminal.perso.check.checking import RULES
-from terminal.perso.check.rule import Part
+from terminal.perso.kinds import Part
 
 _HEAD: Final = """# Rules of the personalisation check
 

@@ -11,7 +11,7 @@ from cardsim.pse import commands as pse
 from cardsim.ssse import commands as ssse
 from terminal.management.product.making import qualified
 from terminal.management.product.rules import Maker, MakerKind, default_rules, read_rules
-from terminal.management.product.words import Mode, Side
+from terminal.perso.kinds import Mode, Side
 from tests.docs.console import ROOT, blocks
 
 PAGE = ROOT / "docs" / "product.md"

@@ -15,7 +15,7 @@ from terminal.cli.output import Writer, to_json
 from terminal.errors import UsageError
 from terminal.links.target import Target, open_target
 from terminal.perso.data.document import read_batch, read_feedback
-from terminal.perso.making.linking import Link
+from terminal.perso.kinds import Link
 from terminal.perso.making.reader import InReader
 from terminal.perso.production.audit import trace
 from terminal.perso.production.closing import close_batch

@@ -19,7 +19,8 @@ from terminal.management.product.approvals import Issue, refusals
 from terminal.management.product.fees import fee
 from terminal.management.product.report import Quarter, quarterly
 from terminal.management.product.rules import Maker, Rules, rules_of
-from terminal.management.product.words import NotAllowed, Refusal, Side
+from terminal.management.product.words import NotAllowed, Refusal
+from terminal.perso.kinds import Side
 from terminal.perso.parties import Party
 from terminal.perso.records import OrderKind
 from terminal.perso.workshop import Workshop

@@ -8,7 +8,8 @@ from typing import Final
 from terminal.management.product.making import qualified
 from terminal.management.product.rules import Approval, Maker, Product, Registered, Rules, TerminalKind
 from terminal.management.product.transition import permitted
-from terminal.management.product.words import Authority, Mode, Refusal, Side, Stripe
+from terminal.management.product.words import Authority, Refusal, Stripe
+from terminal.perso.kinds import Mode, Side
 
 OLD_RULES_END: Final = date(2009, 7, 1)
 """Products that were approved before that day may go on under their old approval (SCHEME-224)."""

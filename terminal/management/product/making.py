@@ -6,21 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from terminal.management.product.rules import Maker, MakerKind, Rules
-from terminal.management.product.words import Link, Mode, Refusal, Side
+from terminal.management.product.words import Authority, Refusal
+from terminal.perso.kinds import Link, Mode, Part, Side
 from terminal.perso.parties import Party
-
-
-class Work(enum.Enum):
-    """What personalisation of one application covers; a job gives a result for each (SCHEME-200)."""
-
-    STRUCTURE = "structure"
-    """卡内文件结构划分."""
-    KEYS = "keys"
-    """控制密钥加载."""
-    FACE = "face"
-    """卡面印刷."""
-    DATA = "data"
-    """个性化信息写入."""
 
 
 class Output(enum.Enum):
@@ -39,12 +27,12 @@ class Job:
     """One pass over the card: the sides that it personalises, what it does, and by what it finds its record."""
 
     sides: tuple[Side, ...]
-    work: tuple[Work, ...]
+    work: tuple[Part, ...]
     outputs: tuple[Output, ...]
     link: Link | None = None
 
 
-_ALL: Final = tuple(Work)
+_ALL: Final = tuple(Part)
 _LAST: Final = (Output.FEEDBACK, Output.MAILING, Output.PACKING)
 
 
@@ -62,11 +50,10 @@ def jobs(rules: Rules, chosen: Mode | None = None, first: Side = Side.SOCIAL) ->
     """
     if (mode(rules) if chosen is None else chosen) is Mode.CENTRALISED:
         return (Job(tuple(Side), _ALL, _LAST),)
-    second = Side.FINANCE if first is Side.SOCIAL else Side.SOCIAL
-    unprinted = tuple(work for work in _ALL if work is not Work.FACE)
+    unprinted = tuple(work for work in _ALL if work is not Part.FACE)
     return (
         Job((first,), unprinted, (Output.FEEDBACK,)),
-        Job((second,), _ALL, _LAST, rules.personalisation.link),
+        Job((first.other,), _ALL, _LAST, rules.personalisation.link),
     )
 
 
@@ -95,9 +82,9 @@ def qualified(maker: Maker, mode: Mode, step: Side | None = None) -> Refusal | N
         if _PARTIES[side] not in maker.accepted:
             rule = "PERSO-078" if len(sides) > 1 else "PERSO-080"
             return Refusal(rule, f"the {_PARTIES[side].value} does not accept {maker.name}")
-        if side.authority not in maker.qualified:
+        if Authority.of(side) not in maker.qualified:
             rule = "SCHEME-196" if len(sides) > 1 else "SCHEME-197"
-            return Refusal(rule, f"{maker.name} is not qualified by the {side.authority.value}")
+            return Refusal(rule, f"{maker.name} is not qualified by the {Authority.of(side).value}")
     return None
 
 

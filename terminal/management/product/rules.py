@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 
 from cardsim.resources import resource
 from terminal.errors import UsageError
-from terminal.management.product.words import Authority, Link, Mode, Side, Stripe
+from terminal.management.product.words import Authority, Stripe
+from terminal.perso.kinds import Link, Mode, Side
 from terminal.perso.parties import Party
 from terminal.perso.records import OrderKind
 from terminal.perso.workshop import Settings

@@ -5,7 +5,8 @@ from datetime import date
 
 from cardsim.iso7816.digits import check_digit
 from terminal.management.product.rules import Product, Rules, StripePlace
-from terminal.management.product.words import Refusal, Side, Stripe
+from terminal.management.product.words import Refusal, Stripe
+from terminal.perso.kinds import Side
 from terminal.perso.records import BankRecord
 
 SERVICE_CODE = "620"

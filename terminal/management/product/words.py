@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from terminal.perso.kinds import Side
+
 
 class Authority(enum.Enum):
     """The authorities that approve, each for its scope (003 §四)."""
@@ -12,37 +14,10 @@ class Authority(enum.Enum):
     CENTRAL_BANK = "central bank"
     """人民银行."""
 
-
-class Side(enum.Enum):
-    """The two applications of the card, and so the two sides of personalisation."""
-
-    SOCIAL = "social"
-    """社保应用."""
-    FINANCE = "finance"
-    """金融应用."""
-
-    @property
-    def authority(self) -> Authority:
-        """Whose rules the side follows."""
-        return Authority.MINISTRY if self is Side.SOCIAL else Authority.CENTRAL_BANK
-
-
-class Mode(enum.Enum):
-    """How cards are made (003 §五)."""
-
-    CENTRALISED = "centralised"
-    """集中个人化: both applications in one pass, by one body."""
-    STEPWISE = "stepwise"
-    """分步个人化: one application after the other."""
-
-
-class Link(enum.Enum):
-    """By what the second step of two finds its record (003 §五(二)2)."""
-
-    CARD = "card"
-    """By what the first step wrote on the card."""
-    FEEDBACK = "feedback"
-    """By the feedback data of the first step."""
+    @classmethod
+    def of(cls, side: Side) -> "Authority":
+        """Whose rules a side of the card follows."""
+        return cls.MINISTRY if side is Side.SOCIAL else cls.CENTRAL_BANK
 
 
 class Stripe(enum.Enum):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from terminal.perso.batches.matching import full_name
 from terminal.perso.batches.registry import DrawnRegistry, IdCheck, PoliceRegistry, read_people
 from terminal.perso.batches.rules import BatchRules
 from terminal.perso.records import RejectReason, SocialRecord
@@ -75,7 +74,7 @@ class CustomerCheck:
         """Check one person."""
         if missing := [name for name in self._rules.required if not record.values.get(name)]:
             return Verdict(None, RejectReason.INCOMPLETE, f"{', '.join(missing)} missing")
-        number, name = record.order.person, full_name(record)
+        number, name = record.order.person, record.name
         if record.text("social_security_number") != number:
             return Verdict(None, RejectReason.CONTRADICTION, "order and data have different social-security numbers")
         if sex_of(number) not in ("", record.text("sex")):

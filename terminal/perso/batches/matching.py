@@ -24,15 +24,10 @@ class Item:
     bank: Callable[[BankRecord], str]
 
 
-def full_name(record: SocialRecord) -> str:
-    """The holder's name with what stands in the item for the rest of long names (tag 4E)."""
-    return record.name
-
-
 ITEMS: Final = (
     Item("social_security_number", True, lambda social: social.order.person, lambda bank: bank.person),
     Item("order", True, lambda social: social.order.number, lambda bank: bank.order),
-    Item("name", False, full_name, lambda bank: bank.name),
+    Item("name", False, lambda social: social.name, lambda bank: bank.name),
     Item("sex", False, lambda social: social.text("sex"), lambda bank: bank.sex),
 )
 """The items that both sides know. One that is unique may be the key; all others have to agree."""
@@ -164,5 +159,5 @@ class _Matcher:
 
 def _rejected(record: SocialRecord | BankRecord, reason: RejectReason, detail: str) -> Rejection:
     if isinstance(record, SocialRecord):
-        return Rejection(record.order.number, record.order.person, full_name(record), reason, detail)
+        return Rejection(record.order.number, record.order.person, record.name, reason, detail)
     return Rejection(record.order, record.person, record.name, reason, detail)

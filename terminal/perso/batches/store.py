@@ -8,7 +8,6 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from terminal.errors import UsageError
-from terminal.perso.batches.matching import full_name
 from terminal.perso.batches.tables import BATCHES, CONTENT, LOG, RECORDS, RecordState, Step
 from terminal.perso.data.codec import from_json, to_json
 from terminal.perso.records import BankRecord, Batch, OrderKind, Rejection, RejectReason, SocialRecord
@@ -95,7 +94,7 @@ def new_row(batch: Batch, place: int, record: SocialRecord) -> Row:
     """
     order = record.order
     given = {
-        "person": order.person, "name": full_name(record), "sex": record.text("sex"),
+        "person": order.person, "name": record.name, "sex": record.text("sex"),
         "city": order.city or batch.city, "county": order.county or batch.county,
     }  # fmt: skip
     long = [name for name, value in given.items() if len(value) > _LENGTHS[name]]

@@ -20,7 +20,8 @@ from terminal.management.machines import OrderState, Standing
 from terminal.management.records import Card
 from terminal.management.service import Service
 from terminal.perso.chain.town import Town
-from terminal.perso.making.body import Side, look
+from terminal.perso.kinds import Side
+from terminal.perso.making.body import look
 from terminal.perso.production.tables import ATTEMPTS, DUPLICATES, JOBS
 from terminal.perso.records import CardResult
 

@@ -24,6 +24,7 @@ from terminal.perso.data.document import read_feedback, write_feedback
 from terminal.perso.face.job import PrintJob, file_name
 from terminal.perso.face.model import Face
 from terminal.perso.face.writing import job_of, write_faces
+from terminal.perso.kinds import Side
 from terminal.perso.making.body import look
 from terminal.perso.making.machine import Images
 from terminal.perso.making.recipe import machine_recipe
@@ -35,7 +36,6 @@ from terminal.perso.production.packing import PackedCard, inspect, pack, package
 from terminal.perso.production.plant import BatchRow, batch_row, register_file
 from terminal.perso.production.run import Figures, Workforce, run_batch
 from terminal.perso.production.tables import BATCHES, JOBS, BatchState, DeliveryState, JobState
-from terminal.perso.production.task import Step
 from terminal.perso.production.waste import release_all
 from terminal.perso.records import CardRecord
 from terminal.perso.transfer.sealing import Kind
@@ -103,7 +103,7 @@ def report(town: Town) -> Counts:
     for batch in batches(town, BatchState.LISTED, BatchState.CLOSED):
         name = f"{batch.name}.feedback"
         if name not in sent:
-            maker.send(Party.BANK, name, Kind.FEEDBACK, write_feedback(feedback(town.plant, batch.name, Step.SOCIAL)))
+            maker.send(Party.BANK, name, Kind.FEEDBACK, write_feedback(feedback(town.plant, batch.name, Side.SOCIAL)))
     for file in received(town, Party.BANK, Kind.FEEDBACK):
         bank.send(Party.DEPARTMENT, file.name, Kind.FEEDBACK, bank.open(file.stored))
         bank.done(file.stored)

@@ -8,7 +8,8 @@ from typing import Any, Final
 from terminal.conformance.reports.junit import clean
 from terminal.conformance.reports.page import page, pairs, table, verdict_mark
 from terminal.conformance.reports.text import Paint, plain
-from terminal.perso.check.rule import CheckReport, Finding, Part, Verdict
+from terminal.perso.check.rule import CheckReport, Finding, Verdict
+from terminal.perso.kinds import Part
 
 FORMAT: Final = "cardterm-check"
 VERSION: Final = 1

@@ -6,22 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardsim.iso7816.tlv import TlvError
+from terminal.perso.kinds import Part
 
 if TYPE_CHECKING:
     from terminal.perso.check.facts import Facts
-
-
-class Part(enum.Enum):
-    """The four results of making a card (SCHEME-200, 003 §五)."""
-
-    STRUCTURE = "structure"
-    """卡内文件结构."""
-    KEYS = "keys"
-    """控制密钥."""
-    FACE = "face"
-    """卡面印刷."""
-    DATA = "data"
-    """个性化信息."""
 
 
 class Severity(enum.Enum):

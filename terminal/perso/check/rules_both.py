@@ -7,8 +7,9 @@ from terminal.flows.financial.reading import card_date
 from terminal.management.product.approvals import Issue, approved
 from terminal.management.product.transition import stripe_place
 from terminal.perso.check.facts import HOLDER, ISSUER, Facts
-from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.check.rule import Rule, Severity, Unseen
 from terminal.perso.face.model import SOCIAL_FIELDS, Box, Field
+from terminal.perso.kinds import Part
 
 
 def _name(facts: Facts) -> Iterator[str]:

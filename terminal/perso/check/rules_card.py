@@ -7,7 +7,8 @@ from cardsim.cos.states import CardState, Presence
 from cardsim.decode.lifecycle import read_status
 from cardsim.iso7816.atr import Atr, AtrError
 from terminal.perso.check.facts import ISSUER, Facts
-from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.check.rule import Rule, Severity, Unseen
+from terminal.perso.kinds import Part
 
 _HISTORICAL: Final = 13
 _REGION: Final = slice(7, 9)

@@ -11,8 +11,9 @@ from cardsim.making.plan import FilePlan, Item, ItemType, Value
 from cardsim.making.station import MakingError
 from terminal.filetable import Address, FileKind, kind_of
 from terminal.perso.check.facts import Facts
-from terminal.perso.check.rule import Part, Rule, Unseen
+from terminal.perso.check.rule import Rule, Unseen
 from terminal.perso.check.social import suite_of
+from terminal.perso.kinds import Part
 from terminal.perso.records import SocialRecord
 
 _CODE_LENGTH: Final = 12

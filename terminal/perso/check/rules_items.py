@@ -10,7 +10,7 @@ from cardsim.decode.values import gbk_text
 from cardsim.making.plan import ItemType
 from terminal.filetable import SSSE_DF
 from terminal.perso.check.facts import HOLDER, ISSUER, Facts
-from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.check.rule import Rule, Severity, Unseen
 from terminal.perso.check.social import key_of, suite_of
 from terminal.perso.data.numbers import (
     NO_CERTIFICATE,
@@ -22,6 +22,7 @@ from terminal.perso.data.numbers import (
     sex_of,
     version_problem,
 )
+from terminal.perso.kinds import Part
 
 _TEST_CODE: Final = bytes.fromhex(NO_CERTIFICATE)
 _CARD_CLASSES: Final = "1234"

@@ -12,7 +12,8 @@ from terminal.hosts.bank.chip import ChipData, ChipDataError, IssuerKeys
 from terminal.messages.bank import CryptogramCheck
 from terminal.perso.check.content import Cryptogram, PathContent
 from terminal.perso.check.facts import Facts
-from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.check.rule import Rule, Severity, Unseen
+from terminal.perso.kinds import Part
 
 _SDA, _DYNAMIC = 0x40, 0x21
 

@@ -12,8 +12,9 @@ from terminal.flows.financial.reading import LENGTHS, LENGTHS_OF_NO_CONSEQUENCE,
 from terminal.perso.check.content import PathContent
 from terminal.perso.check.facts import Facts
 from terminal.perso.check.payment import CASH
-from terminal.perso.check.rule import Part, Rule, Severity, Unseen
+from terminal.perso.check.rule import Rule, Severity, Unseen
 from terminal.perso.data.numbers import VALIDITY_YEARS, pan_problem
+from terminal.perso.kinds import Part
 
 _CHINA: Final = bytes.fromhex("0156")
 _ABROAD: Final = bytes.fromhex("5440")

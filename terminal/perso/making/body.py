@@ -1,6 +1,5 @@
 """What a card body says of itself: how far it is, and whose it is. Asked before anything is written to it."""
 
-import enum
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,19 +10,13 @@ from cardsim.iso7816.tlv import TlvError, find
 from cardsim.making.card import PSE_FID, SSSE_FID
 from cardsim.making.ssse import SSSE_NAME
 from cardsim.making.station import MakingError, Refused, Station
+from terminal.perso.kinds import Side
 
 _EF05: Final = 5
 _IDENTIFICATION, _CARD_NUMBER = 1, 7
 _TAG_HEAD: Final = 2
 _TEMPLATE, _PAN = 0x70, 0x5A
 _SHORT_RECORD: Final = "00B2{:02X}{:02X}00"
-
-
-class Side(enum.Enum):
-    """A side of the card."""
-
-    SOCIAL = "social"
-    FINANCE = "finance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,12 @@ bank has written its bank card number; nobody needs the other side's keys for th
 feedback of the first station: it names the chip by the historical bytes of its ATR.
 """
 
-import enum
 from collections.abc import Iterable, Mapping
 
 from cardsim.making.station import MakingError
-from terminal.perso.making.body import BodyState, Side
+from terminal.perso.kinds import Link, Side
+from terminal.perso.making.body import BodyState
 from terminal.perso.records import CardRecord, CardResult, Feedback
-
-
-class Link(enum.Enum):
-    """How the second station finds the record of a body."""
-
-    CARD = "card"
-    """方式一: by what the card says."""
-    FEEDBACK = "feedback"
-    """方式二: by the feedback data of the first station."""
 
 
 class Unlinked(MakingError):
@@ -56,7 +47,7 @@ class Records:
         Raises:
             Unlinked: there is none; the first side is not finished; or the second side is (PERSO-088).
         """
-        first = Side.FINANCE if second is Side.SOCIAL else Side.SOCIAL
+        first = second.other
         if body.done(second):
             raise Unlinked(f"the {second.value} side of this card is made already: it was presented twice")
         if not body.done(first):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from cardsim.assembly import ImageError, open_card
 from cardsim.cos.states import Presence
@@ -18,18 +18,12 @@ from cardsim.iso7816.card import Card
 from cardsim.making.keyservice import KeyRefused
 from cardsim.making.station import MakingError, Mute, Refused, ServiceRefused
 from terminal.errors import LinkError
+from terminal.perso.kinds import Side
 from terminal.perso.making.blanks import Manufacturer, serial_of
-from terminal.perso.making.body import BodyState, Side
+from terminal.perso.making.body import BodyState
 from terminal.perso.making.personaliser import Personaliser, WrongBody, area_of, check_body, feedback_of
-from terminal.perso.production.task import Body, CardFailed, DataMissing, Made, Step, Task, Written
+from terminal.perso.production.task import Body, CardFailed, DataMissing, Made, Task, Written
 from terminal.perso.production.task import BodyState as Told
-
-SIDES: Final[Mapping[Step, tuple[Side, ...]]] = {
-    Step.BOTH: (Side.SOCIAL, Side.FINANCE),
-    Step.SOCIAL: (Side.SOCIAL,),
-    Step.FINANCE: (Side.FINANCE,),
-}
-"""The sides that a step writes."""
 
 
 class Bodies(Protocol):
@@ -146,4 +140,4 @@ class Machine:
         return Made(feedback_of(state, task.record), tuple(written))
 
     def _sides(self, task: Task) -> tuple[Side, ...]:
-        return self.personaliser.sides_of(SIDES[task.step])
+        return self.personaliser.sides_of(task.step.sides)

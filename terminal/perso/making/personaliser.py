@@ -24,7 +24,8 @@ from cardsim.making.pse import BankCard, PseMaker
 from cardsim.making.ssse import SSSE_NAME, SsseMaker
 from cardsim.making.station import MakingError, Refused, Station
 from cardsim.making.structure import Profile
-from terminal.perso.making.body import FIDS, BodyState, Side, look
+from terminal.perso.kinds import Side
+from terminal.perso.making.body import FIDS, BodyState, look
 from terminal.perso.making.keys import Body, KeysOfRun
 from terminal.perso.records import BankRecord, CardRecord, CardResult, Feedback, SocialRecord
 

@@ -13,7 +13,7 @@ from terminal.errors import LinkError
 from terminal.keymanagement.kinds import KeyManagementError
 from terminal.keymanagement.runs import KeyRuns, RunPass
 from terminal.keymanagement.service import RunKeys
-from terminal.perso.making.body import Side
+from terminal.perso.kinds import Side
 from terminal.perso.making.machine import Bodies, Machine
 from terminal.perso.making.personaliser import Personaliser, Plan
 

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select
 
 from terminal.hosts.books import transact
 from terminal.management.product.approvals import run_refusals
-from terminal.management.product.words import Side
 from terminal.perso.data.codec import from_json, to_json
 from terminal.perso.data.document import write_batch
+from terminal.perso.kinds import Side
 from terminal.perso.production.log import note
 from terminal.perso.production.plant import Plant
 from terminal.perso.production.rules import ProductionRefused, Role
@@ -87,8 +87,7 @@ def take_batch(
 
 def _demand_allowed(plant: Plant, batch: Batch, step: Step) -> None:
     """Product, approvals and makers allow the run today (docs/product.md)."""
-    sides = tuple(Side(name) for name in step.applications)
-    found = run_refusals(plant.product, batch.county, sides, plant.clock().date())
+    found = run_refusals(plant.product, batch.county, step.sides, plant.clock().date())
     if found:
         raise ProductionRefused(f"batch {batch.name}: {'; '.join(map(str, found))}")
 
@@ -139,7 +138,7 @@ def _known(connection: Connection, numbers: list[str], step: Step) -> tuple[dict
     joined = select(*columns).join(BATCHES, BATCHES.c.name == JOBS.c.batch)
     for at in range(0, len(numbers), 500):
         for row in connection.execute(joined.where(JOBS.c.order.in_(numbers[at : at + 500]))):
-            if not set(Step(row.step).applications) & set(step.applications):
+            if not set(Step(row.step).sides) & set(step.sides):
                 continue  # the other side of the same card
             if row.step != step.value or row.stage in _UNFINISHED or row.state not in _WITHOUT_CARD:
                 found[row.order] = row.batch
@@ -150,8 +149,8 @@ def _known(connection: Connection, numbers: list[str], step: Step) -> tuple[dict
 
 def missing_half(record: CardRecord, step: Step) -> str:
     """Which half a step lacks, in words; empty where it has what it writes."""
-    halves = {Step.SOCIAL.value: record.social, Step.FINANCE.value: record.bank}
-    missing = [side for side in step.applications if halves[side] is None]
+    halves = {Side.SOCIAL: record.social, Side.FINANCE: record.bank}
+    missing = [side.value for side in step.sides if halves[side] is None]
     return f"the {' and the '.join(missing)} half is missing" if missing else ""
 
 

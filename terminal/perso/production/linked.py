@@ -8,16 +8,15 @@ from cardsim.iso7816.card import Card
 from cardsim.making.station import MakingError, Station
 from terminal.errors import LinkError
 from terminal.hosts.books import transact
-from terminal.perso.making.body import Side, look
-from terminal.perso.making.linking import Link, Records, Unlinked
+from terminal.perso.kinds import Link
+from terminal.perso.making.body import look
+from terminal.perso.making.linking import Records, Unlinked
 from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.plant import BatchRow, Plant
 from terminal.perso.production.rules import ProductionRefused
 from terminal.perso.production.tables import JOBS
 from terminal.perso.production.task import Step
 from terminal.perso.records import Feedback
-
-_SECOND = {Step.SOCIAL: Side.SOCIAL, Step.FINANCE: Side.FINANCE}
 
 
 def linked_order(
@@ -49,6 +48,7 @@ def linked_order(
     rows = transact(plant.books, lambda connection: connection.scalars(wanted).all())
     try:
         records = Records([unpack_record(row) for row in rows if row is not None], feedback)
-        return records.find(body, _SECOND[batch.step], link).order
+        (second,) = batch.step.sides
+        return records.find(body, second, link).order
     except Unlinked as error:
         raise ProductionRefused(f"the card in the reader is not made: {error}") from error

@@ -15,6 +15,7 @@ from terminal.management.product.rules import Product
 from terminal.management.product.transition import stripe_data, stripe_place
 from terminal.management.product.words import Stripe
 from terminal.perso.data.document import write_feedback
+from terminal.perso.kinds import Side
 from terminal.perso.production.audit import audit_documents
 from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.log import Entry, entries_of
@@ -39,7 +40,6 @@ from terminal.perso.production.tables import (
     JobState,
     LogEvent,
 )
-from terminal.perso.production.task import Step
 from terminal.perso.records import CardRecord, CardResult, Feedback
 
 MAILING: Final = "cardterm-mailing"
@@ -140,15 +140,15 @@ def _write_files(plant: Plant, connection: Connection, batch: BatchRow, paper: P
         return json.dumps(head | content, ensure_ascii=False, indent=1).encode() + b"\n"
 
     plant.write(connection, batch.name, f"{batch.name}.list.json", list_document(paper), personal=False)
-    for side in batch.step.applications:
-        content = write_feedback(_feedback(connection, batch, paper, Step(side)))
-        plant.write(connection, batch.name, f"{batch.name}.feedback-{side}.json", content, personal=True)
+    for side in batch.step.sides:
+        content = write_feedback(_feedback(connection, batch, paper, side))
+        plant.write(connection, batch.name, f"{batch.name}.feedback-{side.value}.json", content, personal=True)
     if batch.last:
         notice = {"number": plant.product.notice.number, "lines": plant.product.notice.lines}
         mailing = document(MAILING, {"notice": notice, "cards": _mailing(connection, batch)})
         plant.write(connection, batch.name, f"{batch.name}.mailing.json", mailing, personal=True)
     product = plant.product.products[plant.product.issuer.product]
-    if product.stripe is not Stripe.NONE and Step.FINANCE.value in batch.step.applications:
+    if product.stripe is not Stripe.NONE and Side.FINANCE in batch.step.sides:
         place = stripe_place(plant.product, product)
         cards = _stripes(connection, batch, product)
         stripes = document(STRIPE, {"place": None if place is None else asdict(place), "cards": cards})
@@ -176,7 +176,7 @@ def list_document(paper: ProductionList) -> bytes:
     return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def feedback(plant: Plant, name: str, side: Step) -> tuple[Feedback, ...]:
+def feedback(plant: Plant, name: str, side: Side) -> tuple[Feedback, ...]:
     """Feedback of one side (PERSO-081): each card and each duplicate, by order; of the other side's data nothing."""
 
     def collect(connection: Connection) -> tuple[Feedback, ...]:
@@ -186,12 +186,12 @@ def feedback(plant: Plant, name: str, side: Step) -> tuple[Feedback, ...]:
     return transact(plant.books, collect)
 
 
-def _feedback(connection: Connection, batch: BatchRow, paper: ProductionList, side: Step) -> tuple[Feedback, ...]:
+def _feedback(connection: Connection, batch: BatchRow, paper: ProductionList, side: Side) -> tuple[Feedback, ...]:
     rows = connection.execute(select(ATTEMPTS).where(ATTEMPTS.c.batch == batch.name, ATTEMPTS.c.result != ""))
     cards = [
         Feedback(
             row.order, CardResult(row.result), row.historical, row.identification,
-            row.card_number if side is Step.SOCIAL else "", row.pan if side is Step.FINANCE else "", row.reason,
+            row.card_number if side is Side.SOCIAL else "", row.pan if side is Side.FINANCE else "", row.reason,
         )
         for row in rows
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, assert_never
 
 from terminal.errors import LinkError
+from terminal.perso.kinds import Side
 from terminal.perso.records import CardRecord, Feedback
 
 _TELLING: Final = 6
@@ -25,15 +26,9 @@ class Step(enum.Enum):
     FINANCE = "finance"
 
     @property
-    def applications(self) -> tuple[str, ...]:
-        """The sides that it writes, by the names of the one-sided steps."""
-        match self:
-            case Step.BOTH:
-                return (Step.SOCIAL.value, Step.FINANCE.value)
-            case Step.SOCIAL | Step.FINANCE:
-                return (self.value,)
-            case _:
-                assert_never(self)
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that it writes."""
+        return tuple(Side) if self is Step.BOTH else (Side(self.value),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from terminal.management.product.approvals import (
     terminal_accepted,
 )
 from terminal.management.product.rules import Product, Rules, TerminalKind, default_rules
-from terminal.management.product.words import Authority, Mode, Side, Stripe
+from terminal.management.product.words import Authority, Stripe
+from terminal.perso.kinds import Mode, Side
 from tests.terminal.management.product.support import rules
 
 TODAY = date(2026, 11, 22)

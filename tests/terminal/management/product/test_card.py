@@ -2,7 +2,7 @@
 
 from cardsim.making.structure import load_profile
 from terminal.management.product.rules import default_rules
-from terminal.management.product.words import Side
+from terminal.perso.kinds import Side
 from tests.cards import card
 
 _DEBIT = "00A4040008A000000333010101"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from terminal.management.product.making import Output, Work, jobs, key_step, mode, qualified
+from terminal.management.product.making import Output, jobs, key_step, mode, qualified
 from terminal.management.product.rules import Maker, MakerKind, default_rules
-from terminal.management.product.words import Authority, Link, Mode, Side
+from terminal.management.product.words import Authority
+from terminal.perso.kinds import Link, Mode, Part, Side
 from terminal.perso.parties import Party
 from tests.terminal.management.product.support import rules
 
@@ -27,7 +28,7 @@ def test_centralised_is_one_job() -> None:
     """SCHEME-200, SCHEME-201: one job by one body covers structure, keys, face and data of both sides."""
     (job,) = jobs(default_rules())
     assert set(job.sides) == set(Side)
-    assert job.work == (Work.STRUCTURE, Work.KEYS, Work.FACE, Work.DATA)
+    assert job.work == (Part.STRUCTURE, Part.KEYS, Part.FACE, Part.DATA)
     assert set(job.outputs) == set(Output)
     assert job.link is None
 
@@ -43,7 +44,7 @@ def test_stepwise_is_two_jobs(first: Side, link: Link) -> None:
     assert one.outputs == (Output.FEEDBACK,)
     assert set(two.outputs) == set(Output)
     assert (one.link, two.link) == (None, link)
-    assert [work for work in two.work if work not in one.work] == [Work.FACE]
+    assert [work for work in two.work if work not in one.work] == [Part.FACE]
     assert jobs(default_rules(), Mode.STEPWISE, first)[0] == one
 
 
@@ -71,12 +72,12 @@ def test_a_third_party_in_stepwise_mode(side: Side) -> None:
     """PERSO-080, SCHEME-197: acceptance and qualification of its own side are enough, and needed."""
     party = Party.DEPARTMENT if side is Side.SOCIAL else Party.BANK
     other = next(one for one in Side if one is not side)
-    maker = _third((party,), (side.authority,))
+    maker = _third((party,), (Authority.of(side),))
     assert qualified(maker, Mode.STEPWISE, side) is None
     foreign = qualified(maker, Mode.STEPWISE, other)
     assert foreign is not None
     assert foreign.rule == "PERSO-080"
-    unqualified = qualified(_third((party,), (other.authority,)), Mode.STEPWISE, side)
+    unqualified = qualified(_third((party,), (Authority.of(other),)), Mode.STEPWISE, side)
     assert unqualified is not None
     assert unqualified.rule == "SCHEME-197"
 

@@ -9,7 +9,8 @@ import pytest
 from cardsim.making.structure import load_profile
 from terminal.management.product.rules import Rules, default_rules
 from terminal.management.product.transition import permitted, stripe_data, stripe_place
-from terminal.management.product.words import Side, Stripe
+from terminal.management.product.words import Stripe
+from terminal.perso.kinds import Side
 from terminal.perso.records import BankRecord
 from tests.terminal.management.product.support import rules
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terminal.errors import UsageError
-from terminal.perso.batches.matching import ITEMS, Matching, Side, full_name, match, match_batches, matching_key
+from terminal.perso.batches.matching import ITEMS, Matching, Side, match, match_batches, matching_key
 from terminal.perso.records import RejectReason, SocialRecord
 from tests.terminal.perso.batches.samples import bank, bank_batch, batch, person, social
 
@@ -91,7 +91,7 @@ def test_long_names() -> None:
     """PERSO-073: the rest of a long name stands in an item of its own and belongs to it."""
     record = social(1)
     long = SocialRecord(record.order, {**record.values, "name": "阿卜杜热合曼·", "name_extension": "买买提"})
-    assert full_name(long) == "阿卜杜热合曼·买买提"
+    assert long.name == "阿卜杜热合曼·买买提"
     assert len(match([long], [bank(long, name="阿卜杜热合曼·买买提")]).matched) == 1
     assert match([long], [bank(long, name="阿卜杜热合曼·")]).matched == ()
 

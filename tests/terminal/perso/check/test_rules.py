@@ -11,8 +11,9 @@ from cardsim.making import demo
 from cardsim.making.card import activate, make_card
 from cardsim.making.structure import load_profile, profile_names
 from terminal.perso.check.checking import RULES, Known, check_card
-from terminal.perso.check.rule import Part, Verdict
+from terminal.perso.check.rule import Verdict
 from terminal.perso.face.model import Box, Face, Field
+from terminal.perso.kinds import Part
 from terminal.perso.records import BankRecord, CardRecord
 from tests.cards import PIN, SSSE_NAME
 from tests.terminal.perso.check import bench

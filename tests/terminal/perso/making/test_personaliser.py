@@ -12,9 +12,9 @@ from cardsim.cos.states import CardState
 from cardsim.keyfile import KeyFile
 from cardsim.making.keyservice import KeyRefused, LoadingKeys, PaymentKeys
 from cardsim.making.station import MakingError, Station
-from terminal.perso.making.body import Side
+from terminal.perso.kinds import Link, Side
 from terminal.perso.making.keys import Body
-from terminal.perso.making.linking import Link, Records, Unlinked
+from terminal.perso.making.linking import Records, Unlinked
 from terminal.perso.making.personaliser import Personaliser, WrongBody, plan_of
 from terminal.perso.records import BankRecord, CardRecord, CardResult, Feedback
 from tests import cards
