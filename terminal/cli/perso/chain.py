@@ -26,7 +26,7 @@ from terminal.perso.chain.after import NEW_PIN
 from terminal.perso.chain.books import Balance
 from terminal.perso.chain.making import Work
 from terminal.perso.chain.town import Town
-from terminal.perso.chain.way import Order, Way, go
+from terminal.perso.chain.way import Order, Way, go, prepare
 from terminal.perso.making.body import look
 from terminal.perso.making.keys import Body
 from terminal.perso.making.personaliser import keydata
@@ -57,6 +57,7 @@ def chain_command(arguments: argparse.Namespace) -> int:
         if counts and not arguments.json:
             writer.line(f"{step:22}" + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
+    prepare(Path(arguments.folder), order)
     with open_workshop(arguments) as workshop:
         way = Way(workshop, order, Work(jobs, arguments.scheduler, arguments.kill, progress), tell)
         found, town = go(way)
@@ -104,7 +105,7 @@ def _look_closely(town: Town, found: Balance, count: int) -> Looks:
 def _one(town: Town, image: Path) -> dict[str, str]:
     keys = _key_file(town, image)
     tries = {
-        "check": ["perso", "check", "--card", str(image), "--profile", town.settings.profile, "--seed", "1"],
+        "check": ["perso", "check", "--card", str(image), "--profile", town.cards.profile, "--seed", "1"],
         "conformance": ["conform", "--card", str(image)],
         "social": ["social", "--card", str(image), "--seed", "1"],
         "financial": ["financial", "--card", str(image), "--amount", "12.34", "--seed", "1"],
@@ -129,7 +130,7 @@ def _run(words: list[str]) -> str:
 def _key_file(town: Town, image: Path) -> Path:
     """A key file beside the image, as terminals and the suite need it; it shows keys, and goes when they are done."""
     state = look(Station(copy_of(image)), town.plan.aid)
-    body = Body(state.historical, state.identification[:6] or town.settings.cities[0], "")
+    body = Body(state.historical, state.identification[:6] or town.cities[0], "")
     suite = town.profile.suite
     made = keys_of_making(
         town.management, OFFICERS, body, suite, BANK, MAKER, keydata(state.pan, state.historical)

@@ -133,7 +133,7 @@ def send(town: Town) -> Counts:
         if name not in notes:
             raise UsageError(f"package {name} has come without its note")
         package = read_package(read_batch(post.open(file.stored), name), post.open(notes[name].stored), name)
-        take_batch(town.plant, package.batch, seed=town.settings.seed)
+        take_batch(town.plant, package.batch, seed=town.cards.seed or 0)
         cards += package.count
         post.done(file.stored)
         post.done(notes[name].stored)

@@ -1,13 +1,12 @@
 """All parties of a workshop at work: department, bank and maker, each with its books, keys and post."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import Final
 
 from cardsim.making import demo
-from cardsim.making.structure import Profile, load_profile
+from cardsim.making.structure import Profile
 from terminal.closing import Closing
 from terminal.hosts.bank.host import BankHost
 from terminal.hosts.bank.tables import METADATA as BANK_METADATA
@@ -23,7 +22,6 @@ from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
 from terminal.management.product.rules import rules_of
 from terminal.perso.batches.platform import open_platform
-from terminal.perso.batches.registry import PoliceRegistry
 from terminal.perso.batches.service import BankBatches
 from terminal.perso.face.fields import Style
 from terminal.perso.face.model import PrintMethod
@@ -31,6 +29,7 @@ from terminal.perso.face.template import template
 from terminal.perso.making.blanks import Manufacturer
 from terminal.perso.making.personaliser import Plan, plan_of
 from terminal.perso.parties import Party
+from terminal.perso.production.model import card_settings, profile_of
 from terminal.perso.production.plant import Plant, open_plant
 from terminal.perso.transfer.keyring import key_path, make_key
 from terminal.perso.transfer.post import Post
@@ -42,29 +41,18 @@ PASSWORD: Final = "demo password"
 _ZONE: Final = "pin zone"
 
 
-@dataclass(frozen=True, slots=True)
-class TownSettings:
-    """What a town is set up with: seed of its keys, profile of its cards, cities that issue, and its lot of bodies."""
-
-    seed: int
-    profile: str
-    cities: tuple[str, ...]
-    faulty_one_in: int = 0
-
-
 class Town(Closing):
-    """The parties of a workshop. Keys are set up on first use, from the seed.
+    """The parties of a workshop, as its settings say. Keys are set up on first use, from the seed of its cards.
 
     Args:
         workshop: opened.
-        settings: of the town.
-        registry: the police registry that the bank asks about customers.
+        cities: area codes of the cities that issue cards.
     """
 
-    def __init__(self, workshop: Workshop, settings: TownSettings, registry: PoliceRegistry | None = None) -> None:
+    def __init__(self, workshop: Workshop, cities: tuple[str, ...]) -> None:
         self.workshop = workshop
-        self.settings = settings
-        self._registry = registry
+        self.cities = cities
+        self.cards = card_settings(workshop.settings)
 
     def close(self) -> None:
         """Close the key management; the books are the workshop's."""
@@ -73,17 +61,17 @@ class Town(Closing):
     @cached_property
     def profile(self) -> Profile:
         """What cards are to become."""
-        return load_profile(self.settings.profile)
+        return profile_of(self.workshop.settings)
 
     @cached_property
     def management(self) -> KeyManagement:
         """The parties' keys."""
-        return setup_demo(self.workshop, self.settings.seed, self.settings.cities)
+        return setup_demo(self.workshop, self.cards.seed, self.cities)
 
     @cached_property
     def department(self) -> CardManagement:
         """The card-management system, with the department's host behind it."""
-        area = self.settings.cities[0]
+        area = self.cities[0]
         keys = department_keys(self.management, OFFICERS[Role.DEPARTMENT], self.profile.suite, area).ssse
         assert keys is not None
         books, clock = self.workshop.books(Party.DEPARTMENT), self.workshop.clock
@@ -94,7 +82,7 @@ class Town(Closing):
         """The bank's card platform, with the bank's host behind it."""
         keys = bank_keys(self.management, OFFICERS[Role.BANK], BANK).bank
         assert keys is not None
-        zone = PinCipher(Random(f"{_ZONE} {self.settings.seed}").randbytes(16))
+        zone = PinCipher(Random(f"{_ZONE} {self.cards.seed}").randbytes(16))
         host = BankHost(keys, zone, books=self.workshop.books(Party.BANK, BANK_METADATA), enrolment=None)
         return CardPlatform(host, self.workshop.clock)
 
@@ -108,7 +96,7 @@ class Town(Closing):
     @cached_property
     def batches(self) -> BankBatches:
         """The bank's part of a batch."""
-        return open_platform(self.workshop, bank=self.platform.host, registry=self._registry)
+        return open_platform(self.workshop, bank=self.platform.host)
 
     @cached_property
     def plant(self) -> Plant:
@@ -137,8 +125,8 @@ class Town(Closing):
     @cached_property
     def lot(self) -> Manufacturer:
         """Blank bodies: the manufacturer chose the transport key that the maker's store has."""
-        transport = demo.demo(self.settings.seed).secret("transport")
-        return Manufacturer(self.profile, transport, self.settings.faulty_one_in)
+        transport = demo.demo(self.cards.seed).secret("transport")
+        return Manufacturer(self.profile, transport, self.cards.faulty_one_in)
 
     @cached_property
     def posts(self) -> dict[Party, Post]:

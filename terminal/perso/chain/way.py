@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from terminal.errors import UsageError
-from terminal.perso.batches.registry import DrawnRegistry, IdCheck
 from terminal.perso.chain import after, before, making
 from terminal.perso.chain.before import Collected
 from terminal.perso.chain.books import Balance, balance
 from terminal.perso.chain.making import Work
-from terminal.perso.chain.town import Town, TownSettings
+from terminal.perso.chain.town import Town
 from terminal.perso.data.samples import applications
 from terminal.perso.data.writing import write_file
 from terminal.perso.records import Application
-from terminal.perso.workshop import Workshop
+from terminal.perso.workshop import SETTINGS, Workshop
 
 STATE: Final = "chain.json"
 FIRST: Final = "data collection"
@@ -48,6 +47,41 @@ class Order:
     twice: int
     unknown: int
     faulty: int
+
+
+def prepare(folder: Path, order: Order) -> None:
+    """Write the settings of a new workshop, so that every other word works in it as the chain does.
+
+    A workshop that has settings keeps them: what they say of cards and registry wins.
+
+    Raises:
+        UsageError: they cannot be written.
+    """
+    path = folder / SETTINGS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            content = _SETTINGS.format(**asdict(order) | {"profile": json.dumps(order.profile, ensure_ascii=False)})
+            path.write_text(content, encoding="utf8")
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from error
+
+
+_SETTINGS: Final = """\
+# Written by `cardterm perso chain`.
+
+[cards]
+profile = {profile}
+seed = {seed}
+faulty_one_in = {faulty}
+
+[batches.registry]
+people = ""
+seed = {seed}
+name_differs = {unknown}
+no_such_number = 0
+no_photo = 0
+"""
 
 
 @dataclass(slots=True)
@@ -158,5 +192,4 @@ def open_town(way: Way, collected: Collected) -> Town:
     cities = tuple(sorted({one.city for one in collected.applications}))
     if not cities:
         raise UsageError("there is no application without a mistake, so that nothing can be made")
-    settings = TownSettings(way.order.seed, way.order.profile, cities, way.order.faulty)
-    return Town(way.workshop, settings, DrawnRegistry(way.order.seed, {IdCheck.NAME_DIFFERS: way.order.unknown}))
+    return Town(way.workshop, cities)

@@ -15,7 +15,7 @@ from terminal.management.opened import open_services
 from terminal.management.records import STAGES
 from terminal.perso.chain.books import Balance, balance
 from terminal.perso.chain.making import Work
-from terminal.perso.chain.way import STEPS, Order, Way, go
+from terminal.perso.chain.way import STEPS, Order, Way, go, prepare
 from terminal.perso.parties import Party
 from terminal.perso.workshop import Workshop
 
@@ -35,6 +35,7 @@ def _way(workshop: Workshop, told: Told, work: Work | None = None, order: Order 
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told, list[str]]:
     """A workshop whose chain has ended; a worker was killed on the way."""
     folder, told, words = tmp_path_factory.mktemp("chain") / "work", list[tuple[str, dict[str, int]]](), list[str]()
+    prepare(folder, ORDER)
     with Workshop(folder, lambda: NOW) as workshop:
         found, town = go(_way(workshop, told, Work(2, None, 2, words.append)))
         town.close()
@@ -142,6 +143,7 @@ class TestSpoilt:
 def test_taken_up_again(tmp_path: Path) -> None:
     """Stopped after a step, the chain goes on where it was; another chain in the same workshop is refused."""
     order = Order((), 2, 7, "dual-3.0-sm4", 0, 0, 0, 0)
+    prepare(tmp_path, order)
 
     class Stopped(Exception):
         pass
