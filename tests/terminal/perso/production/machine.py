@@ -112,6 +112,7 @@ def _made(task: Task) -> Made:
     pan = record.bank.pan if record.bank is not None else ""
     number = record.social.card_number if record.social is not None else ""
     card = Feedback(task.order, CardResult.GOOD, chip, f"519900D156000005{chip[:8]}FFFFFFFF", number, pan)
-    return Made(
+    written = (Written(side.value, f"{side.value} keys version 1") for side in task.step.sides)
+    return Made(card, tuple(written))
         card, tuple(Written(name, f"{name} keys version 1") for name in (side.value for side in task.step.sides))
     )
