@@ -114,5 +114,3 @@ def _made(task: Task) -> Made:
     card = Feedback(task.order, CardResult.GOOD, chip, f"519900D156000005{chip[:8]}FFFFFFFF", number, pan)
     written = (Written(side.value, f"{side.value} keys version 1") for side in task.step.sides)
     return Made(card, tuple(written))
-        card, tuple(Written(name, f"{name} keys version 1") for name in (side.value for side in task.step.sides))
-    )
