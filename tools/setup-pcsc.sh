@@ -4,7 +4,7 @@
 # Installs it when it may, and says exactly what to install or start when it may not.
 set -eu
 bin=${VENV:-.venv}/bin
-packages="pcscd vsmartcard-vpcd opensc pcsc-tools cardpeek libpcsclite1 libpcsclite-dev swig gcc python3-dev chromium fonts-dejavu-core"
+packages="pcscd vsmartcard-vpcd opensc pcsc-tools cardpeek libpcsclite1 libpcsclite-dev swig gcc python3-dev chromium fonts-dejavu-core openssl"
 
 driver() {
     for file in /usr/lib/pcsc/drivers/serial/libifdvpcd.so* /usr/lib/*/pcsc/drivers/serial/libifdvpcd.so*; do
@@ -14,7 +14,7 @@ driver() {
 }
 
 missing() {
-    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cardpeek:cardpeek cc:gcc swig:swig \
+    for need in opensc-tool:opensc pcsc_scan:pcsc-tools scriptor:pcsc-tools cardpeek:cardpeek openssl:openssl cc:gcc swig:swig \
         chromium:chromium; do
         command -v "${need%%:*}" >/dev/null || echo "${need#*:}"
     done
