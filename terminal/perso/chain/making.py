@@ -74,7 +74,7 @@ def produce(town: Town, work: Work) -> Counts:
     found: Counter[str] = Counter()
     for batch in batches(town, BatchState.RECEIVED, BatchState.PRODUCED):
         for _ in range(_MOST_ATTEMPTS):
-            found["bodies written"] += _run(town, batch, work, found["bodies written"])
+            found.update(_run(town, batch, work, found["bodies written"]))
             if not release_all(town.plant, batch.name):
                 break
         paper = close_list(town.plant, batch.name)
@@ -82,18 +82,21 @@ def produce(town: Town, work: Work) -> Counts:
     return found
 
 
-def _run(town: Town, batch: BatchRow, work: Work, before: int) -> int:
-    """One run over a batch; how many bodies it wrote. `before`: those that were written in earlier runs."""
+def _run(town: Town, batch: BatchRow, work: Work, before: int) -> Counts:
+    """One run over a batch. `before`: bodies that were written in earlier runs."""
+    killed = 0
     recipe = machine_recipe(town.plan, Images(town.lot), town.runs, batch.name)
 
     def tell(figures: Figures) -> None:
+        nonlocal killed
         work.tell(f"{batch.name}: {figures.done.get('good', 0)} of {figures.jobs} cards")
         if work.kill_after and before + figures.made == work.kill_after:
             for child in active_children()[:1]:
                 os.kill(child.pid or 0, signal.SIGKILL)
-                work.tell(f"worker {child.pid} killed after {before + figures.made} bodies")
+                killed += 1
 
-    return run_batch(town.plant, batch.name, Workforce(recipe, town.runs, work.jobs, work.scheduler), tell).made
+    made = run_batch(town.plant, batch.name, Workforce(recipe, town.runs, work.jobs, work.scheduler), tell).made
+    return {"bodies written": made} | ({"workers killed": killed} if killed else {})
 
 
 def report(town: Town) -> Counts:
