@@ -27,7 +27,7 @@ _PROCESSES = (
     "tests/defects/test_registry.py",
     "tests/terminal/fuzz/test_fuzz_processes.py",
     "tests/terminal/perso/chain/",
-    "tests/terminal/perso/making/test_recipe.py",
+    "tests/terminal/perso/production/test_recipe.py",
     "tests/terminal/perso/production/test_crew.py",
     "tests/terminal/perso/production/test_processes.py",
     "tests/terminal/perso/production/test_real.py::test_killed_worker",

@@ -16,7 +16,6 @@ from terminal.errors import UsageError
 from terminal.links.target import Target, open_target
 from terminal.perso.data.document import read_batch, read_feedback
 from terminal.perso.kinds import Link
-from terminal.perso.making.reader import InReader
 from terminal.perso.production.audit import trace
 from terminal.perso.production.closing import close_batch
 from terminal.perso.production.compliance import audit_site
@@ -28,6 +27,7 @@ from terminal.perso.production.model import aid_of, areas_of, model_workforce, r
 from terminal.perso.production.packing import Package, inspect, pack
 from terminal.perso.production.papers import month_of
 from terminal.perso.production.plant import BatchRow, Plant, open_plant
+from terminal.perso.production.reader import InReader
 from terminal.perso.production.run import Figures, run_batch
 from terminal.perso.production.status import status
 from terminal.perso.production.tables import DeliveryState

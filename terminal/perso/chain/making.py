@@ -26,14 +26,14 @@ from terminal.perso.face.model import Face
 from terminal.perso.face.writing import job_of, write_faces
 from terminal.perso.kinds import Side
 from terminal.perso.making.body import look
-from terminal.perso.making.machine import Images
-from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.parties import Party
 from terminal.perso.production.delivery import deliver, delivery_state
 from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.lists import close_list, feedback
+from terminal.perso.production.machine import Images
 from terminal.perso.production.packing import PackedCard, inspect, pack, packages_of
 from terminal.perso.production.plant import BatchRow, batch_row, register_file
+from terminal.perso.production.recipe import machine_recipe
 from terminal.perso.production.run import Figures, Workforce, run_batch
 from terminal.perso.production.tables import BATCHES, JOBS, BatchState, DeliveryState, JobState
 from terminal.perso.production.waste import release_all

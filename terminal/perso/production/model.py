@@ -26,12 +26,12 @@ from terminal.keymanagement.names import TRANSPORT_KEY
 from terminal.keymanagement.runs import KeyRuns
 from terminal.links.target import private_copy
 from terminal.perso.making.blanks import Manufacturer
-from terminal.perso.making.machine import Bodies, Images
 from terminal.perso.making.personaliser import area_of, plan_of
-from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.production.intake import unpack_record
+from terminal.perso.production.machine import Bodies, Images
 from terminal.perso.production.packing import PackedCard
 from terminal.perso.production.plant import Plant
+from terminal.perso.production.recipe import machine_recipe
 from terminal.perso.production.run import Workforce
 from terminal.perso.production.tables import JOBS
 from terminal.perso.production.task import Step

@@ -10,8 +10,8 @@ from cardsim.making.keyservice import KeyRefused, LoadingKeys
 from terminal.errors import LinkError
 from terminal.perso.making.blanks import Manufacturer, serial_of
 from terminal.perso.making.keys import Body
-from terminal.perso.making.machine import Images, Machine
 from terminal.perso.making.personaliser import Personaliser, plan_of
+from terminal.perso.production.machine import Images, Machine
 from terminal.perso.production.task import BodyState, CardFailed, DataMissing, Step, Task
 from terminal.perso.records import CardRecord
 from tests.terminal.perso import desk

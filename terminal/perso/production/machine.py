@@ -1,8 +1,7 @@
 """The personalisation machine of a run: takes blank bodies, makes cards of them, and tells what became of each.
 
-Where bodies come from and where they lie is `Bodies`: images in a folder, or a card in a reader
-(`terminal.perso.making.reader`). A body is there before the first command goes to it, so that what was broken off is
-found again and finished.
+Where bodies come from and where they lie is `Bodies`: images in a folder, or a card in a reader (`reader.py`). A body
+is there before the first command goes to it, so that what was broken off is found again and finished.
 """
 
 import contextlib

@@ -14,8 +14,8 @@ from terminal.keymanagement.kinds import KeyManagementError
 from terminal.keymanagement.runs import KeyRuns, RunPass
 from terminal.keymanagement.service import RunKeys
 from terminal.perso.kinds import Side
-from terminal.perso.making.machine import Bodies, Machine
 from terminal.perso.making.personaliser import Personaliser, Plan
+from terminal.perso.production.machine import Bodies, Machine
 
 
 @dataclass(frozen=True, slots=True)

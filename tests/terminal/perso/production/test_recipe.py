@@ -13,11 +13,11 @@ from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
 from terminal.keymanagement.management import CERTIFICATE
 from terminal.keymanagement.runs import KeyRuns
 from terminal.perso.making.blanks import Manufacturer
-from terminal.perso.making.machine import Images
 from terminal.perso.making.personaliser import plan_of
-from terminal.perso.making.recipe import machine_recipe
 from terminal.perso.production.intake import take_batch
+from terminal.perso.production.machine import Images
 from terminal.perso.production.plant import open_plant
+from terminal.perso.production.recipe import machine_recipe
 from terminal.perso.production.run import Workforce, run_batch
 from terminal.perso.records import Batch
 from terminal.perso.workshop import Workshop
