@@ -11,9 +11,10 @@ from cardsim.commandline import Exit
 from cardsim.decode.values import yuan
 from cardsim.keyfile import BankKeys
 from terminal.cli.financial import fen
-from terminal.cli.flows import moment
 from terminal.cli.hosts import bank_keys_of
 from terminal.cli.output import to_json
+from terminal.cli.perso.files import name_of, open_workshop, read_input, write_output
+from terminal.cli.perso.rows import Row
 from terminal.errors import UsageError
 from terminal.hosts.bank.accounts import AccountError
 from terminal.hosts.books import BooksError
@@ -33,7 +34,6 @@ from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-life"
 VERSION: Final = 1
-Row = Mapping[str, str | int]
 _Read = TypeVar("_Read")
 
 
@@ -65,8 +65,7 @@ class At:
 
 def life_command(arguments: argparse.Namespace) -> int:
     """Run it; 0, or 1 where one of several was refused."""
-    now = moment(arguments.now)
-    with Workshop(Path(arguments.folder), lambda: now) as workshop:
+    with open_workshop(arguments) as workshop:
         try:
             services = open_services(workshop, _keys(workshop, arguments))
             if not arguments.line_down:
@@ -121,17 +120,8 @@ def _staff(arguments: argparse.Namespace) -> Staff:
     return Staff(arguments.by, arguments.approved_by)
 
 
-def _content(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-
-
 def _file(arguments: argparse.Namespace, read: Callable[[bytes, str], _Read]) -> _Read:
-    if arguments.file == "-":
-        return read(sys.stdin.read().encode(), "standard input")
-    return read(_content(arguments.file), Path(arguments.file).name)
+    return read(read_input(arguments.file), name_of(arguments.file))
 
 
 def _card(card: Card) -> Done:
@@ -152,11 +142,7 @@ def _send(at: At, arguments: argparse.Namespace) -> Done:
     rows: list[Row] = []
     for batch in at.services.department.send_out():
         path = folder / f"{batch.name}.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(write_batch(batch))
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from error
+        write_output(path, write_batch(batch))
         rows.append({"batch": batch.name, "county": batch.county, "orders": len(batch.records), "file": str(path)})
     return Done(tuple(rows))
 
@@ -206,7 +192,7 @@ def _activate(at: At, arguments: argparse.Namespace) -> Done:
     if any(not (sign and name and value) for name, sign, value in pairs):
         raise UsageError("--information takes NAME=TEXT, as telephone=13800000000")
     kept = Kept(
-        {name: value for name, _, value in pairs}, _content(arguments.copy), _content(arguments.signature)
+        {name: value for name, _, value in pairs}, read_input(arguments.copy), read_input(arguments.signature)
     )  # fmt: skip
     order = at.order(arguments, bank)
     bank.activate(

@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from cardsim.commandline import Exit
-from terminal.cli.flows import moment
 from terminal.cli.output import Writer, to_json
+from terminal.cli.perso.files import name_of, open_workshop, read_input
+from terminal.cli.perso.rows import Row
 from terminal.errors import UsageError
 from terminal.links.target import Target, open_target
 from terminal.perso.data.document import read_batch, read_feedback
@@ -40,7 +40,6 @@ FORMAT: Final = "cardterm-produce"
 VERSION: Final = 1
 _OFTEN: Final = 0.2
 """Seconds between two lines of progress."""
-Row = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,7 @@ class _Desk:
 
 def produce_command(arguments: argparse.Namespace) -> int:
     """Run it; 0, or 1 where cards are missing or something is not as it should be."""
-    now = arguments.now
-    clock = (lambda: moment(now)) if now is not None else None
-    folder = Path(arguments.folder)
-    with Workshop(folder, clock) if clock is not None else Workshop(folder) as workshop:
+    with open_workshop(arguments) as workshop:
         done = _WORDS[arguments.what](_Desk(workshop, open_plant(workshop), arguments))
     if arguments.json:
         Writer().line(to_json(_document(arguments.what, done), indent=2))
@@ -95,8 +91,8 @@ def _tell(done: Done) -> None:
 
 
 def _take(desk: _Desk) -> Done:
-    arguments, path = desk.arguments, Path(desk.arguments.file)
-    batch = read_batch(path.read_bytes(), path.name)
+    arguments = desk.arguments
+    batch = read_batch(read_input(arguments.file), name_of(arguments.file))
     taken = take_batch(
         desk.plant, batch, step=Step(arguments.step), last=not arguments.unfinished, seed=arguments.seed,
         operator=arguments.operator,
@@ -134,10 +130,7 @@ def _in_reader(desk: _Desk, batch: BatchRow, bodies: InReader, file: str | None)
     """The order that the card in the reader belongs to, where it has one side already."""
     found: tuple[Feedback, ...] = ()
     if file is not None:
-        try:
-            found = read_feedback(Path(file).read_bytes(), file)
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from error
+        found = read_feedback(read_input(file), file)
     link = Link.CARD if file is None else Link.FEEDBACK
     with open_target(bodies.target) as card:
         return linked_order(desk.plant, batch, card, aid_of(desk.workshop.settings), link, found)

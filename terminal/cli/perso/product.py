@@ -12,6 +12,7 @@ from cardsim.decode.values import yuan
 from cardsim.making.demo import demo
 from terminal.cli.flows import moment
 from terminal.cli.output import to_json
+from terminal.cli.perso.rows import Row
 from terminal.errors import UsageError
 from terminal.hosts.bank.tables import METADATA
 from terminal.hosts.books import transact
@@ -27,7 +28,6 @@ from terminal.perso.workshop import Workshop
 
 FORMAT: Final = "cardterm-product"
 VERSION: Final = 1
-Row = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
