@@ -140,7 +140,9 @@ def _apply(at: At, arguments: argparse.Namespace) -> Done:
 def _send(at: At, arguments: argparse.Namespace) -> Done:
     folder = at.workshop.path("lists") if arguments.output is None else Path(arguments.output)
     rows: list[Row] = []
-    for batch in at.services.department.send_out():
+    department = at.services.department
+    # A file that could not be written, or is lost, comes from the books again: its orders have gone out.
+    for batch in (department.batch(arguments.again),) if arguments.again else department.send_out():
         path = folder / f"{batch.name}.json"
         write_output(path, write_batch(batch))
         rows.append({"batch": batch.name, "county": batch.county, "orders": len(batch.records), "file": str(path)})

@@ -21,8 +21,7 @@ from terminal.perso.kinds import Side
 from terminal.perso.making.blanks import Manufacturer, serial_of
 from terminal.perso.making.body import BodyState
 from terminal.perso.making.personaliser import Personaliser, WrongBody, area_of, check_body, feedback_of
-from terminal.perso.production.task import Body, CardFailed, DataMissing, Made, Task, Written
-from terminal.perso.production.task import BodyState as Told
+from terminal.perso.production.task import BodyFound, CardFailed, Condition, DataMissing, Made, Task, Written
 
 
 class Bodies(Protocol):
@@ -90,28 +89,28 @@ class Machine:
     bodies: Bodies
     key_sets: Mapping[Side, str] = field(default_factory=dict)
 
-    def look(self, task: Task) -> Body:
+    def look(self, task: Task) -> BodyFound:
         """What the body of a task says of itself."""
         while True:
             if not self.bodies.there(task):
-                return Body(Told.ABSENT)
+                return BodyFound(Condition.ABSENT)
             try:
                 with self.bodies.open(task) as card:
                     told = self._told(self.personaliser.look(card), task)
             except (MakingError, ImageError) as error:
                 raise LinkError(f"{Path(task.body).name}: {error}") from error
-            if told.state is not Told.FOREIGN or not self.bodies.change(task):
+            if told.state is not Condition.FOREIGN or not self.bodies.change(task):
                 return told
 
-    def _told(self, state: BodyState, task: Task) -> Body:
+    def _told(self, state: BodyState, task: Task) -> BodyFound:
         try:
             check_body(state, task.record)
         except WrongBody:
-            return Body(Told.FOREIGN)
+            return BodyFound(Condition.FOREIGN)
         if all(state.done(side) for side in self._sides(task)):
-            return Body(Told.FINISHED, self._made(state, task))
+            return BodyFound(Condition.FINISHED, self._made(state, task))
         begun = any(state.presence(side) >= Presence.CREATED for side in Side)
-        return Body(Told.PARTLY if begun else Told.BLANK)
+        return BodyFound(Condition.PARTLY if begun else Condition.BLANK)
 
     def make(self, task: Task) -> Made:
         """Take a body if there is none yet, and write it."""

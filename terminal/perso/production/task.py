@@ -60,8 +60,8 @@ class Made:
     applications: tuple[Written, ...]
 
 
-class BodyState(enum.Enum):
-    """What a body says of itself."""
+class Condition(enum.Enum):
+    """How far a body is with its order."""
 
     ABSENT = "absent"
     """No body was taken yet."""
@@ -74,10 +74,10 @@ class BodyState(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BodyFound:
     """A body that was looked at; `made` of a finished one."""
 
-    state: BodyState
+    state: Condition
     made: Made | None = None
 
 
@@ -104,7 +104,7 @@ class DataMissing(Exception):
 class CardMaker(Protocol):
     """A personalisation machine."""
 
-    def look(self, task: Task) -> Body:
+    def look(self, task: Task) -> BodyFound:
         """What the body of a task says of itself. Changes nothing.
 
         Raises:
@@ -172,13 +172,13 @@ def work(maker: CardMaker, task: Task) -> Outcome:
     try:
         body = maker.look(task)
         match body.state:
-            case BodyState.FINISHED:
+            case Condition.FINISHED:
                 if body.made is None:
                     raise ValueError("a finished body that was not read")
                 return Good(body.made, found=True)
-            case BodyState.FOREIGN:
+            case Condition.FOREIGN:
                 return Lost(f"{task.body} belongs to another order; put in the body of order {task.order}")
-            case BodyState.ABSENT | BodyState.BLANK | BodyState.PARTLY:
+            case Condition.ABSENT | Condition.BLANK | Condition.PARTLY:
                 return Good(maker.make(task))
             case _:
                 assert_never(body.state)

@@ -99,6 +99,19 @@ def in_stock(desk: Desk) -> str:
     return order
 
 
+def test_a_batch_is_written_again(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-118: a batch whose file could not be written is no batch that is lost."""
+    desk("apply", desk.write("applications.json", write_applications([application(1)])))
+    assert "full" in desk.refused(capsys, "send", "--output", desk.write("full", b""))
+    assert desk("send")["rows"] == []
+    name = desk("orders")["rows"][0]["batch"]
+    (row,) = desk("send", "--again", name)["rows"]
+    assert [record.order for record in read_batch(Path(row["file"]).read_bytes()).records] == [
+        order["order"] for order in desk("orders")["rows"]
+    ]
+    assert "no batch B9" in desk.refused(capsys, "send", "--again", "B9")
+
+
 def test_keys_of_the_store(desk: Desk) -> None:
     """SCHEME-128: an account that was opened under the keys of the bank's own store is activated under them."""
     with Workshop(desk.work) as workshop, setup_demo(workshop, 3, ()):

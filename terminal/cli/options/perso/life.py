@@ -46,6 +46,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "image": {"metavar": "FILE", "help": "image of the card, which no longer answers afterwards"},
     "standing": {"metavar": "TEXT", "help": "only cards that stand so at the department"},
     "reason": {"metavar": "TEXT", "default": "withdrawn", "help": "why"},
+    "again": {"metavar": "BATCH", "help": "write this batch, which went out before, once more, and no other"},
     "output": {"metavar": "FOLDER", "help": "write the batches there (default: lists in the workshop)"},
 }  # fmt: skip
 
@@ -54,7 +55,7 @@ _WHO: Final = ("document",)
 DEEDS: Final = (
     Deed("apply", "applications (制卡申请) become orders; those with a mistake are told", ("FILE",), (),
          "apply work applications.json"),
-    Deed("send", "all orders that wait, in batches for the bank", (), ("output",), "send work"),
+    Deed("send", "all orders that wait, in batches for the bank", (), ("output", "again"), "send work"),
     Deed("withdraw", "take an order back that has not gone out", ("ORDER",), ("reason",),
          "withdraw work 2026112200000001"),
     Deed("accept", "the bank takes matched records of a batch into its books", ("FILE",), (),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from terminal.errors import LinkError
-from terminal.perso.production.task import Body, BodyState, CardFailed, DataMissing, Made, Task, Written
+from terminal.perso.production.task import BodyFound, CardFailed, Condition, DataMissing, Made, Task, Written
 from terminal.perso.records import CardResult, Feedback
 
 STEPS = ("initialise", "social data", "finance data", "issue")
@@ -42,17 +42,17 @@ class Machine:
         assert worker >= 0
         yield self
 
-    def look(self, task: Task) -> Body:
+    def look(self, task: Task) -> BodyFound:
         """A finished body tells what it is."""
         path = Path(task.body)
         if not path.exists():
-            return Body(BodyState.ABSENT)
+            return BodyFound(Condition.ABSENT)
         content = json.loads(path.read_text(encoding="utf8"))
         if content["order"] != task.order:
-            return Body(BodyState.FOREIGN)
+            return BodyFound(Condition.FOREIGN)
         if content["steps"] < len(STEPS):
-            return Body(BodyState.PARTLY)
-        return Body(BodyState.FINISHED, _made(task))
+            return BodyFound(Condition.PARTLY)
+        return BodyFound(Condition.FINISHED, _made(task))
 
     def make(self, task: Task) -> Made:
         """Step by step; what is done is not done again."""

@@ -12,7 +12,7 @@ from terminal.perso.making.blanks import Manufacturer, serial_of
 from terminal.perso.making.keys import Body
 from terminal.perso.making.personaliser import Personaliser, plan_of
 from terminal.perso.production.machine import Images, Machine
-from terminal.perso.production.task import BodyState, CardFailed, DataMissing, Step, Task
+from terminal.perso.production.task import CardFailed, Condition, DataMissing, Step, Task
 from terminal.perso.records import CardRecord
 from tests.terminal.perso import desk
 
@@ -32,12 +32,12 @@ def _task(folder: Path, record: CardRecord, step: Step = Step.BOTH, attempt: int
 def test_a_run(tmp_path: Path) -> None:
     """PERSO-147: a body is taken, written and told; looked at again, it is finished, and stays as it is."""
     machine, task = _machine(), _task(tmp_path, desk.record())
-    assert machine.look(task).state is BodyState.ABSENT
+    assert machine.look(task).state is Condition.ABSENT
     made = machine.make(task)
     assert [written.application for written in made.applications] == ["social", "finance"]
     before = Path(task.body).read_bytes()
     body = machine.look(task)
-    assert (body.state, body.made) == (BodyState.FINISHED, made)
+    assert (body.state, body.made) == (Condition.FINISHED, made)
     assert Path(task.body).read_bytes() == before
 
 
@@ -54,9 +54,9 @@ def test_two_steps(tmp_path: Path) -> None:
     machine, record = _machine(), desk.record()
     machine.make(_task(tmp_path, record, Step.SOCIAL))
     task = _task(tmp_path, record, Step.FINANCE)
-    assert machine.look(task).state is BodyState.PARTLY
+    assert machine.look(task).state is Condition.PARTLY
     foreign = replace(task, record=desk.record(2))
-    assert machine.look(foreign).state is BodyState.FOREIGN
+    assert machine.look(foreign).state is Condition.FOREIGN
     assert machine.make(task).feedback.pan == record.bank.pan  # type: ignore[union-attr]
 
 
@@ -106,7 +106,7 @@ def test_service_gone(tmp_path: Path) -> None:
     task = _task(tmp_path, desk.record())
     with pytest.raises(LinkError, match="the HSM is off"):
         off.make(task)
-    assert _machine().look(task).state is BodyState.BLANK
+    assert _machine().look(task).state is Condition.BLANK
     assert _machine().make(task).feedback.order == task.order
 
 
