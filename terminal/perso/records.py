@@ -5,11 +5,21 @@ which is unique (003 §五(三)). Neither holds a key or a PIN.
 """
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 Text = str | tuple[str, ...]
 """What a data item holds: text or digits; a tuple of them where it stands several times."""
+
+
+_FILE_NAME: Final = re.compile(r"\w[\w.-]*")
+
+
+def is_file_name(name: str) -> bool:
+    """Whether the name of a batch or an order can be that of a file: letters, digits, `.`, `_` and `-`, no path."""
+    return _FILE_NAME.fullmatch(name) is not None
 
 
 class OrderKind(enum.Enum):

@@ -11,7 +11,7 @@ from typing import Final
 from terminal.perso.data.codec import all_from_json, dump, from_json, load, to_json
 from terminal.perso.data.errors import DataError
 from terminal.perso.data.numbers import is_date
-from terminal.perso.records import Application, Batch, Feedback
+from terminal.perso.records import Application, Batch, Feedback, is_file_name
 
 VERSION: Final = 1
 _BATCH: Final = "cardterm-batch"
@@ -33,12 +33,19 @@ def read_batch(data: bytes, name: str = "batch") -> Batch:
         name: of the file, for what is wrong in it.
 
     Raises:
-        DataError: it is none, or lacks application time, city or county (PERSO-137).
+        DataError: it is none, or lacks application time, city or county (PERSO-137), a record
+            has neither half, or a name is no name of a file.
     """
     batch = from_json(Batch, load(data, name, _BATCH, VERSION, "batch")["batch"], f"{name}: ")
     check_heading(batch.applied, batch.city, batch.county, name)
     if not batch.name:
         raise DataError(f"{name}: the batch has no name")
+    for place, record in enumerate(batch.records, 1):
+        if record.social is None and record.bank is None:
+            raise DataError(f"{name}: records[{place}] has neither half")
+    for what, own in (("batch", batch.name), *(("order", record.order) for record in batch.records if record.order)):
+        if not is_file_name(own):
+            raise DataError(f"{name}: the {what} {own!r} cannot name a file; letters, digits, '.', '_' and '-' can")
     return batch
 
 

@@ -1,19 +1,14 @@
 """Writes the faces of a batch into a workshop: a rendered face for each card, and the print job of all."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from terminal.errors import UsageError
 from terminal.perso.face.fields import Style, face_of
 from terminal.perso.face.job import PrintJob, file_name, write_job
 from terminal.perso.face.svg import render
 from terminal.perso.face.template import Template
-from terminal.perso.records import CardRecord
-
-_NAME: Final = re.compile(r"\w[\w.-]*")
-"""Names of batches and orders that make names of files."""
+from terminal.perso.records import CardRecord, is_file_name
 
 
 def job_of(batch: str, records: Iterable[CardRecord], style: Style) -> PrintJob:
@@ -34,7 +29,7 @@ def write_faces(folder: Path, job: PrintJob, template: Template) -> Path:
         UsageError: a name cannot be that of a file, or a file cannot be written.
     """
     for name in (job.batch, *(face.order for face in job.faces)):
-        if not _NAME.fullmatch(name):
+        if not is_file_name(name):
             raise UsageError(f"{name}: this cannot be the name of a file; letters, digits, '.', '_' and '-' can")
     path = folder / f"{job.batch}.job.json"
     try:

@@ -20,7 +20,7 @@ from terminal.perso.production.plant import Plant
 from terminal.perso.production.rules import ProductionRefused, Role
 from terminal.perso.production.tables import BATCHES, DUPLICATES, JOBS, STAGES, BatchState, JobState, LogEvent
 from terminal.perso.production.task import Step
-from terminal.perso.records import Batch, CardRecord
+from terminal.perso.records import Batch, CardRecord, is_file_name
 
 _UNFINISHED: Final = (BatchState.RECEIVED.value, BatchState.PRODUCED.value)
 _WITHOUT_CARD: Final = (JobState.HELD.value, JobState.WASTE.value)
@@ -56,10 +56,13 @@ def take_batch(
         operator: who opens it; cleared (PERSO-132).
 
     Raises:
-        ProductionRefused: the person may not, a rule of the product forbids it, or another batch of that name has come
-            before.
+        ProductionRefused: the person may not, a rule of the product forbids it, batch or order cannot name a
+            file, or another batch of that name has come before.
     """
     person, name = plant.cleared(operator, Role.OPERATOR), production_name(batch.name, step)
+    for own in (batch.name, *(record.order for record in batch.records)):
+        if not is_file_name(own):
+            raise ProductionRefused(f"{own!r} cannot name a file; letters, digits, '.', '_' and '-' can")
     digest, time = hashlib.sha256(write_batch(batch)).hexdigest(), plant.now()
 
     def take(connection: Connection) -> Taken:

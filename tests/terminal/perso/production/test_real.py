@@ -19,7 +19,7 @@ from terminal.perso.production.packing import PackedCard, inspect, pack
 from terminal.perso.production.plant import Plant, open_plant
 from terminal.perso.production.run import Workforce, run_batch
 from terminal.perso.production.tables import ATTEMPTS
-from terminal.perso.production.task import Body, CardMaker, Made, Recipe, Step, Task
+from terminal.perso.production.task import BodyFound, CardMaker, Made, Recipe, Step, Task
 from terminal.perso.production.waste import release_all
 from terminal.perso.records import Batch
 from terminal.perso.workshop import Workshop
@@ -48,7 +48,7 @@ class _Fuse:
     order: str
     mark: Path
 
-    def look(self, task: Task) -> Body:
+    def look(self, task: Task) -> BodyFound:
         """As the machine does."""
         return self.maker.look(task)
 

@@ -104,6 +104,19 @@ def test_the_same_batch_again(floor: Floor) -> None:
     assert len(states(plant)) == 2
 
 
+@pytest.mark.parametrize("name", ["../B1", "B/1", ".", ""])
+def test_names_that_are_paths(floor: Floor, name: str) -> None:
+    """PERSO-053: images, lists and faces have the names of batch and order; what is no such name is not taken."""
+    given = batch(1)
+    (record,) = given.records
+    assert record.social is not None
+    order = replace(record.social.order, number=name)
+    bad = replace(record, social=replace(record.social, order=order), bank=None)
+    for wrong in (replace(given, name=name), replace(given, records=(bad,))):
+        with pytest.raises(ProductionRefused, match="cannot name a file"):
+            take_batch(floor.plant, wrong)
+
+
 def test_duplicate_of_one_side(floor: Floor) -> None:
     """PERSO-149: what has both sides is not written again by one; the two sides of one card are no duplicates."""
     plant = floor.take(1)
