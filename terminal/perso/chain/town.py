@@ -2,24 +2,18 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from random import Random
 from typing import Final
 
-from cardsim.making import demo
 from cardsim.making.structure import Profile
 from terminal.closing import Closing
-from terminal.hosts.bank.host import BankHost
-from terminal.hosts.bank.tables import METADATA as BANK_METADATA
-from terminal.hosts.hsm import Hsm
-from terminal.hosts.social.host import SocialSecurityHost
-from terminal.keymanagement.certificates import read_certificate
 from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
-from terminal.keymanagement.keyfiles import bank_keys, department_keys
+from terminal.keymanagement.keyfiles import bank_keys
 from terminal.keymanagement.kinds import Role
-from terminal.keymanagement.management import CERTIFICATE, KeyManagement
+from terminal.keymanagement.management import KeyManagement
 from terminal.keymanagement.runs import KeyRuns
 from terminal.management.bank.service import CardPlatform
 from terminal.management.department.service import CardManagement
+from terminal.management.opened import Services, open_services
 from terminal.management.product.rules import rules_of
 from terminal.perso.batches.platform import open_platform
 from terminal.perso.batches.service import BankBatches
@@ -27,18 +21,16 @@ from terminal.perso.face.fields import Style
 from terminal.perso.face.model import PrintMethod
 from terminal.perso.face.template import template
 from terminal.perso.making.blanks import Manufacturer
-from terminal.perso.making.personaliser import Plan, plan_of
+from terminal.perso.making.personaliser import Plan
 from terminal.perso.parties import Party
-from terminal.perso.production.model import card_settings, profile_of
+from terminal.perso.production.model import card_settings, lot_of, plan_with, profile_of
 from terminal.perso.production.plant import Plant, open_plant
 from terminal.perso.transfer.keyring import key_path, make_key
 from terminal.perso.transfer.post import Post
 from terminal.perso.workshop import Workshop
-from terminal.security import PinCipher
 
 PASSWORD: Final = "demo password"
 """Of the parties' transfer keys in a demo workshop; they protect invented data."""
-_ZONE: Final = "pin zone"
 
 
 class Town(Closing):
@@ -69,29 +61,23 @@ class Town(Closing):
         return setup_demo(self.workshop, self.cards.seed, self.cities)
 
     @cached_property
-    def department(self) -> CardManagement:
-        """The card-management system, with the department's host behind it."""
-        area = self.cities[0]
-        keys = department_keys(self.management, OFFICERS[Role.DEPARTMENT], self.profile.suite, area).ssse
-        assert keys is not None
-        books, clock = self.workshop.books(Party.DEPARTMENT), self.workshop.clock
-        return CardManagement(SocialSecurityHost(Hsm(keys), books, clock=clock, admit=False), clock)
+    def services(self) -> Services:
+        """Department and bank, as the workshop's settings say."""
+        return open_services(self.workshop, bank_keys(self.management, OFFICERS[Role.BANK], BANK).bank)
 
-    @cached_property
+    @property
+    def department(self) -> CardManagement:
+        """The card-management system."""
+        return self.services.department
+
+    @property
     def platform(self) -> CardPlatform:
-        """The bank's card platform, with the bank's host behind it."""
-        keys = bank_keys(self.management, OFFICERS[Role.BANK], BANK).bank
-        assert keys is not None
-        zone = PinCipher(Random(f"{_ZONE} {self.cards.seed}").randbytes(16))
-        host = BankHost(keys, zone, books=self.workshop.books(Party.BANK, BANK_METADATA), enrolment=None)
-        return CardPlatform(host, self.workshop.clock)
+        """The bank's card platform."""
+        return self.services.bank
 
     def connect(self) -> None:
         """Let the line between department and bank be up: what waits goes out."""
-        self.department.connect(self.platform.take)
-        self.platform.connect(self.department.take)
-        self.department.send()
-        self.platform.send()
+        self.services.connect()
 
     @cached_property
     def batches(self) -> BankBatches:
@@ -111,8 +97,7 @@ class Town(Closing):
     @cached_property
     def plan(self) -> Plan:
         """What is written on cards."""
-        expiry = read_certificate(self.management.path(BANK, CERTIFICATE)).expiry
-        return plan_of(self.profile, expiry)
+        return plan_with(self.management, self.profile)
 
     @cached_property
     def style(self) -> Style:
@@ -124,9 +109,8 @@ class Town(Closing):
 
     @cached_property
     def lot(self) -> Manufacturer:
-        """Blank bodies: the manufacturer chose the transport key that the maker's store has."""
-        transport = demo.demo(self.cards.seed).secret("transport")
-        return Manufacturer(self.profile, transport, self.cards.faulty_one_in)
+        """Blank bodies."""
+        return lot_of(self.workshop.settings, self.management, self.profile)
 
     @cached_property
     def posts(self) -> dict[Party, Post]:

@@ -21,12 +21,12 @@ from terminal.hosts.books import transact
 from terminal.keymanagement.certificates import read_certificate
 from terminal.keymanagement.demo import BANK, MAKER, OFFICERS, setup_demo
 from terminal.keymanagement.kinds import check_value
-from terminal.keymanagement.management import CERTIFICATE
+from terminal.keymanagement.management import CERTIFICATE, KeyManagement
 from terminal.keymanagement.names import TRANSPORT_KEY
 from terminal.keymanagement.runs import KeyRuns
 from terminal.links.target import private_copy
 from terminal.perso.making.blanks import Manufacturer
-from terminal.perso.making.personaliser import area_of, plan_of
+from terminal.perso.making.personaliser import Plan, area_of, plan_of
 from terminal.perso.production.intake import unpack_record
 from terminal.perso.production.machine import Bodies, Images
 from terminal.perso.production.packing import PackedCard
@@ -99,16 +99,34 @@ def model_workforce(
     management = setup_demo(workshop, cards.seed, areas)
     bank = None if step is Step.SOCIAL else BANK
     runs = KeyRuns(management, OFFICERS, profile.suite, bank, MAKER, () if step is Step.FINANCE else None)
+    plan, lot = plan_with(management, profile), lot_of(workshop.settings, management, profile)
+    return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)
+
+
+def plan_with(management: KeyManagement, profile: Profile) -> Plan:
+    """What is written on cards of a profile, with certificates under the issuer's certificate.
+
+    Raises:
+        KeyManagementError: there is no issuer certificate.
+    """
+    return plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
+
+
+def lot_of(settings: Settings, management: KeyManagement, profile: Profile) -> Manufacturer:
+    """Blank bodies: the manufacturer chose the transport key that the maker's store has.
+
+    Raises:
+        UsageError: the store has another one than bodies of that seed.
+    """
+    cards = card_settings(settings)
     transport = demo.demo(cards.seed).secret("transport")
     known = management.hsm(MAKER).find(TRANSPORT_KEY)
     if known is None or known.check_value != check_value(known.algorithm, transport):
         raise UsageError(
-            f"{workshop.settings.path}: blank bodies of cards.seed have another transport key than the maker's store; "
+            f"{settings.path}: blank bodies of cards.seed have another transport key than the maker's store; "
             "set cards.seed to the seed that the keys were set up with"
         )
-    lot = Manufacturer(profile, transport, cards.faulty_one_in)
-    plan = plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
-    return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)
+    return Manufacturer(profile, transport, cards.faulty_one_in)
 
 
 def profile_of(settings: Settings) -> Profile:

@@ -15,9 +15,11 @@ from terminal.management.opened import open_services
 from terminal.management.records import STAGES
 from terminal.perso.chain.books import Balance, balance
 from terminal.perso.chain.making import Work
+from terminal.perso.chain.town import Town
 from terminal.perso.chain.way import STEPS, Order, Way, go, prepare
 from terminal.perso.parties import Party
 from terminal.perso.workshop import Workshop
+from tests.terminal.management.life import application
 
 NOW = datetime(2026, 11, 22, 10)
 ORDER = Order((), 6, 7, "dual-3.0-sm4", 13, 2, 100, 3)
@@ -175,3 +177,12 @@ def test_files_of_ones_own(finished: tuple[Path, Told], tmp_path: Path) -> None:
     empty.write_text('{"format": "none"}', encoding="utf8")
     with Workshop(tmp_path / "work", lambda: NOW) as workshop, pytest.raises(UsageError, match=r"empty\.json"):
         go(_way(workshop, [], order=Order((str(empty),), 1, 7, "dual-3.0-sm4", 0, 0, 0, 0)))
+
+
+def test_the_services_go_by_the_workshop(tmp_path: Path) -> None:
+    """PERSO-164: a workshop's own validity of the social side holds for the orders of the chain."""
+    own = "mode = 1\noral_loss_days = 7\npickup_days = 15\ntemporary_days = 60\nexpiry_years = 5"
+    (tmp_path / "workshop.toml").write_text(f"[life]\n{own}\n", encoding="utf8")
+    with Workshop(tmp_path, lambda: NOW) as workshop, Town(workshop, ("510100",)) as town:
+        (order,) = town.department.apply([application(1)]).orders
+    assert order.record.text("expiry_date") == "20311122"
