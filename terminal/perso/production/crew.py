@@ -118,7 +118,8 @@ class _Process:
         self.pipe, there = context.Pipe()
         self.task: Task | None = None
         self.process = context.Process(target=_serve, args=(there, recipe, worker), daemon=True)
-        self.process.start()
+        with _without_interrupts():
+            self.process.start()
         there.close()
 
     def give(self, task: Task) -> None:
@@ -178,6 +179,16 @@ class _Processes:
             raise answer
         worker.task = None
         return Finished(task, number, answer)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back: what is started now never gets it, also while it imports; this process does, right after."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, recipe: Recipe, worker: int) -> None:
