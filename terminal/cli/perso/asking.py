@@ -1,4 +1,4 @@
-"""What a person enters unseen at a subcommand: passwords, passphrases and PINs, which never stand in its arguments."""
+"""What a person enters unseen: passwords, passphrases and custodians' PINs, which never stand in arguments."""
 
 import getpass
 import sys
