@@ -50,6 +50,11 @@ WHOLE = KeyFile(
 )
 
 
+def test_a_folder_has_no_key_file() -> None:
+    """A path without a name, as `--card .`, is asked for its key file like any other."""
+    assert not default_keyfile_path(Path()).exists()
+
+
 def test_round_trip_and_mode(tmp_path: Path) -> None:
     path = default_keyfile_path(tmp_path / "me.card")
     assert path.name == "me.card.keys.toml"

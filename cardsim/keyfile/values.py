@@ -187,4 +187,4 @@ class KeyFile:
 
 def default_keyfile_path(image: Path) -> Path:
     """Where the key file of a card image stands: beside it, as IMAGE.keys.toml."""
-    return image.with_name(image.name + ".keys.toml")
+    return Path(f"{image}.keys.toml")

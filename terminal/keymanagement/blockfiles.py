@@ -52,5 +52,5 @@ def read_blocks(path: Path) -> BlockFile:
         return BlockFile(Place.read(document["sender"]), Place.read(document["receiver"]), tuple(blocks))
     except OSError as error:
         raise KeyManagementError(f"{path}: the key blocks cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeyManagementError(f"{path}: these are no key blocks") from error

@@ -155,7 +155,7 @@ def read_certificate(path: Path) -> CertifiedKey:
         return CertifiedKey(**document)
     except OSError as error:
         raise KeyManagementError(f"{path}: the bank has no issuer certificate; ask the authority for one") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise KeyManagementError(f"{path}: this is no issuer certificate") from error
 
 

@@ -125,7 +125,7 @@ class Medium:
                 return cls(path, document)
         except OSError as error:
             raise ComponentRefused(f"{path}: the medium cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise ComponentRefused(f"{path}: this is no medium with a component")
 

@@ -103,7 +103,7 @@ def _read_backup(path: Path, place: Place, passphrase: str) -> bytes:
         raise KeyManagementError(f"{path}: there is no backup that can be read ({error.strerror})") from error
     except WrongSecret as error:
         raise WrongSecret(f"{path}: the backup does not open: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise KeyManagementError(f"{path}: this is no backup") from error
     if of != str(place):
         raise KeyRequestRefused(f"{path}: the backup is of {of}, not of {place}")

@@ -113,7 +113,7 @@ class KeyStore:
             raise KeyManagementError(f"{path}: there is no key store that can be read ({error.strerror})") from error
         except WrongSecret as error:
             raise WrongSecret(f"{path}: the key store does not open: {error}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise KeyManagementError(f"{path}: this is no key store") from error
         store = cls(path, place, about, key, random)
         store._entries, store._seen = entries, seen

@@ -32,7 +32,8 @@ def read_input(name: str) -> bytes:
         UsageError: it cannot be read.
     """
     try:
-        return sys.stdin.read().encode() if name == STANDARD_INPUT else Path(name).read_bytes()
+        # What is no UTF-8 comes as surrogates; as the bytes that it was, the reader of the file refuses it.
+        return sys.stdin.read().encode(errors="surrogateescape") if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from error
 

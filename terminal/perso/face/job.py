@@ -75,7 +75,7 @@ def read_job(data: bytes, name: str = "print job") -> PrintJob:
     """
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: this is no JSON: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("version") != VERSION:
         raise UsageError(f"{name}: this is no print job of version {VERSION}")

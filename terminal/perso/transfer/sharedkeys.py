@@ -86,7 +86,7 @@ class SharedKey:
             said, raw = json.loads(head), bytes.fromhex(sealed.decode())
             sender, addressee = str(said["from"]), str(said["to"])
             made = datetime.fromisoformat(said["made"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise TransferError(f"{path}: no transport key under a password; clear keys are not taken") from error
         if addressee != party:
             raise TransferError(f"{path}: the key is meant for {addressee}, not for {party}")

@@ -111,7 +111,7 @@ def test_life_and_transport(desk: Desk, capsys: pytest.CaptureFixture[str], tmp_
     assert keys(desk, "import", "bank/621467", blocks)[0]["name"] == "card master"
     assert "came before" in refused(desk, capsys, "import", "bank/621467", blocks)
     assert "never go to" in refused(desk, capsys, "export", "bank/621467", "kmc", "department/519900", blocks)
-    for content, text in (("{}", "no key blocks"), ("", "no key blocks")):
+    for content, text in (("{}", "no key blocks"), ("", "no key blocks"), ("[" * 100_000, "no key blocks")):
         Path(blocks).write_text(content, encoding="ascii")
         assert text in refused(desk, capsys, "import", "bank/621467", blocks)
     assert "cannot be read" in refused(desk, capsys, "import", "bank/621467", str(tmp_path / "none"))
