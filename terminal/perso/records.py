@@ -227,3 +227,8 @@ class CardMakingList:
     received: int
     made: int
     rejected: tuple[Rejection, ...]
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each rejected order is rejected, in words."""
+        return {one.order: f"{one.reason.value} {one.detail}".strip() for one in self.rejected}

@@ -28,6 +28,7 @@ from terminal.management.opened import Services, open_services
 from terminal.management.records import Card, Channel, Document, LifeError, Staff
 from terminal.management.service import Service
 from terminal.management.shredding import shred_image
+from terminal.perso.batches.documents import read_list
 from terminal.perso.data.document import read_applications, read_batch, read_feedback, write_batch
 from terminal.perso.parties import Party
 from terminal.perso.workshop import Workshop
@@ -157,6 +158,12 @@ def _withdraw(at: At, arguments: argparse.Namespace) -> Done:
 def _accept(at: At, arguments: argparse.Namespace) -> Done:
     batch = _file(arguments, read_batch)
     return Done(({"batch": batch.name, "cards": at.services.bank.take_records(batch.records)},))
+
+
+def _rejected(at: At, arguments: argparse.Namespace) -> Done:
+    made = _file(arguments, read_list)
+    at.services.department.rejected(made.reasons)
+    return _orders_of(at, tuple(made.reasons))
 
 
 def _feedback(at: At, arguments: argparse.Namespace) -> Done:
@@ -344,6 +351,7 @@ _WORDS: Final[Mapping[str, Callable[[At, argparse.Namespace], Done]]] = {
     "send": _send,
     "withdraw": _withdraw,
     "accept": _accept,
+    "rejected": _rejected,
     "feedback": _feedback,
     "deliver": _deliver,
     "hand-over": _hand_over,

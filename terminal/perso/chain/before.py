@@ -111,10 +111,9 @@ def give_back(town: Town) -> Counts:
     rejected = 0
     for file in received(town, Party.DEPARTMENT, Kind.LIST):
         made = read_list(post.open(file.stored), file.name)
-        reasons = {one.order: f"{one.reason.value} {one.detail}".strip() for one in made.rejected}
-        town.department.rejected(reasons)
+        town.department.rejected(made.reasons)
         post.done(file.stored)
-        rejected += len(reasons)
+        rejected += len(made.reasons)
     return {"rejected orders ended": rejected}
 
 

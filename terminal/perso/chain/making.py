@@ -16,7 +16,6 @@ from cardsim.assembly import ImageError, copy_of
 from cardsim.making.station import MakingError, Station
 from terminal.errors import UsageError
 from terminal.hosts.books import transact
-from terminal.management.records import Stage
 from terminal.perso.chain.before import Counts, received
 from terminal.perso.chain.town import Town
 from terminal.perso.check.checking import Known, check_card
@@ -179,7 +178,6 @@ def ship(town: Town) -> Counts:
         for following in _DELIVERY[_DELIVERY.index(state) + 1 :]:
             deliver(town.plant, batch.name, following, place=", ".join(units_of(town, batch.name)))
         numbers = orders_of(town, batch.name)
-        town.department.pass_stage(numbers, Stage.SORTING)
         town.department.deliver(numbers, _CARRIER)
         delivered += len(numbers)
     return {"cards delivered": delivered}

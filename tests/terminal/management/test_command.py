@@ -1,12 +1,15 @@
 """`cardterm perso life`, from applications to the destroyed card."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from terminal.cli.main import main as cardterm
 from terminal.cli.options.perso.life import DEEDS
 from terminal.cli.perso.life import _WORDS
 from terminal.hosts.bank.issuing import IssueOrder, IssueRefusal, issue_all
@@ -14,8 +17,9 @@ from terminal.hosts.books import transact
 from terminal.keymanagement.demo import setup_demo
 from terminal.keymanagement.issuer import issuer_keys
 from terminal.management.opened import open_services
+from terminal.perso.batches.documents import write_list
 from terminal.perso.data.document import read_batch, write_applications, write_batch, write_feedback
-from terminal.perso.records import BankRecord, Batch, CardRecord
+from terminal.perso.records import BankRecord, Batch, CardMakingList, CardRecord, Rejection, RejectReason
 from terminal.perso.workshop import Workshop
 from tests.docs.support import run
 from tests.docs.validator import problems
@@ -112,6 +116,27 @@ def test_a_batch_is_written_again(desk: Desk, capsys: pytest.CaptureFixture[str]
     assert "no batch B9" in desk.refused(capsys, "send", "--again", "B9")
 
 
+def test_the_banks_list(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """SCHEME-119: what the card-making list rejects ends with its reason, and the person may apply again."""
+    applications = desk.write("applications.json", write_applications([application(1)]))
+    order = desk("apply", applications)["rows"][0]["order"]
+    desk("send")
+    rejection = Rejection(order, person_of(1), "张三", RejectReason.NAME_DIFFERS, "it is 李四")
+    made = CardMakingList("B1", "20261122", 1, 0, (rejection,))
+    file = desk.write("list.json", write_list(made))
+    assert [row["state"] for row in desk("rejected", file)["rows"]] == ["rejected"]
+    assert desk("apply", applications)["rows"][0]["order"] != order
+    unknown = replace(made, rejected=(replace(rejection, order="X"),))
+    assert "no order X" in desk.refused(capsys, "rejected", desk.write("list.json", write_list(unknown)))
+
+
+def test_rubbish_from_standard_input(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes that are no text, as Python gives them, are refused like those of a file."""
+    with mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\x94\xff{"), "utf8", errors="surrogateescape")):
+        assert cardterm(["perso", "life", "apply", str(desk.work), "-"]) == 2
+    assert "standard input: this is no JSON in UTF-8" in capsys.readouterr().err
+
+
 def test_keys_of_the_store(desk: Desk) -> None:
     """SCHEME-128: an account that was opened under the keys of the bank's own store is activated under them."""
     with Workshop(desk.work) as workshop, setup_demo(workshop, 3, ()):
@@ -141,7 +166,7 @@ def test_a_life(desk: Desk) -> None:
     desk("destroy", order, "--approved-by", "王五")
     rows = desk("state", order)["rows"]
     assert [row["standing"] for row in rows if "standing" in row] == ["destroyed", "destroyed"]
-    assert len([row for row in rows if "stage" in row]) == 8
+    assert len([row for row in rows if "stage" in row]) == 9  # package transfer is the maker's
     assert desk("list", "--standing", "active")["rows"] == []
     assert desk("orders")["rows"][0]["state"] == "issued"
 

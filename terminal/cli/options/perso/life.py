@@ -60,6 +60,8 @@ DEEDS: Final = (
          "withdraw work 2026112200000001"),
     Deed("accept", "the bank takes matched records of a batch into its books", ("FILE",), (),
          "accept work matched.json"),
+    Deed("rejected", "the bank's card-making list (制卡清单): orders that it rejected end, with its reason", ("FILE",),
+         (), "rejected work B20261122000001.list.json"),
     Deed("feedback", "the maker's feedback: good cards come into the register", ("FILE",), (),
          "feedback work feedback.json"),
     Deed("deliver", "finished cards have come to who hands them out", ("ORDER...",), ("by",),
