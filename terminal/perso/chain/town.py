@@ -97,7 +97,7 @@ class Town(Closing):
     @cached_property
     def plan(self) -> Plan:
         """What is written on cards."""
-        return plan_with(self.management, self.profile)
+        return plan_with(self.workshop.settings, self.management, self.profile)
 
     @cached_property
     def style(self) -> Style:

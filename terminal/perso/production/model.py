@@ -4,6 +4,7 @@
 profile = "dual-3.0-sm4"   # what the cards become
 seed = 3                   # of the keys, when the workshop has none yet; without it the published demo keys
 faulty_one_in = 0          # one blank body of so many has a memory that cannot be written
+sample = true              # items that no record names have those of the invented holder; false: they stay empty
 """
 
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ class CardSettings:
     profile: str
     seed: int | None
     faulty_one_in: int
+    sample: bool
 
 
 def card_settings(settings: Settings) -> CardSettings:
@@ -55,14 +57,15 @@ def card_settings(settings: Settings) -> CardSettings:
         UsageError: a key is unknown, or of another kind.
     """
     section = settings.section("cards")
-    known = {"profile": str, "seed": int, "faulty_one_in": int}
+    known = {"profile": str, "seed": int, "faulty_one_in": int, "sample": bool}
     for name, value in section.items():
         if name not in known:
             raise UsageError(f"{settings.path}: [cards] has no {name}; there are {', '.join(known)}")
         if type(value) is not known[name]:
             raise UsageError(f"{settings.path}: cards.{name} must be a {known[name].__name__}")
     return CardSettings(
-        section.get("profile", DEFAULT_PROFILE), section.get("seed"), section.get("faulty_one_in", 0)
+        section.get("profile", DEFAULT_PROFILE), section.get("seed"), section.get("faulty_one_in", 0),
+        section.get("sample", True),
     )  # fmt: skip
 
 
@@ -99,17 +102,18 @@ def model_workforce(
     management = setup_demo(workshop, cards.seed, areas)
     bank = None if step is Step.SOCIAL else BANK
     runs = KeyRuns(management, OFFICERS, profile.suite, bank, MAKER, () if step is Step.FINANCE else None)
-    plan, lot = plan_with(management, profile), lot_of(workshop.settings, management, profile)
+    plan, lot = plan_with(workshop.settings, management, profile), lot_of(workshop.settings, management, profile)
     return Workforce(machine_recipe(plan, bodies or Images(lot), runs, batch), runs, jobs, scheduler, operator, machine)
 
 
-def plan_with(management: KeyManagement, profile: Profile) -> Plan:
+def plan_with(settings: Settings, management: KeyManagement, profile: Profile) -> Plan:
     """What is written on cards of a profile, with certificates under the issuer's certificate.
 
     Raises:
         KeyManagementError: there is no issuer certificate.
     """
-    return plan_of(profile, read_certificate(management.path(BANK, CERTIFICATE)).expiry)
+    expiry = read_certificate(management.path(BANK, CERTIFICATE)).expiry
+    return plan_of(profile, expiry, sample=card_settings(settings).sample)
 
 
 def lot_of(settings: Settings, management: KeyManagement, profile: Profile) -> Manufacturer:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from cardsim.making.holder import FILE_VALUES
 from terminal.errors import UsageError
 from terminal.hosts.books import transact
 from terminal.perso.production.intake import take_batch
@@ -93,6 +94,17 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     with site(tmp_path_factory.mktemp("alone")) as (workshop, plant):
         run_batch(plant, "B1", force(workshop, plant))
         return finish(workshop, plant)
+
+
+@pytest.mark.parametrize("sample", ["true", "false"])
+def test_items_that_no_record_names(tmp_path: Path, sample: str) -> None:
+    """With `sample = false` a card has nothing of the invented holder beside its own data."""
+    with site(tmp_path / "work", 1, f"sample = {sample}\n") as (workshop, plant):
+        run_batch(plant, "B1", force(workshop, plant))
+        (image,) = plant.folder.glob("cards/*/*.card")
+    invented = FILE_VALUES["employer"]
+    assert isinstance(invented, str)
+    assert (invented.encode("gbk") in image.read_bytes()) == (sample == "true")
 
 
 def test_killed_worker(tmp_path: Path, alone: dict[str, bytes]) -> None:
