@@ -59,7 +59,9 @@ class PsamRegister:
         if self._find(serial) is not None:
             raise Refusal(Code.CONFLICT, f"PSAM {serial} is in the register")
         row = {"serial": serial, "terminal": terminal, "cabinet": cabinet, "holder": "", "device": ""}
-        self._books.execute(PSAMS.insert(), row | {"scrapped": False, "checked": self._now.isoformat()})
+        self._books.execute(
+            PSAMS.insert(), row | {"scrapped": False, "checked": self._now.isoformat(timespec="seconds")}
+        )
         self._note(serial, PsamAction.ENTERED, person, cabinet)
 
     def issue(self, serial: str, person: str, device: str) -> None:
@@ -105,7 +107,7 @@ class PsamRegister:
             Refusal: it is not in the register.
         """
         self._need(serial)
-        self._set(serial, checked=self._now.isoformat())
+        self._set(serial, checked=self._now.isoformat(timespec="seconds"))
         self._note(serial, PsamAction.CHECKED, person, note)
 
     def scrap_device(self, device: str, person: str) -> tuple[str, ...]:
@@ -155,5 +157,11 @@ class PsamRegister:
         self._books.execute(PSAMS.update().where(PSAMS.c.serial == serial).values(values))
 
     def _note(self, serial: str, action: PsamAction, person: str, note: str) -> None:
-        row = {"serial": serial, "action": action.value, "person": person, "time": self._now.isoformat(), "note": note}
+        row = {
+            "serial": serial,
+            "action": action.value,
+            "person": person,
+            "time": self._now.isoformat(timespec="seconds"),
+            "note": note,
+        }
         self._books.execute(PSAM_ENTRIES.insert(), row)

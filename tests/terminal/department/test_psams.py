@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import select
 
 from terminal.hosts.social.codes import Refusal
 from terminal.hosts.social.psams import PsamAction, PsamRegister
+from terminal.hosts.social.tables import PSAMS
 from tests.terminal.department.bench import NOW, Bench
 
 SERIAL = "51990000000000000428"
@@ -94,3 +96,14 @@ def test_what_the_register_refuses(step: Callable[[PsamRegister], object]) -> No
     with pytest.raises(Refusal):
         office.do(step)
     assert [entry.action for entry in office.do(lambda register: register.entries(SERIAL))] == [PsamAction.ENTERED]
+
+
+def test_times_are_of_seconds() -> None:
+    """A clock that has fractions of a second fills no column to more than its length, which PostgreSQL would refuse."""
+    office = Office()
+    office.now += timedelta(microseconds=5)
+    office.do(lambda register: register.check(SERIAL, "王五", ""))
+    assert office.do(lambda register: register.entries(SERIAL))[-1].time == NOW
+    assert office.do(lambda register: register.problems(), 1) == []
+    rows = office.bench.host.work(lambda desk: desk.books.execute(select(PSAMS.c.checked)).all())
+    assert [row.checked for row in rows] == [NOW.isoformat()]
