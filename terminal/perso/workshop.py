@@ -66,7 +66,7 @@ class Workshop(Closing):
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{folder}: {error.strerror}") from error
-        self.settings = _settings(folder / SETTINGS)
+        self.settings = read_settings(folder / SETTINGS)
         self._books: dict[Party, Engine] = {}
 
     def path(self, *parts: str) -> Path:
@@ -95,7 +95,12 @@ class Workshop(Closing):
             books.dispose()
 
 
-def _settings(path: Path) -> Settings:
+def read_settings(path: Path) -> Settings:
+    """What a file of settings says; nothing where it is missing.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf8")) if path.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

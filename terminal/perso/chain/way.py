@@ -21,7 +21,7 @@ from terminal.perso.chain.town import Town
 from terminal.perso.data.samples import applications
 from terminal.perso.data.writing import write_file
 from terminal.perso.records import Application
-from terminal.perso.workshop import SETTINGS, Workshop
+from terminal.perso.workshop import SETTINGS, Workshop, read_settings
 
 STATE: Final = "chain.json"
 FIRST: Final = "data collection"
@@ -50,31 +50,36 @@ class Order:
 
 
 def prepare(folder: Path, order: Order) -> None:
-    """Write the settings of a new workshop, so that every other word works in it as the chain does.
+    """Write the settings of a workshop, so that every other word works in it as the chain does.
 
-    A workshop that has settings keeps them: what they say of cards and registry wins.
+    A workshop that has settings keeps them: what they say of cards or registry wins, the other part is added.
 
     Raises:
-        UsageError: they cannot be written.
+        UsageError: they cannot be read or written.
     """
     path = folder / SETTINGS
+    settings = read_settings(path)
+    values = asdict(order) | {"profile": json.dumps(order.profile, ensure_ascii=False)}
+    added = "" if settings.section("cards") else _CARDS.format(**values)
+    if "registry" not in settings.section("batches"):
+        added += _REGISTRY.format(**values)
+    if not added:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            content = _SETTINGS.format(**asdict(order) | {"profile": json.dumps(order.profile, ensure_ascii=False)})
-            path.write_text(content, encoding="utf8")
+        with path.open("a", encoding="utf8") as file:
+            file.write("\n# Written by `cardterm perso chain`.\n" + added)
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from error
 
 
-_SETTINGS: Final = """\
-# Written by `cardterm perso chain`.
-
+_CARDS: Final = """
 [cards]
 profile = {profile}
 seed = {seed}
 faulty_one_in = {faulty}
-
+"""
+_REGISTRY: Final = """
 [batches.registry]
 people = ""
 seed = {seed}

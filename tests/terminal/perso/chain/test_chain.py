@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +33,22 @@ def _way(workshop: Workshop, told: Told, work: Work | None = None, order: Order 
         told.append((step, dict(counts)))
 
     return Way(workshop, order, work or Work(), tell)
+
+
+def test_settings_that_are_there(tmp_path: Path) -> None:
+    """What workshop.toml says stays; where it is silent the options of the chain hold, and once written they stay too."""
+    settings = tmp_path / "workshop.toml"
+    settings.write_text('[books]\nbank = "sqlite:///x.db"\n[batches]\nmobile = true\n', encoding="utf8")
+    for seed in (7, 8):
+        prepare(tmp_path, replace(ORDER, seed=seed))
+        found = tomllib.loads(settings.read_text(encoding="utf8"))
+        assert found["books"] == {"bank": "sqlite:///x.db"}
+        assert found["cards"] == {"profile": "dual-3.0-sm4", "seed": 7, "faulty_one_in": 3}
+        assert found["batches"]["mobile"] is True
+        assert found["batches"]["registry"]["name_differs"] == 100
+    settings.write_text("[cards]\nseed = 9\n", encoding="utf8")
+    prepare(tmp_path, ORDER)
+    assert tomllib.loads(settings.read_text(encoding="utf8"))["cards"] == {"seed": 9}
 
 
 @pytest.fixture(scope="module")
