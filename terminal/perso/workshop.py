@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Engine, MetaData
+from sqlalchemy.exc import DBAPIError
 
 from terminal.closing import Closing
 from terminal.errors import UsageError
@@ -87,6 +88,9 @@ class Workshop(Closing):
                 metadata.create_all(self._books[party])
         except BooksError as error:
             raise UsageError(str(error)) from error
+        except DBAPIError as error:
+            why = str(error.orig).splitlines()[0]
+            raise UsageError(f"the books of the {party.value} cannot be opened: {why}") from error
         return self._books[party]
 
     def close(self) -> None:

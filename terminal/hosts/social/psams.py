@@ -47,7 +47,8 @@ class PsamRegister:
 
     def __init__(self, books: Connection, now: datetime, check_days: int) -> None:
         self._books = books
-        self._now = now
+        self._now = now.replace(microsecond=0)
+        """The books have no fractions of a second."""
         self._check_days = check_days
 
     def enter(self, serial: str, terminal: str, cabinet: str, person: str) -> None:
@@ -59,9 +60,7 @@ class PsamRegister:
         if self._find(serial) is not None:
             raise Refusal(Code.CONFLICT, f"PSAM {serial} is in the register")
         row = {"serial": serial, "terminal": terminal, "cabinet": cabinet, "holder": "", "device": ""}
-        self._books.execute(
-            PSAMS.insert(), row | {"scrapped": False, "checked": self._now.isoformat(timespec="seconds")}
-        )
+        self._books.execute(PSAMS.insert(), row | {"scrapped": False, "checked": self._now.isoformat()})
         self._note(serial, PsamAction.ENTERED, person, cabinet)
 
     def issue(self, serial: str, person: str, device: str) -> None:
@@ -107,7 +106,7 @@ class PsamRegister:
             Refusal: it is not in the register.
         """
         self._need(serial)
-        self._set(serial, checked=self._now.isoformat(timespec="seconds"))
+        self._set(serial, checked=self._now.isoformat())
         self._note(serial, PsamAction.CHECKED, person, note)
 
     def scrap_device(self, device: str, person: str) -> tuple[str, ...]:
@@ -157,11 +156,5 @@ class PsamRegister:
         self._books.execute(PSAMS.update().where(PSAMS.c.serial == serial).values(values))
 
     def _note(self, serial: str, action: PsamAction, person: str, note: str) -> None:
-        row = {
-            "serial": serial,
-            "action": action.value,
-            "person": person,
-            "time": self._now.isoformat(timespec="seconds"),
-            "note": note,
-        }
+        row = {"serial": serial, "action": action.value, "person": person, "time": self._now.isoformat(), "note": note}
         self._books.execute(PSAM_ENTRIES.insert(), row)

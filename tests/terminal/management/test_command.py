@@ -130,6 +130,13 @@ def test_the_banks_list(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no order X" in desk.refused(capsys, "rejected", desk.write("list.json", write_list(unknown)))
 
 
+def test_rubbish_in_the_place_of_books(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is no database is told, with whose books it was to be."""
+    desk.work.mkdir()
+    desk.write("work/department.db", b"no database at all " * 100)
+    assert "the books of the department cannot be opened: file is not a database" in desk.refused(capsys, "list")
+
+
 def test_rubbish_from_standard_input(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """Bytes that are no text, as Python gives them, are refused like those of a file."""
     with mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\x94\xff{"), "utf8", errors="surrogateescape")):

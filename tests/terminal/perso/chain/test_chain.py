@@ -36,7 +36,7 @@ def _way(workshop: Workshop, told: Told, work: Work | None = None, order: Order 
 
 
 def test_settings_that_are_there(tmp_path: Path) -> None:
-    """What workshop.toml says stays; where it is silent the options of the chain hold, and once written they stay too."""
+    """What workshop.toml says stays; where it is silent the options of the chain hold, and are written there."""
     settings = tmp_path / "workshop.toml"
     settings.write_text('[books]\nbank = "sqlite:///x.db"\n[batches]\nmobile = true\n', encoding="utf8")
     for seed in (7, 8):
