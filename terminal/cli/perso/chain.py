@@ -45,6 +45,8 @@ def chain_command(arguments: argparse.Namespace) -> int:
         raise UsageError("--unknown is a number of a thousand")
     writer = Writer()
     profile = arguments.profile or DEFAULT_PROFILE
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UsageError(f"--jobs {arguments.jobs}: at least 1")
     numbers = arguments.wrong, arguments.twice, arguments.unknown, arguments.faulty
     order = Order(tuple(arguments.applications), arguments.holders, arguments.seed, profile, *numbers)
     jobs = arguments.jobs or (1 if arguments.scheduler else os.cpu_count() or 1)

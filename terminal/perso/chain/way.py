@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cardsim.making.structure import load_profile
+from cardsim.making.table import ProfileError
 from terminal.errors import UsageError
 from terminal.perso.chain import after, before, making
 from terminal.perso.chain.before import Collected
@@ -55,8 +57,14 @@ def prepare(folder: Path, order: Order) -> None:
     A workshop that has settings keeps them: what they say of cards or registry wins, the other part is added.
 
     Raises:
-        UsageError: they cannot be read or written.
+        UsageError: they cannot be read or written, or the order has a seed or a profile that is none.
     """
+    if order.seed < 0:
+        raise UsageError(f"seed {order.seed}: a seed is not below zero")
+    try:
+        load_profile(order.profile)
+    except ProfileError as error:
+        raise UsageError(str(error)) from error
     path = folder / SETTINGS
     settings = read_settings(path)
     values = asdict(order) | {"profile": json.dumps(order.profile, ensure_ascii=False)}

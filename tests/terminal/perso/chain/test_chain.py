@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from cardsim.cli.main import main as cardsim
+from terminal.cli.main import main as cardterm
 from terminal.errors import UsageError
 from terminal.management.opened import open_services
 from terminal.management.records import STAGES
@@ -49,6 +50,22 @@ def test_settings_that_are_there(tmp_path: Path) -> None:
     settings.write_text("[cards]\nseed = 9\n", encoding="utf8")
     prepare(tmp_path, ORDER)
     assert tomllib.loads(settings.read_text(encoding="utf8"))["cards"] == {"seed": 9}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--profile", "nope"), "nope is neither a profile"),
+        (("--seed", "-1"), "seed -1: a seed is not below zero"),
+        (("--jobs", "0"), "--jobs 0: at least 1"),
+    ],
+)
+def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str) -> None:
+    """What is refused leaves no settings behind that the next call would meet."""
+    folder = tmp_path / "work"
+    assert cardterm(["perso", "chain", str(folder), *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not folder.exists()
 
 
 @pytest.fixture(scope="module")
