@@ -74,6 +74,12 @@ def _xor(context: Context, words: tuple[str, ...]) -> bytes:
     return bytes((reduce(xor, b"".join(context.value(word) for word in words)),))
 
 
+def _padded(context: Context, words: tuple[str, ...]) -> bytes:
+    """padded VALUE: up to its first 00, filled with 00 to its length, as short texts are (V2 §7)."""
+    value = context.value(words[0])
+    return value.split(b"\0")[0].ljust(len(value), b"\0")
+
+
 FUNCTIONS: Final[Mapping[str, Function]] = {
     **SOCIAL_FUNCTIONS,
     **SSSE_FUNCTIONS,
@@ -87,6 +93,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "flip": _flip,
     "first": _first,
     "xor": _xor,
+    "padded": _padded,
     "frame": lambda context, words: bytes(frame(context.value(words[0])[0])),
     "name": lambda _context, words: NAMES[words[0]],
     "challenge": lambda context, _words: context.challenge,
