@@ -18,6 +18,7 @@ from sqlalchemy import Connection, and_, case, func, select
 from terminal.errors import LinkError
 from terminal.hosts.books import transact
 from terminal.perso.production.crew import Finished, Foreman, open_crew
+from terminal.perso.production.interrupts import Interrupts
 from terminal.perso.production.log import note
 from terminal.perso.production.plant import BatchRow, Plant, demand, move
 from terminal.perso.production.results import OPEN_JOBS, Job, mean_body, write_result
@@ -235,10 +236,10 @@ class _Run:
 
     def work(self, force: Workforce) -> Figures:
         (self._plant.folder / "cards" / self._batch.name).mkdir(parents=True, exist_ok=True)
-        with open_crew(force.recipe, force.jobs, force.scheduler) as crew:
+        with Interrupts() as interrupts, open_crew(force.recipe, force.jobs, force.scheduler) as crew:
             foreman = Foreman(crew)
             try:
-                self._loop(foreman)
+                self._loop(foreman, interrupts)
             except (KeyboardInterrupt, LinkError):
                 for finished in foreman.rest():
                     self._book(finished)
@@ -247,8 +248,9 @@ class _Run:
             raise LinkError(self._lost)
         return self._figures
 
-    def _loop(self, foreman: Foreman) -> None:
+    def _loop(self, foreman: Foreman, interrupts: Interrupts) -> None:
         while self._jobs or foreman.busy:
+            interrupts.check()
             while self._jobs and foreman.idle and not self._lost:
                 self._begin(foreman, self._jobs.popleft())
             if not foreman.busy:
