@@ -171,6 +171,8 @@ class Agreement(RuleBasedStateMachine):
             return
         life = self.life
         life.settle()
+        for service in (life.department, life.bank):
+            service.look(service.keeper.listed)  # oral losses whose time is over end now, and are told
         life.settle()
         mine = {card.order: card for card in life.department.look(life.department.keeper.listed)}
         theirs = {card.order: card for card in life.bank.look(life.bank.keeper.listed)}
